@@ -1,0 +1,1 @@
+"""Numpy over a study's history: Pareto fronts, importance, partial dependence, convergence."""

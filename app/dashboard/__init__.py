@@ -1,0 +1,1 @@
+"""Static pages that use only the public REST API."""

@@ -1,0 +1,1 @@
+"""Search engines: functions of (space, history, count, rng). No HTTP, no SQL, no clock."""

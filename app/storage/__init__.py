@@ -1,0 +1,1 @@
+"""SQLAlchemy tables and queries. The only SQL in the house."""

@@ -1,0 +1,1 @@
+"""The words and the HTTP client of Studyhall: all that a user's code imports."""

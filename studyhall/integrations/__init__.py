@@ -1,0 +1,1 @@
+"""Callbacks that report a training framework's metrics to a trial."""

@@ -1,0 +1,1 @@
+"""The specification: sentences about Studyhall, each one checked."""

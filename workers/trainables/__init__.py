@@ -1,0 +1,1 @@
+"""Built-in trainables: each a function of (parameters, trial context) that trains a real model."""
