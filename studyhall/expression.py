@@ -1,0 +1,461 @@
+"""The one small expression language: of `when`, of a space's constraints and of a study's outcome constraints.
+
+Expressions are parsed into a tree and the tree is walked; nothing is ever evaluated as code. Grammar:
+
+    expression  = and ("or" and)*                     literal = number | 'text' | "text" | true | false | null
+    and         = not ("and" not)*                    list    = "[" literal ("," literal)* "]"
+    not         = "not" not | comparison              name    = letters, digits, _ and . ; others in `backticks`
+    comparison  = sum (("=="|"!="|"<"|"<="|">"|">=") sum | ["not"] "in" list)*    (chains as in 0 < x <= 1)
+    sum         = product (("+"|"-") product)*        function = abs | ceil | exp | floor | log | max | min | round | sqrt
+    product     = unary (("*"|"/"|"%") unary)*
+    unary       = "-" unary | atom ["**" unary]       atom    = literal | name | function "(" sums ")" | "(" expression ")"
+
+Values a name may be absent from (inactive parameters, metrics not reported) make a comparison *unknown*; `and`, `or`
+and `not` follow Kleene's three-valued logic. Arithmetic that is undefined (1/0, log of 0) gives NaN, and every
+comparison with NaN is false. `True`, `False` and `None` are read as `true`, `false` and `null`.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+Scalar: TypeAlias = bool | int | float | str | None
+Truth: TypeAlias = bool | None
+"""True, False, or None for unknown."""
+
+MAX_LENGTH: Final = 1000
+MAX_DEPTH: Final = 40
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be read; the message says where and what was expected."""
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "absent"
+
+
+ABSENT: Final = _Absent()
+Value: TypeAlias = Scalar | _Absent
+Values: TypeAlias = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    function: str
+    arguments: "tuple[Node, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    operator: str
+    left: "Node"
+    right: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    item: "Node"
+    choices: tuple[Scalar, ...]
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Logic:
+    operator: str  # "and", "or", "not"
+    operands: "tuple[Node, ...]"
+
+
+Node: TypeAlias = Literal | Name | Call | Compare | Member | Logic
+
+
+def same(left: Scalar, right: Scalar) -> bool:
+    """Whether two JSON scalars are the same value: 1 is 1.0, but true is not 1."""
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return left == right
+    return type(left) is type(right) and left == right
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A parsed expression: what it reads, and what it says about given values."""
+
+    text: str
+    root: Node
+    names: frozenset[str]
+
+    def truth(self, values: Values) -> Truth:
+        """True, False, or None when it depends on a value that is absent."""
+        result = _evaluate(self.root, values)
+        return None if isinstance(result, _Absent) else _truthy(result)
+
+    def slack(self, values: Values) -> float | None:
+        """By how much the expression holds (negative: by how much it fails), None when unknown or not numeric.
+
+        For `a <= b` the slack is `b - a`; `and` takes the smallest slack, `or` the largest.
+        """
+        return _slack(self.root, values)
+
+    def literals_compared(self) -> list[tuple[str, Scalar]]:
+        """Each (name, literal) that is compared by `==`, `!=` or `in`; used to find misspelt choices."""
+        return list(_literals_compared(self.root))
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> Expression:
+    """Reads an expression.
+
+    Raises:
+        ExpressionError: when the text is not of the grammar above, too long or nested too deeply.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"an expression may have at most {MAX_LENGTH} characters")
+    parser = _Parser(text)
+    root = parser.expression()
+    parser.expect_end()
+    return Expression(text, root, frozenset(_names(root)))
+
+
+_TOKEN: Final = re.compile(
+    r"\s*(?:(?P<number>(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<text>'[^'\\]*'|\"[^\"\\]*\")"
+    r"|`(?P<quoted>[^`]+)`"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*)"
+    r"|(?P<symbol>\*\*|==|!=|<=|>=|[-+*/%<>()\[\],]))"
+)
+_WORDS: Final[dict[str, Scalar]] = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+_KEYWORDS: Final = {"and", "or", "not", "in"}
+_COMPARISONS: Final = {"==", "!=", "<", "<=", ">", ">="}
+
+
+def _tokens(text: str) -> list[tuple[str, str, int]]:
+    found, position, end = [], 0, len(text.rstrip())
+    while position < end:
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise ExpressionError(f"cannot read {text[position:end].strip()[:20]!r} at position {position + 1}")
+        kind = str(match.lastgroup)
+        found.append((kind, match[kind], match.start(kind)))
+        position = match.end()
+    return found
+
+
+class _Parser:
+    """Recursive descent; `depth` bounds the recursion so that no input can exhaust the stack."""
+
+    def __init__(self, text: str) -> None:
+        self.tokens = _tokens(text)
+        self.at = 0
+        self.depth = 0
+
+    def peek(self) -> str:
+        if self.at >= len(self.tokens):
+            return ""
+        kind, value, _ = self.tokens[self.at]
+        return value if kind in ("symbol", "name") else ""
+
+    def take(self, *accepted: str) -> str | None:
+        if self.peek() in accepted and self.peek():
+            self.at += 1
+            return self.tokens[self.at - 1][1]
+        return None
+
+    def expect(self, symbol: str) -> None:
+        if self.take(symbol) is None:
+            raise self.unexpected(f"'{symbol}'")
+
+    def expect_end(self) -> None:
+        if self.at < len(self.tokens):
+            raise self.unexpected("the end")
+
+    def unexpected(self, wanted: str) -> ExpressionError:
+        if self.at >= len(self.tokens):
+            return ExpressionError(f"ends too early; expected {wanted}")
+        _, value, position = self.tokens[self.at]
+        return ExpressionError(f"expected {wanted} instead of {value!r} at position {position + 1}")
+
+    def deeper(self, rule: Callable[[], Node]) -> Node:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise ExpressionError(f"nested more than {MAX_DEPTH} deep")
+        node = rule()
+        self.depth -= 1
+        return node
+
+    def expression(self) -> Node:
+        return self.logic("or", lambda: self.logic("and", self.negation))
+
+    def logic(self, operator: str, operand: Callable[[], Node]) -> Node:
+        operands = [operand()]
+        while self.take(operator):
+            operands.append(operand())
+        return operands[0] if len(operands) == 1 else Logic(operator, tuple(operands))
+
+    def negation(self) -> Node:
+        if self.take("not"):
+            return Logic("not", (self.deeper(self.negation),))
+        return self.comparison()
+
+    def comparison(self) -> Node:
+        left, links = self.sum(), list[Node]()
+        while True:
+            operator = self.take(*_COMPARISONS, "in", "not")
+            if operator is None:
+                break
+            if operator in _COMPARISONS:
+                right = self.sum()
+                links.append(Compare(operator, left, right))
+                left = right
+            else:
+                if operator == "not":
+                    self.expect("in")
+                links.append(Member(left, self.choices(), negated=operator == "not"))
+        if not links:
+            return left
+        return links[0] if len(links) == 1 else Logic("and", tuple(links))
+
+    def choices(self) -> tuple[Scalar, ...]:
+        self.expect("[")
+        found = [self.literal()]
+        while self.take(","):
+            found.append(self.literal())
+        self.expect("]")
+        return tuple(found)
+
+    def literal(self) -> Scalar:
+        sign = -1 if self.take("-") else 1
+        node = self.atom()
+        if isinstance(node, Literal):
+            if sign == 1:
+                return node.value
+            if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+                return -node.value
+        self.at -= 1
+        raise self.unexpected("a value")
+
+    def sum(self) -> Node:
+        return self.chain(("+", "-"), lambda: self.chain(("*", "/", "%"), self.unary))
+
+    def chain(self, operators: tuple[str, ...], operand: Callable[[], Node]) -> Node:
+        left = operand()
+        while operator := self.take(*operators):
+            left = Call(operator, (left, operand()))
+        return left
+
+    def unary(self) -> Node:
+        if self.take("-"):
+            operand = self.deeper(self.unary)
+            if isinstance(operand, Literal) and isinstance(operand.value, (int, float)) and not isinstance(operand.value, bool):
+                return Literal(-operand.value)
+            return Call("neg", (operand,))
+        base = self.atom()
+        return Call("**", (base, self.deeper(self.unary))) if self.take("**") else base
+
+    def atom(self) -> Node:
+        if self.take("("):
+            node = self.deeper(self.expression)
+            self.expect(")")
+            return node
+        if self.at >= len(self.tokens):
+            raise self.unexpected("a value")
+        kind, value, _ = self.tokens[self.at]
+        if kind == "symbol" or value in _KEYWORDS:
+            raise self.unexpected("a value")
+        self.at += 1
+        match kind:
+            case "number":
+                return Literal(_number(value))
+            case "text":
+                return Literal(value[1:-1])
+            case "quoted":
+                return Name(value)
+        if value in _WORDS:
+            return Literal(_WORDS[value])
+        return self.call(value) if self.peek() == "(" else Name(value)
+
+    def call(self, function: str) -> Node:
+        if function not in _FUNCTIONS:
+            raise ExpressionError(f"unknown function {function!r}; known: {', '.join(sorted(_FUNCTIONS))}")
+        self.expect("(")
+        arguments = [self.deeper(self.sum)]
+        while self.take(","):
+            arguments.append(self.deeper(self.sum))
+        self.expect(")")
+        if len(arguments) != 1 and function not in ("min", "max"):
+            raise ExpressionError(f"{function}() takes one value")
+        return Call(function, tuple(arguments))
+
+
+def _number(text: str) -> int | float:
+    value = float(text) if any(mark in text for mark in ".eE") else int(text[:400])
+    if abs(value) > 1e300:
+        raise ExpressionError(f"the number {text[:20]!r} is too large")
+    return value
+
+
+def _names(node: Node) -> set[str]:
+    match node:
+        case Name(name):
+            return {name}
+        case Call(_, operands) | Logic(_, operands):
+            return set().union(*map(_names, operands))
+        case Compare(_, left, right):
+            return _names(left) | _names(right)
+        case Member(item, _, _):
+            return _names(item)
+    return set()
+
+
+def _literals_compared(node: Node) -> list[tuple[str, Scalar]]:
+    match node:
+        case Compare("==" | "!=", Name(name), Literal(value)) | Compare("==" | "!=", Literal(value), Name(name)):
+            return [(name, value)]
+        case Member(Name(name), choices, _):
+            return [(name, choice) for choice in choices]
+        case Logic(_, operands):
+            return [pair for operand in operands for pair in _literals_compared(operand)]
+    return []
+
+
+def _truthy(value: Scalar) -> bool:
+    if isinstance(value, float) and math.isnan(value):
+        return False
+    return bool(value)
+
+
+def _evaluate(node: Node, values: Values) -> Value:
+    match node:
+        case Literal(value):
+            return value
+        case Name(name):
+            return values.get(name, ABSENT)
+        case Compare(operator, left, right):
+            return _compare(operator, _evaluate(left, values), _evaluate(right, values))
+        case Member(item, choices, negated):
+            value = _evaluate(item, values)
+            if isinstance(value, _Absent):
+                return ABSENT
+            return any(same(value, choice) for choice in choices) != negated
+        case Logic(operator, operands):
+            return _LOGIC[operator]([_evaluate(operand, values) for operand in operands])
+        case Call(function, arguments):
+            return _apply(function, [_evaluate(argument, values) for argument in arguments])
+
+
+def _and(operands: list[Value]) -> Value:
+    if any(not isinstance(operand, _Absent) and not _truthy(operand) for operand in operands):
+        return False
+    return ABSENT if any(isinstance(operand, _Absent) for operand in operands) else True
+
+
+def _or(operands: list[Value]) -> Value:
+    if any(not isinstance(operand, _Absent) and _truthy(operand) for operand in operands):
+        return True
+    return ABSENT if any(isinstance(operand, _Absent) for operand in operands) else False
+
+
+def _not(operands: list[Value]) -> Value:
+    operand = operands[0]
+    return ABSENT if isinstance(operand, _Absent) else not _truthy(operand)
+
+
+_LOGIC: Final[dict[str, Callable[[list[Value]], Value]]] = {"and": _and, "or": _or, "not": _not}
+
+
+def _compare(operator: str, left: Value, right: Value) -> Value:
+    if isinstance(left, _Absent) or isinstance(right, _Absent):
+        return ABSENT
+    if operator == "==":
+        return same(left, right)
+    if operator == "!=":
+        return not same(left, right)
+    if isinstance(left, str) and isinstance(right, str):
+        return _ORDER[operator](left, right)
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return _ORDER[operator](left, right)
+    return False
+
+
+_ORDER: Final[dict[str, Callable[..., bool]]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+def _apply(function: str, arguments: list[Value]) -> Value:
+    if any(isinstance(argument, _Absent) for argument in arguments):
+        return ABSENT
+    if not all(isinstance(argument, (int, float)) for argument in arguments):
+        return math.nan
+    numbers = [argument for argument in arguments if isinstance(argument, (int, float))]
+    try:
+        return _ARITHMETIC[function](*numbers)
+    except (ArithmeticError, ValueError):
+        return math.nan
+
+
+def _power(base: float, exponent: float) -> float:
+    # Floats only: integer powers can be made arbitrarily large and slow.
+    return math.pow(float(base), float(exponent))
+
+
+_FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
+    "abs": abs,
+    "ceil": math.ceil,
+    "exp": math.exp,
+    "floor": math.floor,
+    "log": math.log,
+    "max": max,
+    "min": min,
+    "round": round,
+    "sqrt": math.sqrt,
+}
+_ARITHMETIC: Final[dict[str, Callable[..., float]]] = _FUNCTIONS | {
+    "neg": lambda a: -a,
+    "+": lambda a, b: a + b,
+    "-": lambda a, b: a - b,
+    "*": lambda a, b: a * b,
+    "/": lambda a, b: a / b,
+    "%": lambda a, b: a % b,
+    "**": _power,
+}
+
+
+def _slack(node: Node, values: Values) -> float | None:
+    match node:
+        case Compare("<=" | "<", left, right):
+            return _difference(right, left, values)
+        case Compare(">=" | ">", left, right):
+            return _difference(left, right, values)
+        case Logic("and", operands):
+            slacks = [_slack(operand, values) for operand in operands]
+            return None if None in slacks else min(slack for slack in slacks if slack is not None)
+        case Logic("or", operands):
+            known = [slack for operand in operands if (slack := _slack(operand, values)) is not None]
+            return max(known) if known else None
+    return None
+
+
+def _difference(left: Node, right: Node, values: Values) -> float | None:
+    a, b = _evaluate(left, values), _evaluate(right, values)
+    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
+        return float(a) - float(b)
+    return None

@@ -1,0 +1,210 @@
+"""The study: one search, from its definition to how it ended."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, JsonValue, model_validator
+
+from studyhall.errors import invalid
+from studyhall.expression import ExpressionError, parse
+from studyhall.space import Space
+from studyhall.words import Count, Finite, Labels, MetricName, PlainText, StudyName, Word
+
+Goal = Literal["minimize", "maximize"]
+
+
+class Objective(Word):
+    """A metric and what to do with it; at `target` the study may end."""
+
+    metric: MetricName
+    goal: Goal = "minimize"
+    target: Finite | None = None
+
+    def is_better(self, value: float, than: float) -> bool:
+        """Whether one value of the metric beats another."""
+        return value < than if self.goal == "minimize" else value > than
+
+    def reaches_target(self, value: float) -> bool:
+        """Whether a value is as good as the target."""
+        return self.target is not None and not self.is_better(self.target, value)
+
+
+Options = Annotated[dict[Annotated[str, Field(max_length=64)], JsonValue], Field(max_length=50)]
+
+
+class Algorithm(Word):
+    """Which engine proposes, with which options; `GET /v1/algorithms` lists both."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)] = "auto"
+    options: Options = {}
+    seed: Count | None = None
+    """Everything random follows from it; a study made without one is given one."""
+
+
+class Stopping(Word):
+    """The rule that ends weak trials early."""
+
+    rule: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)] = "none"
+    options: Options = {}
+
+
+class Budget(Word):
+    """What a study may cost; it completes when any of them is spent. Absent: no limit of this kind."""
+
+    max_trials: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    max_seconds: Annotated[float, Field(gt=0, le=1e9)] | None = None
+    max_failed: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    max_device_seconds: Annotated[float, Field(gt=0, le=1e12)] | None = None
+
+
+class Retry(Word):
+    """How often a trial is run again by itself."""
+
+    infrastructure: Annotated[int, Field(ge=0, le=20)] = 3
+    user_error: Annotated[int, Field(ge=0, le=20)] = 0
+
+
+class Resources(Word):
+    """What one attempt needs of the machine that runs it; `gpu` may be a fraction."""
+
+    cpu: Annotated[float, Field(ge=0, le=1024)] = 1
+    gpu: Annotated[float, Field(ge=0, le=64)] = 0
+    memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    labels: Labels = {}
+
+
+class Task(Word):
+    """What a worker runs for a trial: exactly one of `trainable`, `entry_point` and `command`."""
+
+    trainable: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] | None = None
+    entry_point: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", max_length=256)] | None = None
+    command: Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(min_length=1, max_length=200)] | None = None
+    settings: Options = {}
+    resources: Resources = Resources()
+    timeout_s: Annotated[float, Field(gt=0, le=30 * 86400)] | None = None
+
+    @model_validator(mode="after")
+    def _one_door(self) -> Self:
+        doors = [self.trainable, self.entry_point, self.command]
+        if sum(door is not None for door in doors) != 1:
+            raise invalid([("", "give exactly one of trainable, entry_point and command")])
+        return self
+
+
+class StudyState(StrEnum):
+    """`stopping`: no new trials, running ones may still end. `failed`: too many trials failed."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing happens any more unless a person resumes the study."""
+        return self in (StudyState.COMPLETED, StudyState.FAILED)
+
+
+class StudyDefinition(Word):
+    """What a user POSTs to make a study."""
+
+    name: StudyName
+    space: Space
+    objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=10)]
+    constraints: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...], Field(max_length=50)] = ()
+    """Over metrics: `latency_ms <= 20`. A trial that breaks one counts as infeasible for the best and the front."""
+    algorithm: Algorithm = Algorithm()
+    stopping: Stopping = Stopping()
+    budget: Budget = Budget()
+    retry: Retry = Retry()
+    parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """The most trials that may run at once."""
+    task: Task | None = None
+    """Absent: whoever claims the trials evaluates them."""
+    labels: Labels = {}
+    description: PlainText = ""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        faults = [*self._objective_faults(), *self._constraint_faults()]
+        if faults:
+            raise invalid(faults)
+        return self
+
+    def _objective_faults(self) -> list[tuple[str, str]]:
+        metrics = [objective.metric for objective in self.objectives]
+        return [
+            (f"/objectives/{index}/metric", f"'{metric}' is already an objective")
+            for index, metric in enumerate(metrics)
+            if metric in metrics[:index]
+        ]
+
+    def _constraint_faults(self) -> list[tuple[str, str]]:
+        found = []
+        for index, text in enumerate(self.constraints):
+            try:
+                if not parse(text).names:
+                    found.append((f"/constraints/{index}", "reads no metric"))
+            except ExpressionError as error:
+                found.append((f"/constraints/{index}", str(error)))
+        return found
+
+    def meets_constraints(self, metrics: dict[str, float]) -> bool:
+        """Whether metrics break none of the study's constraints; a metric not reported breaks none."""
+        return all(parse(text).truth(metrics) is not False for text in self.constraints)
+
+
+class TrialCounts(Word):
+    """How many trials a study has in each state."""
+
+    waiting: int = 0
+    running: int = 0
+    completed: int = 0
+    pruned: int = 0
+    infeasible: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.waiting + self.running + self.finished
+
+    @property
+    def finished(self) -> int:
+        """Those that will not change any more."""
+        return self.completed + self.pruned + self.infeasible + self.failed + self.cancelled
+
+
+class Incumbent(Word):
+    """The best trial so far of a study with one objective."""
+
+    trial: str
+    number: int
+    value: float
+
+
+class Study(StudyDefinition):
+    """A study as the server tells it."""
+
+    id: str
+    state: StudyState
+    reason: str | None = None
+    """Why it is not active: `user`, `budget`, `target`, `exhausted`, `max_failed`, …"""
+    space_version: int = 1
+    sequence: int
+    """Raised by every write to the study: its version (ETag), the event cursor and the cache key."""
+    trials: TrialCounts = TrialCounts()
+    best: Incumbent | None = None
+    device_seconds: float = 0.0
+    created_at: datetime
+    updated_at: datetime
+    ended_at: datetime | None = None
+
+
+def definition_of(study: Study) -> StudyDefinition:
+    """What to POST to make the same study again."""
+    fields: dict[str, Any] = {name: getattr(study, name) for name in StudyDefinition.model_fields}
+    return StudyDefinition.model_construct(**fields)

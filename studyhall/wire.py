@@ -1,0 +1,368 @@
+"""Sentences that exist only in conversation: requests, their answers, pages and problems."""
+
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from pydantic import Field, JsonValue
+
+from studyhall.space import Space
+from studyhall.study import Algorithm, Budget, Objective, Stopping, StudyDefinition, StudyState, Task
+from studyhall.trial import FailureKind, Measurement, Trial
+from studyhall.words import JsonScalar, Labels, Metrics, ParameterName, Parameters, PlainText, Token, WorkerName, Word
+
+LEASE_S = 60.0
+LONGEST_WAIT_S = 60.0
+
+T = TypeVar("T")
+
+
+class Page(Word, Generic[T]):
+    """One page of a list; `next_cursor` asks for the next one and is absent on the last."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+
+class FieldProblem(Word):
+    """One fault of one field."""
+
+    pointer: str
+    message: str
+
+
+class Problem(Word):
+    """RFC 9457 `application/problem+json`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: tuple[FieldProblem, ...] = ()
+    request_id: str | None = None
+
+
+class CreateStudy(StudyDefinition):
+    """A study to make. `if_exists`: what to do when the name is taken."""
+
+    if_exists: Literal["error", "get"] = "error"
+
+
+class PatchStudy(Word):
+    """What may change in a study; absent fields stay as they are."""
+
+    budget: Budget | None = None
+    algorithm: Algorithm | None = None
+    stopping: Stopping | None = None
+    parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    labels: Labels | None = None
+    description: PlainText | None = None
+    space: Space | None = None
+    objectives: tuple[Objective, ...] | None = None
+
+
+class StopStudy(Word):
+    """How to stop: `drain` lets running trials end, `graceful` asks them to stop, `kill` cancels them at once."""
+
+    mode: Literal["drain", "graceful", "kill"] = "graceful"
+    reason: PlainText | None = None
+
+
+class QueueTrial(Word):
+    """A trial to run (parameters may be partial, the rest is suggested), or, with a final `state`, one to import."""
+
+    parameters: dict[ParameterName, JsonScalar]
+    state: Literal["waiting", "completed", "pruned", "infeasible", "failed"] = "waiting"
+    metrics: Metrics | None = None
+    measurements: Annotated[tuple[Measurement, ...], Field(max_length=1000)] = ()
+    reason: PlainText | None = None
+    labels: Labels = {}
+    note: PlainText = ""
+
+
+class QueueTrials(Word):
+    """Several trials at once, all or none."""
+
+    trials: Annotated[tuple[QueueTrial, ...], Field(min_length=1, max_length=1000)]
+
+
+class PatchTrial(Word):
+    """What people may change in a trial; `metrics` corrects a finished trial and is audited."""
+
+    labels: Labels | None = None
+    note: PlainText | None = None
+    excluded: bool | None = None
+    metrics: Metrics | None = None
+
+
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_WAIT_S)]
+LeaseSeconds = Annotated[float, Field(ge=1, le=3600)]
+
+
+class Claim(Word):
+    """Asks for trials to run. The same token again returns the same trials."""
+
+    token: Token
+    worker: WorkerName
+    study: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    """A study's id or name; absent: any study with a task that this worker can run."""
+    count: Annotated[int, Field(ge=1, le=64)] = 1
+    wait_s: Seconds = 10.0
+    lease_s: LeaseSeconds = LEASE_S
+    capabilities: "Capabilities | None" = None
+
+
+class Capabilities(Word):
+    """What a worker can run; a claim without a study is matched against it."""
+
+    trainables: tuple[Annotated[str, Field(max_length=64)], ...] = ()
+    entry_points: tuple[Annotated[str, Field(max_length=256)], ...] = ()
+    """Allowed entry points; `package.*` allows a whole package."""
+    commands: tuple[Annotated[str, Field(max_length=4096)], ...] = ()
+    """Allowed programs: the first word of a command."""
+    cpu: Annotated[float, Field(ge=0)] = 1
+    gpu: Annotated[float, Field(ge=0)] = 0
+    memory_mb: Annotated[int, Field(ge=0)] = 0
+    labels: Labels = {}
+
+
+class Lease(Word):
+    """The right to write to a trial: for how long from now, and how often to renew it."""
+
+    expires_in_s: float
+    heartbeat_s: float
+
+
+class StudyBrief(Word):
+    """What a worker needs to know of a study."""
+
+    id: str
+    name: str
+    objectives: tuple[Objective, ...]
+    seed: int
+    task: Task | None = None
+
+
+class ClaimedTrial(Word):
+    """One trial handed out, under one lease."""
+
+    trial: Trial
+    attempt: int
+    lease: Lease
+    study: StudyBrief
+
+
+class Claimed(Word):
+    """The answer to a claim."""
+
+    trials: tuple[ClaimedTrial, ...]
+
+
+Directive = Literal["continue", "stop"]
+
+
+class Told(Word):
+    """The answer to measurements and heartbeats."""
+
+    directive: Directive
+    reason: str | None = None
+    lease: Lease
+
+
+class _Held(Word):
+    """What every write of a worker carries."""
+
+    attempt: Annotated[int, Field(ge=1, le=1_000_000)]
+    token: Token
+
+
+class Report(_Held):
+    """Measurements of a running trial, one or many; a resend changes nothing."""
+
+    measurements: Annotated[tuple[Measurement, ...], Field(min_length=1, max_length=1000)]
+
+
+class Heartbeat(_Held):
+    """Renews the lease; with `wait_s` the answer comes when there is a directive, or then."""
+
+    wait_s: Seconds = 0.0
+
+
+class NextClaim(Word):
+    """A claim for the next trial, made together with a `complete`."""
+
+    token: Token
+    worker: WorkerName | None = None
+    lease_s: LeaseSeconds = LEASE_S
+
+
+class Complete(_Held):
+    """The final metrics; may carry the last measurements, and a claim for the next trial of the study."""
+
+    metrics: Metrics
+    pruned: bool = False
+    """The trial was stopped early: its state becomes `pruned`."""
+    measurements: Annotated[tuple[Measurement, ...], Field(max_length=1000)] = ()
+    claim: NextClaim | None = None
+
+
+class Completed(Word):
+    """The answer to `complete`: the stored trial, and the next one if it was asked for and there is one."""
+
+    trial: Trial
+    claimed: Claimed | None = None
+
+
+class Infeasible(_Held):
+    """This configuration cannot work: the engine learns from it."""
+
+    reason: PlainText
+
+
+class Fail(_Held):
+    """The attempt went wrong; `kind` decides whether it is tried again."""
+
+    kind: FailureKind
+    message: Annotated[str, Field(max_length=16_384)] = ""
+
+
+class Release(_Held):
+    """Gives the trial back; it costs neither budget nor a retry."""
+
+    reason: PlainText | None = None
+
+
+class Ask(Word):
+    """A person's request to stop or cancel a trial, with the reason."""
+
+    reason: PlainText | None = None
+
+
+class Event(Word):
+    """Something that happened in a study; `sequence` is its place and the cursor."""
+
+    sequence: int
+    kind: str
+    study: str
+    trial: str | None = None
+    number: int | None = None
+    at: datetime
+    data: dict[str, JsonValue] = {}
+
+
+class Events(Word):
+    """Events after a cursor; `sequence` is the cursor to ask with next."""
+
+    items: tuple[Event, ...]
+    sequence: int
+
+
+class Best(Word):
+    """The best trials: one for one objective, the Pareto front for several; empty before the first result."""
+
+    trials: tuple[Trial, ...]
+
+
+class Summary(Word):
+    """A study at a glance."""
+
+    id: str
+    name: str
+    state: StudyState
+    reason: str | None = None
+    sequence: int
+    trials: dict[str, int]
+    max_trials: int | None = None
+    best: Trial | None = None
+    trials_per_minute: float | None = None
+    elapsed_s: float
+    device_seconds: float
+
+
+class CheckSpace(Word):
+    """A space to validate without making a study, and how many samples to draw from it."""
+
+    space: Space
+    samples: Annotated[int, Field(ge=0, le=100)] = 5
+
+
+class CheckedSpace(Word):
+    """What a valid space looks like: its size (absent: a continuum), samples, and how often constraints hold."""
+
+    size: int | None
+    feasible_share: float
+    samples: tuple[Parameters, ...]
+
+
+class AlgorithmInfo(Word):
+    """An engine, what it is for, and the JSON schema of its options."""
+
+    name: str
+    summary: str
+    options: dict[str, Any]
+
+
+class TrainableInfo(Word):
+    """A built-in trainable: its settings and the parameters it understands, as JSON schemas."""
+
+    name: str
+    summary: str
+    settings: dict[str, Any]
+    parameters: dict[str, Any] = {}
+    metrics: tuple[str, ...] = ()
+
+
+class RegisterWorker(Word):
+    """A worker introduces itself, and says again from time to time that it is there."""
+
+    name: WorkerName
+    version: Annotated[str, Field(max_length=32)]
+    capabilities: Capabilities = Capabilities()
+    trainables: tuple[TrainableInfo, ...] = ()
+    host: Annotated[str, Field(max_length=255)] = ""
+
+
+class Worker(Word):
+    """A worker as the server tells it."""
+
+    name: str
+    version: str
+    host: str = ""
+    state: Literal["online", "offline", "quarantined", "draining"]
+    reason: str | None = None
+    capabilities: Capabilities
+    running: int = 0
+    completed: int = 0
+    failed: int = 0
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+Scope = Literal["admin", "user", "reader", "worker"]
+
+
+class CreateKey(Word):
+    """A key to make; `expires_in_s` absent: 90 days, for workers 30."""
+
+    name: Annotated[PlainText, Field(min_length=1, max_length=128)]
+    scope: Scope
+    expires_in_s: Annotated[float, Field(gt=0, le=10 * 365 * 86400)] | None = None
+
+
+class Key(Word):
+    """A key as the server tells it; `secret` only once, when it is made."""
+
+    id: str
+    name: str
+    scope: Scope
+    project: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    secret: str | None = None
+
+
+class Health(Word):
+    """Whether the service is up, without saying anything about its inside."""
+
+    status: Literal["ok", "unavailable"]

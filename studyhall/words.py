@@ -1,0 +1,49 @@
+"""The base of every value that crosses a door, and the small vocabulary of types they share.
+
+Strict: "12" is not 12, true is not 1, an unknown field is refused, NaN and infinity are refused. Frozen: a value is
+replaced, never changed.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, StringConstraints
+
+
+class Word(BaseModel):
+    """A strict, frozen value. Answers read with `extra="ignore"` stay readable when a newer server adds fields."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, validate_default=False)
+
+    def to_json(self) -> str:
+        """The JSON text of this value, without absent (null) fields."""
+        return self.model_dump_json(exclude_none=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+MAX_INT = 2**53
+"""Integers beyond this lose digits in JSON readers that use doubles."""
+MAX_BOUND = 1e100
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0, le=MAX_INT)]
+JsonScalar = StrictBool | StrictInt | Finite | StrictStr | None
+
+ParameterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_./-]*$", min_length=1, max_length=128)]
+MetricName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_./-]*$", min_length=1, max_length=128)]
+StudyName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_]([A-Za-z0-9_.: -]*[A-Za-z0-9_.])?$", min_length=1, max_length=128)
+]
+"""Readable in a URL and in a shell; no control or invisible characters, nothing a spreadsheet takes for a formula."""
+WorkerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@/-]+$", min_length=1, max_length=128)]
+Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", min_length=16, max_length=64)]
+"""A secret made by the client with its claim, a UUID for instance; it names the lease."""
+LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./-]+$", min_length=1, max_length=64)]
+PlainText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$", max_length=4096)]
+"""Free text: tabs and newlines, but no other control characters and none that reverse the reading direction."""
+Labels = Annotated[dict[LabelKey, Annotated[PlainText, StringConstraints(max_length=256)]], Field(max_length=64)]
+Metrics = Annotated[dict[MetricName, Finite], Field(min_length=1, max_length=100)]
+Parameters = dict[str, JsonScalar]
+"""One assignment of values to the active parameters of a space."""
