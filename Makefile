@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 CHECKED := $(VENV)/.constraints.checked
 # One resolver call for writing and for checking, so that the two cannot disagree.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-           --no-header --no-config --quiet
+           --no-header --quiet
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check constraints check-constraints browser clean
