@@ -1,0 +1,51 @@
+"""The options of every engine, as models: validated at the door, shown as JSON schemas by `GET /v1/algorithms`.
+
+Here and not in the engines' modules, because the API process reads the options but must never import an engine.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from studyhall.words import Word
+
+StartTrials = Annotated[int, Field(ge=1, le=10_000)]
+
+
+class Options(Word):
+    """What a user may set about an engine; the defaults are meant to be good."""
+
+
+class RandomOptions(Options):
+    """Random search has no options."""
+
+
+class SobolOptions(Options):
+    """A scrambled Sobol sequence has no options."""
+
+
+class GridOptions(Options):
+    """How a continuum becomes a grid."""
+
+    resolution: Annotated[int, Field(ge=2, le=1000)] = 10
+    """Values per float parameter, and at most per int parameter; categorical and ordinal ones are walked in full."""
+    shuffle: bool = True
+    """Visit the grid in a random order, so that a study stopped early has seen all of it coarsely."""
+
+
+class SkoptOptions(Options):
+    """scikit-optimize: which surrogate, and how it starts."""
+
+    surrogate: Literal["gp", "rf", "et"] = "gp"
+    """Gaussian process (until 150 results, extra trees from there on), random forest, or extra trees."""
+    acquisition: Literal["gp_hedge", "EI", "LCB", "PI"] = "gp_hedge"
+    """Forests know EI, LCB and PI; for them `gp_hedge` means EI."""
+    start: StartTrials | None = None
+    """Sobol points before the first model; absent: one more than there are parameters, from 5 to 10."""
+
+
+class AutoOptions(Options):
+    """`auto` chooses by itself."""
+
+    start: StartTrials | None = None
+    """Sobol points before the first model; absent: one more than there are parameters, from 5 to 10."""
