@@ -24,6 +24,8 @@ import pytest
 from psycopg import sql
 from sqlalchemy import URL, make_url
 
+from tests.presence import skip_or_fail
+
 START_LIMIT_S = 30.0
 SOCKET_PATH_LIMIT = 107  # bytes, the size of sun_path in <sys/un.h> less its closing zero
 
@@ -52,8 +54,10 @@ def postgres_server() -> Iterator[URL]:
         return
     programs = find_programs()
     if programs is None:
-        skip_or_fail("no PostgreSQL: set TEST_DATABASE_URL or PG_BIN, or run `make setup`, which installs one")
-        return
+        skip_or_fail(
+            "no PostgreSQL: set TEST_DATABASE_URL or PG_BIN, or run `make setup`, which installs one",
+            required_by="REQUIRE_POSTGRES",
+        )
     with running_server(programs) as url:
         yield url
 
@@ -81,13 +85,6 @@ def empty_postgres_url(postgres_server: URL) -> Iterator[str]:
     """The URL of a database without tables, for tests of the migrations themselves."""
     with scratch_database(postgres_server) as url:
         yield url
-
-
-def skip_or_fail(reason: str) -> None:
-    """Skips the test, loudly; fails it where a skip would hide that nothing was tested."""
-    if os.environ.get("REQUIRE_POSTGRES") == "1" or os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @contextmanager

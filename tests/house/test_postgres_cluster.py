@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from tests import postgres_cluster
 
@@ -30,24 +29,6 @@ def test_a_migrated_database_belongs_to_one_test_alone(postgres_url: str, postgr
     assert tables is not None
     assert tables[0] > 0
     assert postgres_cluster.database_name(postgres_url) != postgres_template
-
-
-@pytest.mark.parametrize("variable", ["CI", "REQUIRE_POSTGRES"])
-def test_a_missing_database_fails_where_a_skip_would_go_unseen(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.delenv("REQUIRE_POSTGRES", raising=False)
-    monkeypatch.setenv(variable, {"CI": "true", "REQUIRE_POSTGRES": "1"}[variable])
-
-    with pytest.raises(pytest.fail.Exception, match="no PostgreSQL"):
-        postgres_cluster.skip_or_fail("no PostgreSQL")
-
-
-def test_a_missing_database_skips_on_a_laptop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("CI", raising=False)
-    monkeypatch.delenv("REQUIRE_POSTGRES", raising=False)
-
-    with pytest.raises(pytest.skip.Exception, match="no PostgreSQL"):
-        postgres_cluster.skip_or_fail("no PostgreSQL")
 
 
 def test_a_server_does_not_outlive_a_test_process_that_is_killed() -> None:
