@@ -13,7 +13,8 @@
     │                            study-immutable, study-busy, study-ended, request-in-progress, last-admin
     ├── VersionConflict          version-conflict
     ├── TooMuch                  payload-too-large, uri-too-long, headers-too-large, limit-reached, rate-limited
-    └── Unavailable              storage-busy, storage-unavailable, storage-full, overloaded, unreachable
+    ├── Unavailable              storage-busy, storage-unavailable, storage-full, overloaded, unreachable
+    └── Incompatible             incompatible              client and server do not speak the same version
 
 The docstring of a class is its default message. Nothing here knows HTTP: one table in `app.api` maps classes to
 status codes, and `studyhall.transport` maps codes back to the same classes.
@@ -265,6 +266,12 @@ class Unreachable(Unavailable):
     """The server cannot be reached."""
 
     code = "unreachable"
+
+
+class Incompatible(StudyhallError):
+    """What answers is no Studyhall server of this client's version; check the URL and both versions."""
+
+    code = "incompatible"
 
 
 def every_error() -> dict[str, type[StudyhallError]]:

@@ -1,0 +1,1 @@
+"""The SDK: how requests are sent, and what users write."""
