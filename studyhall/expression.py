@@ -2,17 +2,19 @@
 
 Expressions are parsed into a tree and the tree is walked; nothing is ever evaluated as code. Grammar:
 
-    expression  = and ("or" and)*                     literal = number | 'text' | "text" | true | false | null
-    and         = not ("and" not)*                    list    = "[" literal ("," literal)* "]"
-    not         = "not" not | comparison              name    = letters, digits, _ and . ; others in `backticks`
-    comparison  = sum (("=="|"!="|"<"|"<="|">"|">=") sum | ["not"] "in" list)*    (chains as in 0 < x <= 1)
-    sum         = product (("+"|"-") product)*        function = abs | ceil | exp | floor | log | max | min | round | sqrt
-    product     = unary (("*"|"/"|"%") unary)*
-    unary       = "-" unary | atom ["**" unary]       atom    = literal | name | function "(" sums ")" | "(" expression ")"
+    expression  = and ("or" and)*                     literal  = number | 'text' | "text" | true | false | null
+    and         = not ("and" not)*                    list     = "[" literal ("," literal)* "]"
+    not         = "not" not | comparison              name     = letters, digits, _ and . ; others in `backticks`
+    comparison  = sum (("=="|"!="|"<"|"<="|">"|">=") sum | ["not"] "in" list)*   (chains as in 0 < x <= 1)
+    sum         = product (("+"|"-") product)*        function = abs | ceil | exp | floor | log | max | min
+    product     = unary (("*"|"/"|"%") unary)*                   | round | sqrt
+    unary       = "-" unary | atom ["**" unary]       atom     = literal | name | function "(" sums ")"
+                                                               | "(" expression ")"
 
 Values a name may be absent from (inactive parameters, metrics not reported) make a comparison *unknown*; `and`, `or`
-and `not` follow Kleene's three-valued logic. Arithmetic that is undefined (1/0, log of 0) gives NaN, and every
-comparison with NaN is false. `True`, `False` and `None` are read as `true`, `false` and `null`.
+and `not` follow Kleene's three-valued logic. Arithmetic that is undefined or too large (1/0, log of 0, exp of 1000)
+gives NaN, and every comparison with NaN is false, != too. `True`, `False` and `None` are read as `true`, `false` and
+`null`.
 """
 
 import math
@@ -46,22 +48,30 @@ Values: TypeAlias = Mapping[str, Scalar]
 
 @dataclass(frozen=True, slots=True)
 class Literal:
+    """A value written out."""
+
     value: Scalar
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
+    """A name whose value is looked up."""
+
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """A function or an arithmetic operator with its arguments."""
+
     function: str
     arguments: "tuple[Node, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class Compare:
+    """Two values compared."""
+
     operator: str
     left: "Node"
     right: "Node"
@@ -69,6 +79,8 @@ class Compare:
 
 @dataclass(frozen=True, slots=True)
 class Member:
+    """Whether a value is, or is not, one of a list."""
+
     item: "Node"
     choices: tuple[Scalar, ...]
     negated: bool
@@ -76,6 +88,8 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Logic:
+    """`and`, `or` or `not` of truths."""
+
     operator: str  # "and", "or", "not"
     operands: "tuple[Node, ...]"
 
@@ -129,7 +143,7 @@ def parse(text: str) -> Expression:
     parser = _Parser(text)
     root = parser.expression()
     parser.expect_end()
-    return Expression(text, root, frozenset(_names(root)))
+    return Expression(text, root, frozenset(names_of(root)))
 
 
 _TOKEN: Final = re.compile(
@@ -139,7 +153,14 @@ _TOKEN: Final = re.compile(
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_.]*)"
     r"|(?P<symbol>\*\*|==|!=|<=|>=|[-+*/%<>()\[\],]))"
 )
-_WORDS: Final[dict[str, Scalar]] = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
+_WORDS: Final[dict[str, Scalar]] = {
+    "true": True,
+    "True": True,
+    "false": False,
+    "False": False,
+    "null": None,
+    "None": None,
+}
 _KEYWORDS: Final = {"and", "or", "not", "in"}
 _COMPARISONS: Final = {"==", "!=", "<", "<=", ">", ">="}
 
@@ -253,15 +274,21 @@ class _Parser:
         return self.chain(("+", "-"), lambda: self.chain(("*", "/", "%"), self.unary))
 
     def chain(self, operators: tuple[str, ...], operand: Callable[[], Node]) -> Node:
-        left = operand()
+        left, length = operand(), 1
         while operator := self.take(*operators):
-            left = Call(operator, (left, operand()))
+            left, length = Call(operator, (left, operand())), length + 1
+            if length > MAX_DEPTH:  # the tree of a chain is as deep as the chain is long
+                raise ExpressionError(f"more than {MAX_DEPTH} values in a row; use parentheses")
         return left
 
     def unary(self) -> Node:
         if self.take("-"):
             operand = self.deeper(self.unary)
-            if isinstance(operand, Literal) and isinstance(operand.value, (int, float)) and not isinstance(operand.value, bool):
+            if (
+                isinstance(operand, Literal)
+                and isinstance(operand.value, (int, float))
+                and not isinstance(operand.value, bool)
+            ):
                 return Literal(-operand.value)
             return Call("neg", (operand,))
         base = self.atom()
@@ -309,16 +336,17 @@ def _number(text: str) -> int | float:
     return value
 
 
-def _names(node: Node) -> set[str]:
+def names_of(node: Node) -> set[str]:
+    """The names that a tree reads."""
     match node:
         case Name(name):
             return {name}
         case Call(_, operands) | Logic(_, operands):
-            return set().union(*map(_names, operands))
+            return set().union(*map(names_of, operands))
         case Compare(_, left, right):
-            return _names(left) | _names(right)
+            return names_of(left) | names_of(right)
         case Member(item, _, _):
-            return _names(item)
+            return names_of(item)
     return set()
 
 
@@ -334,9 +362,11 @@ def _literals_compared(node: Node) -> list[tuple[str, Scalar]]:
 
 
 def _truthy(value: Scalar) -> bool:
-    if isinstance(value, float) and math.isnan(value):
-        return False
-    return bool(value)
+    return bool(value) and not _is_nan(value)
+
+
+def _is_nan(value: Scalar) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _evaluate(node: Node, values: Values) -> Value:
@@ -348,10 +378,10 @@ def _evaluate(node: Node, values: Values) -> Value:
         case Compare(operator, left, right):
             return _compare(operator, _evaluate(left, values), _evaluate(right, values))
         case Member(item, choices, negated):
-            value = _evaluate(item, values)
-            if isinstance(value, _Absent):
+            found = _evaluate(item, values)
+            if isinstance(found, _Absent):
                 return ABSENT
-            return any(same(value, choice) for choice in choices) != negated
+            return not _is_nan(found) and any(same(found, choice) for choice in choices) != negated
         case Logic(operator, operands):
             return _LOGIC[operator]([_evaluate(operand, values) for operand in operands])
         case Call(function, arguments):
@@ -381,6 +411,8 @@ _LOGIC: Final[dict[str, Callable[[list[Value]], Value]]] = {"and": _and, "or": _
 def _compare(operator: str, left: Value, right: Value) -> Value:
     if isinstance(left, _Absent) or isinstance(right, _Absent):
         return ABSENT
+    if _is_nan(left) or _is_nan(right):
+        return False
     if operator == "==":
         return same(left, right)
     if operator == "!=":
@@ -406,8 +438,11 @@ def _apply(function: str, arguments: list[Value]) -> Value:
     if not all(isinstance(argument, (int, float)) for argument in arguments):
         return math.nan
     numbers = [argument for argument in arguments if isinstance(argument, (int, float))]
+    if any(_is_nan(number) for number in numbers):
+        return math.nan
     try:
-        return _ARITHMETIC[function](*numbers)
+        result = _ARITHMETIC[function](*numbers)
+        return result if math.isfinite(result) else math.nan
     except (ArithmeticError, ValueError):
         return math.nan
 
@@ -423,8 +458,8 @@ _FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
     "exp": math.exp,
     "floor": math.floor,
     "log": math.log,
-    "max": max,
-    "min": min,
+    "max": lambda *a: max(a),
+    "min": lambda *a: min(a),
     "round": round,
     "sqrt": math.sqrt,
 }

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from studyhall.errors import invalid
 from studyhall.expression import Scalar, same
@@ -26,11 +26,23 @@ class Prior(Word):
     center: JsonScalar
     confidence: Literal["low", "medium", "high"] = "medium"
 
+    @model_serializer(mode="wrap")
+    def _keep_null(self, write: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]  # it would be the schema
+        """Null may be a choice: it stays when absent fields are left out."""
+        return write(self) | {"center": self.center}
+
 
 class _Parameter(Word):
     name: ParameterName
     when: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
     """An expression over other parameters; this one is active only where it is true."""
+
+    @model_serializer(mode="wrap")
+    def _keep_null(self, write: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]  # it would be the schema
+        """Null may be a value here: it stays when absent fields are left out."""
+        written = write(self)
+        nulls = (name for name in ("value", "default") if name in self.model_fields_set and getattr(self, name) is None)
+        return written | dict.fromkeys(nulls)
 
     def choice_index(self, value: Scalar) -> int:
         """The position of a value among the choices of a discrete parameter."""
@@ -42,27 +54,28 @@ class _Numeric(_Parameter):
 
     scale: Scale = "linear"
 
-    def _bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[float, float]:
+        """The ends of the axis: what lies at 0 and at 1 of the unit interval."""
         raise NotImplementedError
 
     def _to_axis(self, x: float) -> float:
-        low, high = self._bounds()
+        low, high = self.bounds()
         match self.scale:
             case "log":
                 return math.log(x)
             case "reverse_log":
-                return -math.log(high + low - x)
+                return -math.log(low + (high - x))  # in this order it is exact at x = high, however small low is
             case "logit":
                 return math.log(x / (1 - x))
         return x
 
     def _from_axis(self, t: float) -> float:
-        low, high = self._bounds()
+        low, high = self.bounds()
         match self.scale:
             case "log":
                 return math.exp(t)
             case "reverse_log":
-                return high + low - math.exp(-t)
+                return high - (math.exp(-t) - low)
             case "logit":
                 return 1 / (1 + math.exp(-t))
         return t
@@ -72,13 +85,15 @@ class _Numeric(_Parameter):
         return 0.5 if a == b else min(max((self._to_axis(x) - a) / (b - a), 0.0), 1.0)
 
     def _value(self, u: float, low: float, high: float) -> float:
+        if u <= 0 or u >= 1:  # the way over the axis may miss the ends by a rounding error
+            return low if u <= 0 else high
         a, b = self._to_axis(low), self._to_axis(high)
-        return min(max(self._from_axis(a + (b - a) * min(max(u, 0.0), 1.0)), low), high)
+        return min(max(self._from_axis(a + (b - a) * u), low), high)
 
     def _scale_faults(self, low: float, high: float) -> list[tuple[str, str]]:
         if self.scale in ("log", "reverse_log") and low <= 0:
             return [("/low", f"scale '{self.scale}' needs low > 0")]
-        if self.scale == "logit" and not (0 < low and high < 1):
+        if self.scale == "logit" and (low <= 0 or high >= 1):
             return [("/scale", "scale 'logit' needs 0 < low and high < 1")]
         return []
 
@@ -120,7 +135,7 @@ class FloatParameter(_Numeric):
             return [("/step", "step is too small for the range; leave it out")]
         return []
 
-    def _bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[float, float]:
         return self.low, self.high
 
     @property
@@ -184,7 +199,7 @@ class IntParameter(_Numeric):
             return [("/step", "step is larger than the range")]
         return []
 
-    def _bounds(self) -> tuple[float, float]:
+    def bounds(self) -> tuple[float, float]:
         # Half a step beyond each end, so that the end values are as likely as the others.
         half = 0.5 if self.scale == "linear" else min(0.5, self.low * 0.5 if self.low > 0 else 0.5)
         return self.low - half, self.high + half
@@ -204,14 +219,14 @@ class IntParameter(_Numeric):
         """The place of a value in [0, 1], in the middle of its cell."""
         if self.scale == "linear":
             return ((int(_number(value)) - self.low) // self.step + 0.5) / self.cardinality
-        return self._unit(_number(value), *self._bounds())
+        return self._unit(_number(value), *self.bounds())
 
     def from_unit(self, u: float) -> int:
         """The value at a place in [0, 1]."""
         if self.scale == "linear":
             k = min(int(min(max(u, 0.0), 1.0) * self.cardinality), self.cardinality - 1)
             return self.low + k * self.step
-        return min(max(round(self._value(u, *self._bounds())), self.low), self.high)
+        return min(max(round(self._value(u, *self.bounds())), self.low), self.high)
 
 
 class _Discrete(_Parameter):
@@ -227,7 +242,9 @@ class _Discrete(_Parameter):
 
     def contains(self, value: object) -> bool:
         """Whether a value is one of the choices: 1 is 1.0, but true is not 1."""
-        return isinstance(value, (bool, int, float, str, type(None))) and any(same(value, choice) for choice in self._values())
+        return isinstance(value, (bool, int, float, str, type(None))) and any(
+            same(value, choice) for choice in self._values()
+        )
 
     def choice_index(self, value: Scalar) -> int:
         """The position of a value among the choices.
@@ -340,13 +357,22 @@ def _check_choices(choices: Sequence[Scalar]) -> None:
     seen: set[tuple[str, Scalar]] = set()
     for index, choice in enumerate(choices):
         # 1 and 1.0 are one value, true is another: the kind keeps them apart in the set.
-        key = ("bool" if isinstance(choice, bool) else "number" if isinstance(choice, (int, float)) else type(choice).__name__, choice)
+        key = (
+            "bool"
+            if isinstance(choice, bool)
+            else "number"
+            if isinstance(choice, (int, float))
+            else type(choice).__name__,
+            choice,
+        )
         if key in seen:
             raise invalid([(f"/choices/{index}", f"{choice!r} is listed twice")])
         seen.add(key)
 
 
-def _check_default_and_prior(parameter: FloatParameter | IntParameter | CategoricalParameter | OrdinalParameter | BoolParameter) -> None:
+def _check_default_and_prior(
+    parameter: FloatParameter | IntParameter | CategoricalParameter | OrdinalParameter | BoolParameter,
+) -> None:
     faults = []
     if has_default(parameter) and not parameter.contains(parameter.default):
         faults.append(("/default", "default is not a value of this parameter"))

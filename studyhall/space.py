@@ -12,7 +12,14 @@ from pydantic import Field, model_validator
 
 from studyhall.errors import FieldError, InvalidInput, invalid
 from studyhall.expression import Expression, ExpressionError, Scalar, parse
-from studyhall.parameters import BoolParameter, CategoricalParameter, ConstantParameter, OrdinalParameter, Parameter, has_default
+from studyhall.parameters import (
+    BoolParameter,
+    CategoricalParameter,
+    ConstantParameter,
+    OrdinalParameter,
+    Parameter,
+    has_default,
+)
 from studyhall.words import Parameters, Word
 
 MAX_PARAMETERS = 200
@@ -53,7 +60,9 @@ class Space(Word):
         done: dict[str, Parameter] = {}
         waiting = list(self.parameters)
         while waiting:
-            ready = [p for p in waiting if p.name not in self.conditions or self.conditions[p.name].names <= done.keys()]
+            ready = [
+                p for p in waiting if p.name not in self.conditions or self.conditions[p.name].names <= done.keys()
+            ]
             if not ready:
                 raise ValueError("circular conditions")
             done |= {parameter.name: parameter for parameter in ready}
@@ -89,7 +98,9 @@ class Space(Word):
 
     def from_units(self, units: Sequence[float]) -> Parameters:
         """The assignment at a point of the unit cube, shape `(number of parameters,)` in order of declaration."""
-        return self.resolve({parameter.name: parameter.from_unit(u) for parameter, u in zip(self.parameters, units, strict=True)})
+        return self.resolve(
+            {parameter.name: parameter.from_unit(u) for parameter, u in zip(self.parameters, units, strict=True)}
+        )
 
     def satisfies(self, parameters: Mapping[str, Scalar]) -> bool:
         """Whether an assignment breaks no constraint; a constraint that reads an inactive parameter does not apply."""
@@ -117,7 +128,9 @@ class Space(Word):
                 found.append(FieldError(f"/{name}", "missing"))
         if not found:
             found = [
-                FieldError("", f"breaks the constraint: {rule.text}") for rule in self.rules if rule.truth(active) is False
+                FieldError("", f"breaks the constraint: {rule.text}")
+                for rule in self.rules
+                if rule.truth(active) is False
             ]
         return found
 

@@ -1,0 +1,1 @@
+"""The ground floor: space, expressions, study, trial, errors."""
