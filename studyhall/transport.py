@@ -14,7 +14,7 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, TypeVar, overload
@@ -40,7 +40,7 @@ from studyhall.errors import (
     VersionConflict,
     every_error,
 )
-from studyhall.wire import Problem
+from studyhall.wire import Page, Problem
 from studyhall.words import Word
 
 BASE_S: Final = 0.5
@@ -51,6 +51,7 @@ ANSWER_S: Final = 30.0
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 Query = Mapping[str, str | int | float | bool | None]
 
 _RETRIED: Final = frozenset({408, 429, 502, 503, 504})
@@ -106,7 +107,7 @@ class Connection:
     ) -> None:
         self.url = _checked_url(url)
         self.patience_s = patience_s
-        self._sleep, self._clock, self._chance = sleep, clock, chance
+        self.sleep, self.clock, self._chance = sleep, clock, chance
         self._http = httpx2.Client(
             base_url=self.url,
             headers=_headers(key),
@@ -130,6 +131,16 @@ class Connection:
     def get(self, path: str, kind: type[M], *, query: Query | None = None, wait_s: float = 0.0) -> M:
         """Reads one thing."""
         return self.send("GET", path, query=query, wait_s=wait_s).read(kind)
+
+    def pages(self, path: str, kind: type[Page[T]], *, query: Query | None = None, page_size: int = 100) -> Iterator[T]:
+        """Reads a list to its end, one page at a time as it is needed."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, kind, query={**(query or {}), "limit": page_size, "cursor": cursor})
+            yield from page.items
+            cursor = page.next_cursor
+            if cursor is None:
+                return
 
     @overload
     def post(
@@ -194,10 +205,10 @@ class Connection:
         request_headers = dict(headers or {})
         if method == "POST" and not natural_key:
             request_headers["Idempotency-Key"] = str(uuid.uuid4())
-        deadline = self._clock() + (self.patience_s if patience_s is None else patience_s)
+        deadline = self.clock() + (self.patience_s if patience_s is None else patience_s)
         tries = 0
         while True:
-            left_s = deadline - self._clock()
+            left_s = deadline - self.clock()
             request = self._http.build_request(
                 method,
                 path,
@@ -211,9 +222,9 @@ class Connection:
             except _Repeatable as failure:
                 tries += 1
                 pause_s = self._pause_s(tries, failure.error.retry_after_s)
-                if self._clock() + pause_s >= deadline:
+                if self.clock() + pause_s >= deadline:
                     raise failure.error from failure.__cause__
-                self._sleep(pause_s)
+                self.sleep(pause_s)
             except NotFound:
                 if method == "DELETE" and tries:
                     return Answer(204, {}, b"")  # an earlier try did it and its answer was lost

@@ -1,0 +1,242 @@
+"""The SDK's front door.
+
+    from studyhall.client import Client
+
+    client = Client()
+    study = client.create_study(
+        "parabola",
+        space=[{"name": "x", "type": "float", "low": -3, "high": 3}],
+        objectives=[{"metric": "y", "goal": "minimize"}],
+        budget={"max_trials": 20},
+        if_exists="get",
+    )
+    best = study.optimize(lambda parameters, trial: (parameters["x"] - 1) ** 2)
+
+Values go in as keyword arguments, plain dicts or the models of `studyhall.study` and `studyhall.space`; answers are
+those models. Every request is repeated until it is answered (`studyhall.transport`).
+"""
+
+import os
+import platform
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import httpx2
+
+from studyhall.definition import read_word
+from studyhall.errors import Unavailable
+from studyhall.home import find_server
+from studyhall.lease_keeper import LeaseKeeper
+from studyhall.space import Space
+from studyhall.study import Algorithm, Budget, Objective, Retry, Stopping, Study, StudyState, Task
+from studyhall.study_handle import StudyHandle
+from studyhall.transport import PATIENCE_S, Connection, path_of
+from studyhall.trial import Attempt, RecordedMeasurement, Trial
+from studyhall.wire import (
+    AlgorithmInfo,
+    Ask,
+    CheckedSpace,
+    CheckSpace,
+    CreateKey,
+    CreateStudy,
+    Health,
+    Key,
+    Page,
+    PatchTrial,
+    Scope,
+    TrainableInfo,
+    Worker,
+)
+
+Written = Mapping[str, Any]
+"""A plain dict where a model would do too."""
+
+
+class Client:
+    """A Studyhall server, as its users see it. Threads may share one.
+
+    Args:
+        url, key: the server and the key to it; None: from STUDYHALL_URL and STUDYHALL_KEY or STUDYHALL_KEY_FILE, else
+            what `studyhall up` remembered in ~/.studyhall/client.json.
+        transport: any httpx2 transport, an in-process one in tests.
+        patience_s: for how long a request is repeated while the server is away, in seconds.
+        worker: the name under which this process asks for trials; None: the machine and the process.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        transport: httpx2.BaseTransport | None = None,
+        patience_s: float = PATIENCE_S,
+        worker: str | None = None,
+        connection: Connection | None = None,
+    ) -> None:
+        if connection is None:
+            address = find_server(url, key)
+            connection = Connection(address.url, address.key, transport=transport, patience_s=patience_s)
+        self.connection = connection
+        self._worker = worker or f"sdk:{re.sub(r'[^A-Za-z0-9_.-]', '-', platform.node()) or 'host'}:{os.getpid()}"
+        self._keeper = LeaseKeeper(clock=connection.clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection; leases of trials still held run out."""
+        self._keeper.close()
+        self.connection.close()
+
+    def create_study(
+        self,
+        name: str,
+        space: Space | Written | Sequence[Any],
+        objectives: Sequence[Objective | Written] | Objective | Written,
+        *,
+        constraints: Sequence[str] | None = None,
+        algorithm: Algorithm | Written | str | None = None,
+        stopping: Stopping | Written | None = None,
+        budget: Budget | Written | None = None,
+        retry: Retry | Written | None = None,
+        parallelism: int | None = None,
+        task: Task | Written | None = None,
+        labels: Mapping[str, str] | None = None,
+        description: str | None = None,
+        if_exists: Literal["error", "get"] = "error",
+    ) -> StudyHandle:
+        """Makes a study.
+
+        Args:
+            space: a space, or just its parameters.
+            objectives: one or several `{"metric": ..., "goal": "minimize" | "maximize"}`.
+            algorithm: a name, or `{"name": ..., "options": ..., "seed": ...}`.
+            stopping, budget, retry, task: a dict or the model of that name in `studyhall.study`.
+            if_exists: "get" answers the study that has this name already.
+
+        Raises:
+            InvalidInput: naming each field that does not fit.
+            NameTaken: when there is a study of this name and `if_exists` is "error".
+        """
+        several = isinstance(objectives, Sequence)
+        return self._made(
+            {
+                "name": name,
+                "space": space if isinstance(space, (Space, Mapping)) else {"parameters": list(space)},
+                "objectives": objectives if several else [objectives],
+                "constraints": constraints,
+                "algorithm": {"name": algorithm} if isinstance(algorithm, str) else algorithm,
+                "stopping": stopping,
+                "budget": budget,
+                "retry": retry,
+                "parallelism": parallelism,
+                "task": task,
+                "labels": labels,
+                "description": description,
+                "if_exists": if_exists,
+            }
+        )
+
+    def create_study_from(self, definition: CreateStudy | Written) -> StudyHandle:
+        """Makes a study from a whole definition, as read from a file."""
+        return self._made(definition.to_dict() if isinstance(definition, CreateStudy) else definition)
+
+    def study(self, name: str) -> StudyHandle:
+        """The study of this name or id.
+
+        Raises:
+            NotFound: when there is none.
+        """
+        return self._handle(self.connection.get(path_of("studies", name), Study))
+
+    def studies(
+        self,
+        *,
+        state: StudyState | str | None = None,
+        name: str | None = None,
+        label: str | None = None,
+        page_size: int = 100,
+    ) -> Iterator[StudyHandle]:
+        """All studies that match, page by page as they are needed."""
+        query = {"state": state, "name": name, "label": label}
+        found = self.connection.pages(path_of("studies"), Page[Study], query=query, page_size=page_size)
+        return map(self._handle, found)
+
+    def trial(self, id: str) -> Trial:
+        """The trial of this id, `tr_...`."""
+        return self.connection.get(path_of("trials", id), Trial)
+
+    def stop_trial(self, id: str, *, reason: str | None = None) -> Trial:
+        """Asks whoever runs a trial to end it soon; its last measurement stands."""
+        return self.connection.post(path_of("trials", id, "stop"), Ask(reason=reason), Trial)
+
+    def cancel_trial(self, id: str, *, reason: str | None = None) -> Trial:
+        """Ends a trial at once, without a result."""
+        return self.connection.post(path_of("trials", id, "cancel"), Ask(reason=reason), Trial)
+
+    def retry_trial(self, id: str) -> Trial:
+        """Queues the parameters of a finished trial once more, as a new trial."""
+        return self.connection.post(path_of("trials", id, "retry"), None, Trial)
+
+    def change_trial(self, id: str, **fields: Any) -> Trial:
+        """Changes what people may change in a trial: `labels`, `note`, `excluded`, `metrics`."""
+        return self.connection.send("PATCH", path_of("trials", id), read_word(PatchTrial, fields)).read(Trial)
+
+    def measurements(self, id: str) -> Iterator[RecordedMeasurement]:
+        """What a trial has reported on its way, page by page."""
+        return self.connection.pages(path_of("trials", id, "measurements"), Page[RecordedMeasurement])
+
+    def attempts(self, id: str) -> Iterator[Attempt]:
+        """Who has run a trial, and how each attempt ended."""
+        return self.connection.pages(path_of("trials", id, "attempts"), Page[Attempt])
+
+    def check_space(self, space: Space | Written, *, samples: int = 5) -> CheckedSpace:
+        """Validates a space and draws samples from it, without making a study."""
+        question = read_word(CheckSpace, {"space": space, "samples": samples})
+        return self.connection.post(path_of("spaces", "validate"), question, CheckedSpace)
+
+    def algorithms(self) -> list[AlgorithmInfo]:
+        """The engines this server searches with, and their options."""
+        return list(self.connection.pages(path_of("algorithms"), Page[AlgorithmInfo]))
+
+    def trainables(self) -> list[TrainableInfo]:
+        """What the workers of this server can train by name."""
+        return list(self.connection.pages(path_of("trainables"), Page[TrainableInfo]))
+
+    def workers(self) -> Iterator[Worker]:
+        """The workers this server knows."""
+        return self.connection.pages(path_of("workers"), Page[Worker])
+
+    def keys(self) -> Iterator[Key]:
+        """The keys of this server, without their secrets; needs an admin key."""
+        return self.connection.pages(path_of("keys"), Page[Key])
+
+    def create_key(self, name: str, scope: Scope, *, expires_in_s: float | None = None) -> Key:
+        """Makes a key; its `secret` is told only here. Needs an admin key."""
+        wanted = read_word(CreateKey, {"name": name, "scope": scope, "expires_in_s": expires_in_s})
+        return self.connection.post(path_of("keys"), wanted, Key)
+
+    def revoke_key(self, id: str) -> None:
+        """Ends a key at once; needs an admin key."""
+        self.connection.send("DELETE", path_of("keys", id))
+
+    def is_ready(self) -> bool:
+        """Whether the server can serve requests now."""
+        try:
+            return self.connection.send("GET", "/readyz", patience_s=0).read(Health).status == "ok"
+        except Unavailable:
+            return False
+
+    def _made(self, written: Written) -> StudyHandle:
+        wanted = read_word(CreateStudy, written)
+        return self._handle(self.connection.post(path_of("studies"), wanted, Study))
+
+    def _handle(self, study: Study) -> StudyHandle:
+        return StudyHandle(self.connection, study, self._keeper, worker=self._worker)

@@ -1,0 +1,246 @@
+"""A study as the SDK sees it: ask and tell, results, events, and the buttons a person may press."""
+
+import itertools
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, Literal, overload
+
+from studyhall.asked_trial import AskedTrial
+from studyhall.definition import read_word
+from studyhall.errors import StudyEnded, Unavailable
+from studyhall.lease_keeper import LeaseKeeper
+from studyhall.progress import ProgressLine
+from studyhall.study import Study, StudyState
+from studyhall.transport import Connection, M, Query, path_of
+from studyhall.trial import Trial, TrialState
+from studyhall.trial_context import LocalTrial, Number, TrialContext, result_metrics
+from studyhall.wire import (
+    Best,
+    Claim,
+    Claimed,
+    Event,
+    Events,
+    Page,
+    PatchStudy,
+    QueueTrials,
+    StopStudy,
+    Summary,
+)
+from studyhall.words import Word
+
+POLL_S: Final = 20.0
+"""How long the server holds one question back when there is nothing to say yet."""
+ENDING: Final = frozenset({StudyState.STOPPING, StudyState.COMPLETED, StudyState.FAILED})
+
+
+Trainable = Callable[[dict[str, Any], TrialContext], Number | Mapping[str, Number] | None]
+"""A function of parameters and trial, as workers run it too; it answers the final value or metrics."""
+
+
+class StudyHandle:
+    """One study on a server. `definition` is what the server told last; `refresh()` asks again."""
+
+    def __init__(self, connection: Connection, study: Study, keeper: LeaseKeeper, *, worker: str) -> None:
+        self.definition = study
+        self._connection = connection
+        self._keeper = keeper
+        self._worker = worker
+
+    def __repr__(self) -> str:
+        return f"<study {self.name} ({self.definition.state}): {self.definition.trials.finished} trials finished>"
+
+    @property
+    def id(self) -> str:
+        """The study's id, `st_...`."""
+        return self.definition.id
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.definition.name
+
+    def refresh(self) -> Study:
+        """Reads the study anew."""
+        self.definition = self._get("", Study)
+        return self.definition
+
+    @overload
+    def ask(self, count: None = None, *, wait_s: float = 60.0) -> AskedTrial: ...
+    @overload
+    def ask(self, count: int, *, wait_s: float = 60.0) -> list[AskedTrial]: ...
+    def ask(self, count: int | None = None, *, wait_s: float = 60.0) -> AskedTrial | list[AskedTrial]:
+        """Asks for a trial to evaluate, or with `count` for a list of up to that many, at least one.
+
+        Args:
+            wait_s: how long to wait, in seconds, while none is free (the study is paused, or at its parallelism).
+
+        Raises:
+            StudyEnded: when the study hands out no more trials.
+            Unavailable: when none came free in time.
+        """
+        trials = self._claim(count or 1, wait_s)
+        for trial in trials:
+            self._keeper.keep(trial)
+        return trials[0] if count is None else trials
+
+    def tell(
+        self, trial: AskedTrial, value: Number | Mapping[str, Number] | None = None, /, **metrics: Number
+    ) -> Trial:
+        """Tells a trial's final metrics; the same as `trial.complete(...)`."""
+        return trial.complete(value, **metrics)
+
+    def queue(self, *parameters: Mapping[str, Any], labels: Mapping[str, str] | None = None) -> list[Trial]:
+        """Queues assignments to try next, all or none; what is missing of one is suggested when it is claimed."""
+        trials = [{"parameters": dict(one), "labels": dict(labels or {})} for one in parameters]
+        return list(self._post("trials", read_word(QueueTrials, {"trials": trials}), Page[Trial]).items)
+
+    def add(self, *trials: Mapping[str, Any]) -> list[Trial]:
+        """Imports trials run elsewhere, all or none: `{"parameters": ..., "state": "completed", "metrics": ...}`."""
+        return list(self._post("trials", read_word(QueueTrials, {"trials": list(trials)}), Page[Trial]).items)
+
+    def best(self) -> Trial | None:
+        """The best completed trial of a study with one objective; None before the first."""
+        return next(iter(self._get("best", Best).trials), None)
+
+    def pareto(self) -> list[Trial]:
+        """The trials that no other one beats in every objective."""
+        return list(self._get("pareto", Best).trials)
+
+    def summary(self) -> Summary:
+        """The study at a glance: counts, best, pace."""
+        return self._get("summary", Summary)
+
+    def trials(
+        self,
+        *,
+        state: TrialState | str | None = None,
+        label: str | None = None,
+        worker: str | None = None,
+        since: int | None = None,
+        sort: Literal["number", "-number", "value", "-value"] = "number",
+        page_size: int = 100,
+    ) -> Iterator[Trial]:
+        """All trials that match, page by page as they are needed; `since`: changed after that sequence."""
+        query: Query = {"state": state, "label": label, "worker": worker, "since": since, "sort": sort}
+        return self._connection.pages(self._path("trials"), Page[Trial], query=query, page_size=page_size)
+
+    def events(self, after: int = 0, *, follow: bool = True) -> Iterator[Event]:
+        """What happened after a sequence number, in order; with `follow` also what comes, until the study ends."""
+        wait_s = 0.0
+        while True:
+            told = self._get("events", Events, query={"after": after, "wait_s": wait_s}, wait_s=wait_s)
+            yield from told.items
+            if not told.items and (not follow or self.refresh().state.has_ended):
+                return
+            after = max(after, told.sequence)
+            wait_s = 0.0 if told.items else POLL_S
+
+    def pause(self) -> Study:
+        """Hands out no more trials until `resume()`; running ones go on."""
+        return self._keep(self._post("pause", None, Study))
+
+    def resume(self) -> Study:
+        """Hands out trials again."""
+        return self._keep(self._post("resume", None, Study))
+
+    def stop(self, *, mode: Literal["drain", "graceful", "kill"] = "graceful", reason: str | None = None) -> Study:
+        """Ends the study: `drain` lets running trials end, `graceful` asks them to, `kill` cancels them at once."""
+        return self._keep(self._post("stop", StopStudy(mode=mode, reason=reason), Study))
+
+    def change(self, **fields: Any) -> Study:
+        """Changes what may change: `budget`, `algorithm`, `stopping`, `parallelism`, `labels`, `description`, `space`.
+
+        Raises:
+            VersionConflict: when somebody else has changed the study since it was read; `refresh()` and repeat.
+        """
+        patch = read_word(PatchStudy, fields)
+        headers = {"If-Match": f'"{self.definition.sequence}"'}
+        return self._keep(self._connection.send("PATCH", self._path(), patch, headers=headers).read(Study))
+
+    def delete(self, *, force: bool = False) -> None:
+        """Deletes the study and everything in it; `force`: even while trials are running."""
+        self._connection.send("DELETE", self._path(), query={"force": force or None})
+
+    def optimize(
+        self,
+        function: Trainable,
+        n_trials: int | None = None,
+        *,
+        progress: bool | None = None,
+    ) -> Trial | None:
+        """Evaluates trials here, one after the other, and returns the best.
+
+        Args:
+            function: gets the parameters and the trial, as a worker's would (`studyhall.trial_context`).
+            n_trials: how many; None: until the study ends, by its budget for instance.
+            progress: a line on standard error; None: when that is a terminal.
+
+        Raises:
+            Exception: whatever `function` raises; its trial has failed with the traceback then.
+        """
+        with ProgressLine(self._connection.clock, shown=progress) as line:
+            for done in itertools.count() if n_trials is None else range(n_trials):
+                line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials, done=done)
+                if not self._evaluate_one(function):
+                    break
+            line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials)
+        return self.best() if len(self.definition.objectives) == 1 else None
+
+    def _evaluate_one(self, function: Trainable) -> bool:
+        try:
+            asked = self.ask()
+        except StudyEnded:
+            return False
+        with asked, tempfile.TemporaryDirectory(prefix="studyhall-trial-") as directory:
+            here = _context(asked, Path(directory))
+            asked.complete(result_metrics(function(dict(asked.parameters), here), here.objectives))
+        return True
+
+    def _claim(self, count: int, wait_s: float) -> list[AskedTrial]:
+        token = uuid.uuid4().hex
+        clock = self._connection.clock
+        deadline = clock() + wait_s
+        while True:
+            left_s = max(deadline - clock(), 0.0)
+            claim = Claim(token=token, worker=self._worker, study=self.id, count=count, wait_s=min(left_s, POLL_S))
+            answer = self._connection.post("/v1/claims", claim, natural_key=True, wait_s=claim.wait_s)
+            if answer.status == 200:
+                return [AskedTrial(self._connection, one, token) for one in answer.read(Claimed).trials]
+            state = answer.headers.get("x-study-state", "active")
+            if state in ENDING:
+                raise StudyEnded(f"study '{self.name}' is {state} and hands out no more trials")
+            left_s = deadline - clock()
+            if left_s <= 0:
+                raise Unavailable(f"no trial of study '{self.name}' ({state}) came free in {wait_s:g} s")
+            self._connection.sleep(min(answer.retry_after_s or 0.0, left_s))
+
+    def _path(self, *parts: str) -> str:
+        return path_of("studies", self.id, *parts)
+
+    def _get(self, what: str, kind: type[M], *, query: Query | None = None, wait_s: float = 0.0) -> M:
+        return self._connection.get(self._path(*([what] if what else [])), kind, query=query, wait_s=wait_s)
+
+    def _post(self, what: str, body: Word | None, kind: type[M]) -> M:
+        return self._connection.post(self._path(what), body, kind)
+
+    def _keep(self, study: Study) -> Study:
+        self.definition = study
+        return study
+
+
+def _context(asked: AskedTrial, directory: Path) -> LocalTrial:
+    def tell(step: int, metrics: dict[str, float]) -> bool:
+        return asked.report(step, **metrics)
+
+    task = asked.study.task
+    local = LocalTrial(
+        number=asked.number,
+        seed=asked.study.seed,
+        settings=task.settings if task else {},
+        objectives=[objective.metric for objective in asked.study.objectives],
+        tell=tell,
+    )
+    local.workdir = directory
+    return local
