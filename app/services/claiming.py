@@ -1,0 +1,235 @@
+"""Handing out trials: what the token already holds, then waiting trials, then new suggestions.
+
+Budget, parallelism and number are decided in the transaction that makes the trial. Engines that are instant run here;
+for the others the caller is told which studies want suggestions (`Handed.wanting`) and asks again when they have come.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+from app.search import registry
+from app.search.engine import History, Suggestion
+from app.services.lookup import study_of
+from app.services.moves import HEARTBEATS_PER_LEASE, new_id, start
+from app.services.principal import Principal
+from app.storage.domain import definition_from, trial_from
+from app.storage.rows import StudyRow, TrialRow
+from app.storage.transaction import Touches, Transaction
+from studyhall.errors import NotFound
+from studyhall.study import Algorithm, StudyDefinition, Task
+from studyhall.trial import TrialState
+from studyhall.wire import Capabilities, Claim, Claimed, ClaimedTrial, Lease, StudyBrief
+
+
+@dataclass(slots=True)
+class Handed:
+    """What a claim got, which studies could give more once their engine has answered, the named study's state."""
+
+    trials: list[TrialRow] = field(default_factory=list)
+    wanting: dict[str, int] = field(default_factory=dict)
+    study_state: str | None = None
+
+
+def token_hash(token: str) -> str:
+    """Tokens are secrets: only their hash is stored."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def touches(claim: Claim) -> Touches:
+    """What a claim is going to read."""
+    named = (claim.study,) if claim.study is not None and claim.study.startswith("st_") else ()
+    return Touches(studies=named, tokens=(token_hash(claim.token),))
+
+
+def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:
+    """One try to serve a claim; the same token again gets the same trials.
+
+    Raises:
+        NotFound: the study it names does not exist.
+    """
+    token = token_hash(claim.token)
+    held = [trial for trial in tx.trials_of_token(token) if trial.result is None or TrialState(trial.state).is_final]
+    if held:
+        if tx.study_of(held[0]).project != principal.project:
+            raise NotFound
+        return Handed(held)
+    handed = Handed()
+    for study in _candidates(tx, principal, claim, handed):
+        missing = claim.count - len(handed.trials)
+        if missing == 0:
+            break
+        _claim_from(tx, study, claim, token, missing, handed)
+    return handed
+
+
+def answer(tx: Transaction, handed: Handed) -> Claimed:
+    """The trials of a claim in the words of the wire."""
+    return Claimed.model_construct(trials=tuple(_handed_out(tx, trial) for trial in handed.trials))
+
+
+def lease_of(tx: Transaction, trial: TrialRow) -> Lease:
+    """What is left of a trial's lease, and how often to renew it."""
+    lease_s = trial.lease_s or 0.0
+    left = max(0.0, trial.expires_at - tx.now) if trial.expires_at is not None else lease_s
+    return Lease.model_construct(expires_in_s=round(left, 3), heartbeat_s=round(lease_s / HEARTBEATS_PER_LEASE, 3))
+
+
+def room(study: StudyRow) -> int:
+    """How many more trials of a study may run now."""
+    return 1_000_000 if study.parallelism is None else max(0, study.parallelism - study.running)
+
+
+def budget_left(study: StudyRow) -> int:
+    """How many more trials may be made."""
+    if study.exhausted:
+        return 0
+    return 1_000_000 if study.max_trials is None else max(0, study.max_trials - study.created)
+
+
+def add_trial(
+    tx: Transaction,
+    study: StudyRow,
+    suggestion: Suggestion,
+    state: TrialState,
+    *,
+    source: str | None = None,
+    at: int | None = None,
+) -> TrialRow:
+    """Makes a trial of a suggestion and counts it against the budget; the caller has checked that there is some left."""
+    predicted = suggestion.predicted
+    trial = new_trial(tx, study, json.dumps(suggestion.parameters), state, source=source or suggestion.source)
+    trial.why = suggestion.why
+    trial.predicted = None if predicted is None else predicted.model_dump_json()
+    trial.suggested_at = study.sequence if at is None else at
+    tx.add_trial(trial)
+    tx.change(
+        study,
+        created=study.created + 1,
+        next_number=study.next_number + 1,
+        **{state.value: getattr(study, state.value) + 1},
+    )
+    return trial
+
+
+def new_trial(
+    tx: Transaction, study: StudyRow, parameters: str, state: TrialState, *, source: str, counted: bool = True
+) -> TrialRow:
+    """A trial's first row, with the study's next number; the caller adds and counts it."""
+    return TrialRow(
+        id=new_id("tr", tx.now),
+        study_id=study.id,
+        number=study.next_number,
+        state=state.value,
+        reason=None,
+        failure=None,
+        parameters=parameters,
+        metrics=None,
+        value=None,
+        on_front=False,
+        attempt=0,
+        token=None,
+        result=None,
+        worker=None,
+        source=source,
+        predicted=None,
+        why=None,
+        suggested_at=None,
+        step=None,
+        points=0,
+        refused=0,
+        stop_requested=None,
+        retry_of=None,
+        labels="{}",
+        note="",
+        excluded=False,
+        counted=counted,
+        lost=0,
+        errors=0,
+        not_before=None,
+        expires_at=None,
+        lease_s=None,
+        sequence=study.sequence,
+        created_at=tx.now,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def seeded(study: StudyRow, definition: StudyDefinition) -> Algorithm:
+    """The study's algorithm with the seed the study was given."""
+    algorithm = definition.algorithm
+    return Algorithm.model_construct(name=algorithm.name, options=algorithm.options, seed=study.seed)
+
+
+def _candidates(tx: Transaction, principal: Principal, claim: Claim, handed: Handed) -> list[StudyRow]:
+    if claim.study is not None:
+        study = study_of(tx, principal, claim.study)
+        handed.study_state = study.state
+        return [study]
+    capabilities = claim.capabilities or Capabilities()
+    fitting = [
+        id
+        for id, definition in tx.claimable(principal.project)
+        if can_run(capabilities, definition_from(definition).task)
+    ]
+    # Only as many as can be needed: each is locked.
+    return [found for id in fitting[: 2 * claim.count] if (found := tx.study(id)) is not None]
+
+
+def _claim_from(tx: Transaction, study: StudyRow, claim: Claim, token: str, missing: int, handed: Handed) -> None:
+    if study.state != "active":
+        return
+    missing = min(missing, room(study))
+    for trial in tx.waiting(study, missing):
+        start(tx, study, trial, worker=claim.worker, token=token, lease_s=claim.lease_s)
+        handed.trials.append(trial)
+        missing -= 1
+    missing = min(missing, budget_left(study))
+    if missing <= 0:
+        return
+    definition = definition_from(study.definition)
+    if not registry.entry(definition.algorithm.name).instant:
+        handed.wanting[study.id] = missing
+        return
+    engine = registry.engine(seeded(study, definition))
+    history = History(definition.objectives)
+    for suggestion in engine(definition.space, history, missing, seed=study.seed, number=study.next_number):
+        trial = add_trial(tx, study, suggestion, TrialState.RUNNING)
+        start(tx, study, trial, worker=claim.worker, token=token, lease_s=claim.lease_s)
+        handed.trials.append(trial)
+
+
+def _handed_out(tx: Transaction, trial: TrialRow) -> ClaimedTrial:
+    study = tx.study_of(trial)
+    definition = definition_from(study.definition)
+    brief = StudyBrief.model_construct(
+        id=study.id, name=study.name, objectives=definition.objectives, seed=study.seed, task=definition.task
+    )
+    return ClaimedTrial.model_construct(
+        trial=trial_from(trial), attempt=trial.attempt, lease=lease_of(tx, trial), study=brief
+    )
+
+
+def can_run(capabilities: Capabilities, task: Task | None) -> bool:
+    """Whether a worker with these capabilities may be given a task."""
+    if task is None:
+        return False
+    needs = task.resources
+    if (
+        needs.cpu > capabilities.cpu
+        or needs.gpu > capabilities.gpu
+        or not needs.labels.items() <= capabilities.labels.items()
+    ):
+        return False
+    if needs.memory_mb and needs.memory_mb > capabilities.memory_mb:
+        return False
+    if task.trainable is not None:
+        return task.trainable in capabilities.trainables
+    if task.entry_point is not None:
+        return any(_allows(pattern, task.entry_point) for pattern in capabilities.entry_points)
+    return task.command is not None and task.command[0] in capabilities.commands
+
+
+def _allows(pattern: str, entry_point: str) -> bool:
+    return entry_point.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == entry_point

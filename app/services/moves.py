@@ -1,0 +1,247 @@
+"""How a trial moves, and what follows: counters, events, the incumbent, the end of the study.
+
+Everything that changes a trial's state passes through `move`; the callers check who may ask for it.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+from app.storage.domain import definition_from
+from app.storage.rows import AttemptRow, StudyRow, TrialRow
+from app.storage.transaction import Transaction
+from studyhall.study import Objective, StudyDefinition
+from studyhall.trial import INFRASTRUCTURE, MOVES, TrialState
+
+HEARTBEATS_PER_LEASE = 3
+LONGEST_PAUSE_S = 300.0
+
+
+def new_id(prefix: str, now: float) -> str:
+    """A public id: time first, so that neighbours in time are neighbours in the index; 68 random bits."""
+    return f"{prefix}_{int(now * 1000):012x}{uuid4().hex[:20]}"[:32]
+
+
+def move(tx: Transaction, study: StudyRow, trial: TrialRow, to: TrialState, *, event: str, **columns: Any) -> None:
+    """Moves a trial and counts it where it now is.
+
+    Raises:
+        ValueError: when the move is not in `MOVES`; callers refuse such requests before, with a clear error.
+    """
+    came_from = TrialState(trial.state)
+    if (came_from, to) not in MOVES:
+        raise ValueError(f"no move from {came_from} to {to}")
+    tx.change(trial, state=to.value, **columns)
+    if to is TrialState.WAITING or study.parallelism is not None:
+        tx.openings.add(study.id)
+    tx.change(study, **{came_from.value: getattr(study, came_from.value) - 1, to.value: getattr(study, to.value) + 1})
+    data = {"reason": trial.reason} if trial.reason else {}
+    tx.record(study, event, trial, attempt=trial.attempt, **data)
+
+
+def start(tx: Transaction, study: StudyRow, trial: TrialRow, *, worker: str, token: str, lease_s: float) -> None:
+    """Edge b: a new attempt begins under a new lease."""
+    attempt = trial.attempt + 1
+    columns = {
+        "attempt": attempt, "token": token, "worker": worker, "lease_s": lease_s, "expires_at": tx.now + lease_s,
+        "reason": None, "failure": None, "step": None, "points": 0, "result": None, "not_before": None,
+        "started_at": trial.started_at or tx.now,
+    }  # fmt: skip
+    if trial.state == TrialState.RUNNING:  # inserted just now, counted as running already
+        tx.change(trial, **columns)
+        tx.record(study, "trial.started", trial, attempt=attempt)
+    else:
+        move(tx, study, trial, TrialState.RUNNING, event="trial.started", **columns)
+    tx.add_attempt(AttemptRow(trial.id, attempt, worker, tx.now, None, None, None))
+
+
+def finish(tx: Transaction, study: StudyRow, trial: TrialRow, to: TrialState, *, outcome: str, **columns: Any) -> None:
+    """Edges c to g of a trial that was claimed: ends the attempt and the trial."""
+    end_attempt(tx, study, trial, outcome=outcome, reason=columns.get("reason"))
+    move(
+        tx, study, trial, to, event=f"trial.{to.value}", finished_at=tx.now, expires_at=None, not_before=None,
+        stop_requested=None, **columns,
+    )  # fmt: skip
+    _count_for_worker(tx, study, trial, to)
+    settle(tx, study)
+
+
+def requeue(
+    tx: Transaction, study: StudyRow, trial: TrialRow, *, outcome: str, pause_s: float = 0.0, **columns: Any
+) -> None:
+    """Edge h: the trial waits for another attempt; after a pause, so that a broken machine does not spin."""
+    end_attempt(tx, study, trial, outcome=outcome, reason=columns.get("reason"))
+    move(
+        tx, study, trial, TrialState.WAITING, event=f"trial.{outcome}", expires_at=None,
+        not_before=tx.now + pause_s if pause_s else None, **columns,
+    )  # fmt: skip
+
+
+def end_attempt(tx: Transaction, study: StudyRow, trial: TrialRow, *, outcome: str, reason: str | None) -> None:
+    """Closes the record of the current attempt and books its time."""
+    attempt = tx.attempt(trial)
+    if attempt is None:
+        return
+    if attempt.outcome is not None:  # a late result: the sweeper has closed and booked it
+        tx.change(attempt, outcome=outcome, reason=reason)
+        return
+    tx.change(attempt, ended_at=tx.now, outcome=outcome, reason=reason)
+    tx.change(study, device_seconds=study.device_seconds + max(0.0, tx.now - attempt.started_at))
+
+
+def pause_after(times: int) -> float:
+    """How long to wait before the next attempt: 5 s doubling, at most 5 minutes."""
+    return min(LONGEST_PAUSE_S, 5.0 * 2.0**times)
+
+
+def fail(tx: Transaction, study: StudyRow, trial: TrialRow, *, kind: str, message: str, **columns: Any) -> None:
+    """Edge f, or h while retries of this kind of failure are left."""
+    retry = definition_from(study.definition).retry
+    reason = message or kind
+    infrastructure = kind in INFRASTRUCTURE
+    used, allowed = (trial.lost, retry.infrastructure) if infrastructure else (trial.errors, retry.user_error)
+    if kind == "oom":
+        allowed = min(allowed, 1)  # the same configuration runs out of memory again
+    counted = {"lost": trial.lost + 1} if infrastructure else {"errors": trial.errors + 1}
+    if used < allowed and study.state in ("active", "paused") and trial.stop_requested is None:
+        outcome = "lost" if infrastructure else "failed"
+        requeue(
+            tx,
+            study,
+            trial,
+            outcome=outcome,
+            pause_s=pause_after(used),
+            reason=reason,
+            failure=kind,
+            **counted,
+            **columns,
+        )
+        return
+    finish(tx, study, trial, TrialState.FAILED, outcome="failed", reason=reason, failure=kind, **counted, **columns)
+
+
+def score(tx: Transaction, study: StudyRow, trial: TrialRow, metrics: Mapping[str, float]) -> dict[str, Any]:
+    """The columns a result decides (value, front), and the incumbent it may replace."""
+    definition = definition_from(study.definition)
+    if trial.excluded or not definition.meets_constraints(dict(metrics)):
+        return {"value": None, "on_front": False}
+    if len(definition.objectives) > 1:
+        return {"value": None, "on_front": _joins_front(tx, study, definition, metrics)}
+    objective = definition.objectives[0]
+    value = metrics[objective.metric]
+    if study.best_value is None or objective.is_better(value, study.best_value):
+        tx.change(study, best_trial=trial.id, best_number=trial.number, best_value=value)
+    return {"value": value, "on_front": False}
+
+
+def _joins_front(tx: Transaction, study: StudyRow, definition: StudyDefinition, metrics: Mapping[str, float]) -> bool:
+    """Whether a result is not dominated; takes those that it dominates off the front."""
+    point = point_of(definition.objectives, metrics)
+    for other in tx.front(study):
+        theirs = point_of(definition.objectives, json.loads(other.metrics or "{}"))
+        if dominates(theirs, point):
+            return False
+        if dominates(point, theirs):
+            tx.change(other, on_front=False)
+    return True
+
+
+def point_of(objectives: tuple[Objective, ...], metrics: Mapping[str, float]) -> tuple[float, ...]:
+    """The objectives' values, turned so that less is better."""
+    return tuple(metrics[o.metric] if o.goal == "minimize" else -metrics[o.metric] for o in objectives)
+
+
+def dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
+    """Whether a is no worse than b everywhere and better somewhere; less is better."""
+    return all(x <= y for x, y in zip(a, b, strict=True)) and a != b
+
+
+def rescore(tx: Transaction, study: StudyRow) -> None:
+    """Finds the best, or the front, again; after a correction or an exclusion."""
+    tx.change(study, best_trial=None, best_number=None, best_value=None)
+    for trial in tx.front(study):
+        tx.change(trial, on_front=False)
+    for trial in tx.valued(study):
+        tx.change(trial, **score(tx, study, trial, json.loads(trial.metrics or "{}")))
+
+
+def settle(tx: Transaction, study: StudyRow) -> None:
+    """Ends the study when its budget is spent, its target reached, its space used up or too much has failed."""
+    if study.state == "stopping":
+        if study.running == 0:
+            end(tx, study, "completed", study.reason or "user")
+        return
+    if study.state not in ("active", "paused"):
+        return
+    definition = definition_from(study.definition)
+    objective = definition.objectives[0]
+    if definition.budget.max_failed is not None and study.failed >= definition.budget.max_failed:
+        stop_all(tx, study, "max_failed")
+        end(tx, study, "failed", "max_failed")
+    elif study.best_value is not None and objective.reaches_target(study.best_value):
+        stop(tx, study, "target")
+    elif study.running == 0 and study.waiting == 0 and _spent(study):
+        end(tx, study, "completed", "exhausted" if study.exhausted else "budget")
+
+
+def _spent(study: StudyRow) -> bool:
+    return bool(study.exhausted) or (study.max_trials is not None and study.created >= study.max_trials)
+
+
+def stop(tx: Transaction, study: StudyRow, reason: str, *, ask_running: bool = True) -> None:
+    """No new trials; running ones are asked to stop, or with `ask_running=False` left to end by themselves."""
+    cancel_waiting(tx, study, reason)
+    if study.running == 0:
+        end(tx, study, "completed", reason)
+        return
+    tx.change(study, state="stopping", reason=reason)
+    tx.record(study, "study.stopping", None, reason=reason)
+    if ask_running:
+        stop_all(tx, study, reason)
+
+
+def stop_all(tx: Transaction, study: StudyRow, reason: str) -> None:
+    """Asks every running trial to stop; the worker's acknowledgement ends it."""
+    for trial in tx.in_state(study, "running"):
+        if trial.stop_requested is None:
+            tx.change(trial, stop_requested=reason)
+            tx.record(study, "trial.stop_requested", trial, reason=reason)
+
+
+def cancel_all(tx: Transaction, study: StudyRow, reason: str) -> None:
+    """Ends every running trial at once; its worker finds out on its next call."""
+    for trial in tx.in_state(study, "running"):
+        finish(tx, study, trial, TrialState.CANCELLED, outcome="cancelled", reason=reason, token=None)
+
+
+def cancel_waiting(tx: Transaction, study: StudyRow, reason: str) -> None:
+    """Ends every waiting trial; one that never ran gives its place in the budget back."""
+    for trial in tx.in_state(study, "waiting"):
+        cancel_one_waiting(tx, study, trial, reason)
+
+
+def cancel_one_waiting(tx: Transaction, study: StudyRow, trial: TrialRow, reason: str) -> None:
+    """Ends one waiting trial."""
+    if trial.counted and trial.attempt == 0:
+        tx.change(study, created=study.created - 1)
+        tx.change(trial, counted=False)
+    move(tx, study, trial, TrialState.CANCELLED, event="trial.cancelled", reason=reason, finished_at=tx.now, token=None)
+
+
+def end(tx: Transaction, study: StudyRow, state: str, reason: str) -> None:
+    """The study has ended."""
+    cancel_waiting(tx, study, reason)
+    tx.change(study, state=state, reason=reason, ended_at=tx.now)
+    tx.record(study, f"study.{state}", None, reason=reason)
+
+
+def _count_for_worker(tx: Transaction, study: StudyRow, trial: TrialRow, to: TrialState) -> None:
+    # Counted only for workers that registered; a curl user is no worker.
+    worker = tx.worker(study.project, trial.worker) if trial.worker else None
+    if worker is None:
+        return
+    if to == TrialState.FAILED:
+        tx.change(worker, failed=worker.failed + 1)
+    elif to != TrialState.CANCELLED:
+        tx.change(worker, completed=worker.completed + 1)

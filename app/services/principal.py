@@ -1,0 +1,15 @@
+"""Who asks."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Scope = Literal["admin", "user", "reader", "worker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The key a request came with: whose it is, and what it may do. A key belongs to one project and sees only it."""
+
+    key_id: str
+    project: str
+    scope: Scope

@@ -1,0 +1,89 @@
+"""What is read of studies and trials, put together from several queries on one connection."""
+
+from app.services.lookup import no_study, no_trial
+from app.services.principal import Principal
+from app.storage import reader
+from app.storage.domain import counts_from, definition_from, study_from, trial_from
+from app.storage.rows import StudyRow, TrialRow
+from studyhall.study import Study, StudyState
+from studyhall.trial import Trial
+from studyhall.wire import Best, Summary
+
+RECENT_S = 300.0
+
+
+def find_study(connection: reader.Connection, principal: Principal, name: str) -> StudyRow:
+    """A study by id or name.
+
+    Raises:
+        NotFound: there is none in this project.
+    """
+    row = reader.study_row(connection, principal.project, name)
+    if row is None:
+        raise no_study()
+    return row
+
+
+def find_trial(connection: reader.Connection, principal: Principal, trial_id: str) -> TrialRow:
+    """A trial by id.
+
+    Raises:
+        NotFound: there is none in this project.
+    """
+    row = reader.trial_row(connection, principal.project, trial_id)
+    if row is None:
+        raise no_trial()
+    return row
+
+
+def get_study(connection: reader.Connection, *, principal: Principal, name: str) -> Study:
+    """A study as the server tells it."""
+    return study_from(find_study(connection, principal, name))
+
+
+def get_trial(connection: reader.Connection, *, principal: Principal, trial_id: str) -> Trial:
+    """A trial as the server tells it."""
+    return trial_from(find_trial(connection, principal, trial_id))
+
+
+def best(connection: reader.Connection, *, principal: Principal, name: str) -> tuple[Best, int]:
+    """The best trial, or the front for several objectives; and the sequence number it holds for."""
+    row = find_study(connection, principal, name)
+    if len(definition_from(row.definition).objectives) > 1:
+        return Best.model_construct(trials=tuple(reader.front(connection, row.id))), row.sequence
+    found = None if row.best_trial is None else reader.trial_row(connection, principal.project, row.best_trial)
+    return Best.model_construct(trials=() if found is None else (trial_from(found),)), row.sequence
+
+
+def pareto(connection: reader.Connection, *, principal: Principal, name: str) -> tuple[Best, int]:
+    """The Pareto front; of one objective, the best trial."""
+    return best(connection, principal=principal, name=name)
+
+
+def summary(connection: reader.Connection, *, principal: Principal, name: str, now: float) -> Summary:
+    """A study at a glance."""
+    row = find_study(connection, principal, name)
+    top = None if row.best_trial is None else reader.trial_row(connection, principal.project, row.best_trial)
+    elapsed_s = (row.ended_at or now) - row.created_at
+    return Summary.model_construct(
+        id=row.id,
+        name=row.name,
+        state=StudyState(row.state),
+        reason=row.reason,
+        sequence=row.sequence,
+        trials=counts_from(row).model_dump(),
+        max_trials=row.max_trials,
+        best=None if top is None else trial_from(top),
+        trials_per_minute=_pace(connection, row, now),
+        elapsed_s=elapsed_s,
+        device_seconds=row.device_seconds,
+    )
+
+
+def _pace(connection: reader.Connection, row: StudyRow, now: float) -> float | None:
+    """Trials finished a minute: lately while the study runs, over all once it has ended."""
+    until = row.ended_at or now
+    since = row.created_at if row.ended_at else max(row.created_at, now - RECENT_S)
+    if until - since < 1.0:
+        return None
+    return round(reader.recently_finished(connection, row.id, since) / (until - since) * 60.0, 3)

@@ -1,0 +1,162 @@
+"""The services of one server process, put together: database, signals, suggesting, sweeper.
+
+Routes call `write` and `read` with the verbs of this package; only what waits lives here itself.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from app.services.claiming import Handed, answer, claim_trials, touches
+from app.services.keys import create_first_key
+from app.services.principal import Principal
+from app.services.signals import ANY, Signals
+from app.services.suggesting import Pool, Suggesting
+from app.services.sweeping import Watch, sweep
+from app.services.telling import heartbeat
+from app.storage import reader
+from app.storage.database import Database
+from app.storage.rows import KeyRow
+from app.storage.transaction import NOTHING, Touches, Transaction
+from studyhall.errors import StudyhallError
+from studyhall.wire import Claim, Claimed, Event, Heartbeat, Key, Told
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+SWEEP_S = 5.0
+LONGEST_LOOK_S = 5.0
+"""A long-poll looks again after this time even when nothing woke it; a net under the signals, not the mechanism."""
+
+
+class Services:
+    """Everything a route needs.
+
+    Args:
+        pool: runs the engines.
+        sweep_s: seconds between two rounds of the sweeper.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        pool: Pool,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        sweep_s: float = SWEEP_S,
+    ) -> None:
+        self.signals = Signals()
+        self.database = Database(url, self.signals.committed, clock=clock)
+        self.suggesting = Suggesting(self.database, pool)
+        self.clock = clock
+        self._monotonic = monotonic
+        self._sweep_s = sweep_s
+        self.watch = Watch(monotonic(), monotonic())
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begins to sweep and to wake those who wait."""
+        self.signals.start()
+        self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="sweeper")
+
+    async def stop(self) -> None:
+        """Answers those who wait, stops the tasks, finishes what is queued and closes the database."""
+        self.signals.close()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sweeper
+        await self.suggesting.close()
+        await asyncio.to_thread(self.database.close)
+
+    async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:
+        """Runs a verb in the next transaction of the writer.
+
+        A verb may give an error as its value: then what it wrote stays, and the error is raised here.
+        """
+        result = await self.database.write(verb, touches)
+        if isinstance(result, StudyhallError):
+            raise result
+        return result
+
+    async def read(self, query: Callable[[reader.Connection], T]) -> T:
+        """Runs a query that changes nothing."""
+        return await self.database.read(query)
+
+    async def claim(self, principal: Principal, request: Claim) -> tuple[Claimed | None, str | None]:
+        """Trials for a worker, waiting up to `wait_s` for some; and the state of the study it named."""
+        deadline = self._monotonic() + request.wait_s
+        with self.signals.on_opening(_opening(request)) as waiter:
+            while True:
+                claimed, handed = await self.write(
+                    partial(_claim, principal=principal, request=request), touches(request)
+                )
+                left = deadline - self._monotonic()
+                if claimed is not None or handed.study_state in ("completed", "failed") or self.signals.is_closing:
+                    return claimed, handed.study_state
+                with ExitStack() as demands:
+                    for study_id, count in handed.wanting.items():
+                        demands.enter_context(self.suggesting.demand(study_id, count))
+                    if left <= 0:
+                        return None, handed.study_state
+                    await waiter.wait(min(left, LONGEST_LOOK_S))
+
+    async def heartbeat(self, principal: Principal, trial_id: str, request: Heartbeat) -> Told:
+        """Renews a lease; with `wait_s` waits for a directive other than to go on."""
+        deadline = self._monotonic() + request.wait_s
+        verb = partial(heartbeat, principal=principal, trial_id=trial_id, told=request)
+        with self.signals.on_change() as waiter:
+            while True:
+                told = await self.write(verb, Touches(trials=(trial_id,)))
+                left = deadline - self._monotonic()
+                if told.directive != "continue" or left <= 0 or self.signals.is_closing:
+                    return told
+                await waiter.wait(min(left, LONGEST_LOOK_S))
+
+    async def events(self, study_id: str, after: int, *, wait_s: float, limit: int) -> tuple[list[Event], int]:
+        """What happened in a study after a sequence number, waiting for it; and the number to ask with next."""
+        deadline = self._monotonic() + wait_s
+        with self.signals.on_change(study_id) as waiter:
+            while True:
+                found = await self.read(partial(reader.events_after, study_id=study_id, after=after, limit=limit))
+                left = deadline - self._monotonic()
+                if found or left <= 0 or self.signals.is_closing:
+                    return found, found[-1].sequence if found else after
+                await waiter.wait(min(left, LONGEST_LOOK_S))
+
+    async def find_key(self, key_id: str) -> KeyRow | None:
+        """A stored key, for the authenticator."""
+        return await self.read(partial(reader.key_row, key_id=key_id))
+
+    async def create_first_key(self) -> Key | None:
+        """The admin key of a new database; None when there are keys already."""
+        return await self.write(create_first_key)
+
+    async def sweep(self) -> int:
+        """One round of the sweeper; how many leases it ended."""
+        return await self.write(partial(sweep, watch=self.watch, monotonic=self._monotonic()))
+
+    async def _sweep_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(self._sweep_s)
+            try:
+                await self.sweep()
+            except StudyhallError as error:
+                log.warning("sweep_failed", error=str(error))
+            except Exception:  # the edge of a task: the next round may succeed, and nothing else ends leases
+                log.exception("sweep_failed")
+
+
+def _claim(tx: Transaction, *, principal: Principal, request: Claim) -> tuple[Claimed | None, Handed]:
+    handed = claim_trials(tx, principal, request)
+    return answer(tx, handed) if handed.trials else None, handed
+
+
+def _opening(request: Claim) -> str:
+    return request.study if request.study is not None and request.study.startswith("st_") else ANY

@@ -1,0 +1,89 @@
+"""Waking those who wait: long-polls and streams register here, commits wake them.
+
+Whoever waits registers before looking, so that no wake-up is lost between the look and the wait.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.storage.writer import Committed
+
+ANY = "*"
+
+
+class Waiter:
+    """One registration; `wait` returns when its study has changed, or when the time is over."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def wake(self) -> None:
+        """Ends the wait, or the next one."""
+        self._event.set()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Whether something has happened before the time was over; ready for the next wait afterwards."""
+        try:
+            await asyncio.wait_for(self._event.wait(), max(0.0, timeout_s))
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+class Signals:
+    """Who waits for what, in this process."""
+
+    def __init__(self) -> None:
+        self._changes: dict[str, set[Waiter]] = defaultdict(set)
+        self._openings: dict[str, set[Waiter]] = defaultdict(set)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.is_closing = False
+
+    def start(self) -> None:
+        """Binds to the running event loop."""
+        self._loop = asyncio.get_running_loop()
+
+    def committed(self, committed: Committed) -> None:
+        """Called by the writer's thread, or for a commit of another server, after each commit."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake, committed)
+
+    @contextmanager
+    def on_change(self, study_id: str = ANY) -> Iterator[Waiter]:
+        """Waits for any change of a study."""
+        yield from self._register(self._changes, study_id)
+
+    @contextmanager
+    def on_opening(self, study_id: str = ANY) -> Iterator[Waiter]:
+        """Waits until a claim may find a trial in a study."""
+        yield from self._register(self._openings, study_id)
+
+    def close(self) -> None:
+        """Answers everybody at once; the server is going down."""
+        self.is_closing = True
+        for waiters in (*self._changes.values(), *self._openings.values()):
+            for waiter in waiters:
+                waiter.wake()
+
+    def _register(self, waiting: dict[str, set[Waiter]], study_id: str) -> Iterator[Waiter]:
+        waiter = Waiter()
+        waiting[study_id].add(waiter)
+        try:
+            yield waiter
+        finally:
+            waiting[study_id].discard(waiter)
+            if not waiting[study_id]:
+                del waiting[study_id]
+
+    def _wake(self, committed: Committed) -> None:
+        _wake_all(self._changes, committed.sequences)
+        _wake_all(self._openings, committed.openings)
+
+
+def _wake_all(waiting: dict[str, set[Waiter]], study_ids: dict[str, int] | set[str]) -> None:
+    for study_id in (*study_ids, ANY) if study_ids else ():
+        for waiter in waiting.get(study_id, ()):
+            waiter.wake()

@@ -1,0 +1,220 @@
+"""What people do with studies: make, change, pause, resume, stop, delete."""
+
+import json
+import secrets
+from typing import Any
+
+from app.search import registry
+from app.search.random import check_feasible
+from app.services.lookup import study_of
+from app.services.moves import cancel_all, cancel_waiting, end, new_id, settle, stop
+from app.services.principal import Principal
+from app.storage.domain import definition_from, study_from
+from app.storage.rows import StudyRow
+from app.storage.transaction import Transaction
+from studyhall.errors import (
+    BudgetExhausted,
+    FieldError,
+    InvalidInput,
+    NameTaken,
+    StudyBusy,
+    StudyImmutable,
+    VersionConflict,
+)
+from studyhall.study import Study, StudyDefinition
+from studyhall.wire import CreateStudy, PatchStudy, StopStudy
+
+
+def check_definition(definition: CreateStudy) -> None:
+    """Refuses what is well-formed but cannot work; call it outside of the transaction, it draws samples.
+
+    Raises:
+        InvalidInput: unknown algorithm or stopping rule, or options that do not fit them.
+        SpaceInfeasible: hardly any assignment satisfies the constraints.
+    """
+    registry.check(definition.algorithm)
+    _check_stopping(definition)
+    check_feasible(definition.space, definition.algorithm.seed or 0)
+
+
+def create_study(tx: Transaction, principal: Principal, request: CreateStudy) -> tuple[Study, bool]:
+    """A new study, and True; or with `if_exists="get"` the one that has the name, and False.
+
+    Raises:
+        NameTaken: the name is taken and `if_exists` is "error".
+    """
+    existing = tx.study_named(principal.project, request.name)
+    if existing is not None:
+        if request.if_exists == "get":
+            return study_from(existing), False
+        raise NameTaken(f"study '{request.name}' already exists; choose another name or pass if_exists='get'")
+    study = _first_row(tx, principal, request)
+    tx.add_study(study)
+    tx.record(study, "study.created")
+    tx.openings.add(study.id)
+    return study_from(study), True
+
+
+def patch_study(
+    tx: Transaction, principal: Principal, name: str, patch: PatchStudy, *, version: int | None = None
+) -> Study:
+    """Changes what may change in a study.
+
+    Args:
+        version: the sequence number the change is based on (If-Match).
+
+    Raises:
+        VersionConflict: the study has changed since.
+        StudyImmutable: the objectives or the space of a study with trials.
+        InvalidInput: a budget below what has been made already, an unknown algorithm.
+    """
+    study = study_of(tx, principal, name)
+    if version is not None and version != study.sequence:
+        raise VersionConflict(f"the study is at version {study.sequence} now; read it again and repeat the change")
+    definition = _patched(study, patch)
+    if definition.budget.max_trials is not None and definition.budget.max_trials < study.created:
+        fault = FieldError("/budget/max_trials", f"{study.created} trials exist already; stop the study instead")
+        raise InvalidInput(errors=[fault])
+    columns: dict[str, Any] = {
+        "definition": _stored(definition),
+        "max_trials": definition.budget.max_trials,
+        "parallelism": definition.parallelism,
+    }
+    if patch.algorithm is not None and patch.algorithm.seed is not None:
+        columns["seed"] = patch.algorithm.seed
+    if patch.space is not None:
+        columns |= {"space_version": study.space_version + 1, "exhausted": False}
+    tx.change(study, **columns)
+    tx.record(study, "study.changed", fields=sorted(patch.model_fields_set))
+    tx.openings.add(study.id)
+    settle(tx, study)
+    return study_from(study)
+
+
+def pause_study(tx: Transaction, principal: Principal, name: str) -> Study:
+    """No trials are handed out until it is resumed; running ones go on."""
+    study = study_of(tx, principal, name)
+    if study.state == "active":
+        tx.change(study, state="paused", reason="user")
+        tx.record(study, "study.paused")
+    elif study.state != "paused":
+        raise StudyImmutable(f"a {study.state} study cannot be paused; resume it first")
+    return study_from(study)
+
+
+def resume_study(tx: Transaction, principal: Principal, name: str) -> Study:
+    """Hands out trials again, also of a study that had ended.
+
+    Raises:
+        BudgetExhausted: it ended because its budget was spent, and that has not been raised.
+    """
+    study = study_of(tx, principal, name)
+    if study.state == "active":
+        return study_from(study)
+    if study.max_trials is not None and study.created >= study.max_trials and study.waiting + study.running == 0:
+        raise BudgetExhausted(f"all {study.max_trials} trials of the budget are made; raise budget.max_trials first")
+    tx.change(study, state="active", reason=None, ended_at=None)
+    tx.record(study, "study.resumed")
+    tx.openings.add(study.id)
+    return study_from(study)
+
+
+def stop_study(tx: Transaction, principal: Principal, name: str, request: StopStudy) -> Study:
+    """Ends a study: `drain` lets running trials end, `graceful` asks them to stop, `kill` cancels them at once."""
+    study = study_of(tx, principal, name)
+    reason = request.reason or "user"
+    if study.state in ("completed", "failed"):
+        return study_from(study)
+    if request.mode == "kill":
+        cancel_waiting(tx, study, reason)
+        tx.change(study, state="stopping", reason=reason)
+        cancel_all(tx, study, reason)
+        if study.state == "stopping":
+            end(tx, study, "completed", reason)
+    else:
+        stop(tx, study, reason, ask_running=request.mode == "graceful")
+    return study_from(study)
+
+
+def delete_study(tx: Transaction, principal: Principal, name: str, *, force: bool = False) -> None:
+    """Deletes a study and all its trials.
+
+    Raises:
+        StudyBusy: trials are running and `force` is not given.
+    """
+    study = study_of(tx, principal, name)
+    if study.running and not force:
+        raise StudyBusy(f"{study.running} trials are running; stop the study first, or pass force=true")
+    tx.audit(project=study.project, key_id=principal.key_id, action="study.deleted", subject=study.id, name=study.name)
+    tx.delete_study(study)
+
+
+def _first_row(tx: Transaction, principal: Principal, request: CreateStudy) -> StudyRow:
+    fields = {name: getattr(request, name) for name in StudyDefinition.model_fields}
+    definition = StudyDefinition.model_construct(_fields_set=request.model_fields_set - {"if_exists"}, **fields)
+    seed = request.algorithm.seed if request.algorithm.seed is not None else secrets.randbelow(2**31)
+    return StudyRow(
+        id=new_id("st", tx.now),
+        project=principal.project,
+        name=request.name,
+        definition=_stored(definition),
+        space_version=1,
+        seed=seed,
+        state="active",
+        reason=None,
+        sequence=0,
+        next_number=0,
+        created=0,
+        max_trials=request.budget.max_trials,
+        parallelism=request.parallelism,
+        claimable=request.task is not None,
+        exhausted=False,
+        waiting=0,
+        running=0,
+        completed=0,
+        pruned=0,
+        infeasible=0,
+        failed=0,
+        cancelled=0,
+        best_trial=None,
+        best_number=None,
+        best_value=None,
+        device_seconds=0.0,
+        created_at=tx.now,
+        updated_at=tx.now,
+        ended_at=None,
+    )
+
+
+def _stored(definition: StudyDefinition) -> str:
+    # exclude_unset keeps "default": null of a categorical apart from no default at all.
+    return definition.model_dump_json(exclude_unset=True)
+
+
+def _patched(study: StudyRow, patch: PatchStudy) -> StudyDefinition:
+    definition = definition_from(study.definition)
+    if study.next_number > 0:
+        _refuse_immutable(patch)
+    changed = json.loads(_stored(definition)) | json.loads(patch.model_dump_json(exclude_unset=True))
+    kept = {name: value for name, value in changed.items() if value is not None}
+    new = CreateStudy.model_validate_json(json.dumps(kept))
+    check_definition(new)
+    return StudyDefinition.model_validate_json(json.dumps(kept))
+
+
+def _refuse_immutable(patch: PatchStudy) -> None:
+    fields = [name for name in ("space", "objectives") if getattr(patch, name) is not None]
+    if fields:
+        errors = [FieldError(f"/{name}", "cannot change once the study has trials") for name in fields]
+        raise StudyImmutable("this part of a study cannot change once it has trials; create a new study", errors=errors)
+
+
+STOPPING_RULES = ("none",)
+
+
+def _check_stopping(definition: CreateStudy) -> None:
+    if definition.stopping.rule not in STOPPING_RULES:
+        known = ", ".join(STOPPING_RULES)
+        raise InvalidInput(
+            errors=[FieldError("/stopping/rule", f"unknown stopping rule '{definition.stopping.rule}'; known: {known}")]
+        )

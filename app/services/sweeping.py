@@ -1,0 +1,89 @@
+"""The sweeper: what happens because time passes. Only it ends a lease.
+
+A lease that has run out is a hint; the sweeper judges it again under the study's lock. After a start, and after the
+clock has jumped, nobody is judged for one lease (amnesty), so that an outage of the server does not take the trials
+of a healthy fleet away.
+"""
+
+from dataclasses import dataclass
+
+from app.services.moves import fail, finish, settle, stop
+from app.storage.domain import definition_from
+from app.storage.rows import StudyRow, TrialRow
+from app.storage.transaction import Transaction
+from studyhall.trial import TrialState
+
+BATCH = 500
+JUMP_S = 5.0
+ANSWERS_KEPT_S = 7 * 86400.0
+
+
+@dataclass(slots=True)
+class Watch:
+    """What a sweeper remembers between its rounds: when its amnesty began, and how the two clocks stood."""
+
+    since: float
+    """Monotonic seconds at the start, or at the last jump."""
+    last_monotonic: float
+    last_now: float | None = None
+
+    def jump(self, now: float, monotonic: float) -> float:
+        """By how much the wall clock has moved beyond the time that passed; starts a new amnesty when it jumped."""
+        last, self.last_now = self.last_now, now
+        passed, self.last_monotonic = monotonic - self.last_monotonic, monotonic
+        moved = 0.0 if last is None else now - last - passed
+        if abs(moved) <= JUMP_S:
+            return 0.0
+        self.since = monotonic
+        return moved
+
+
+def sweep(tx: Transaction, watch: Watch, monotonic: float) -> int:
+    """One round; how many leases it ended."""
+    jumped = watch.jump(tx.now, monotonic)
+    if jumped:
+        tx.shift_leases(jumped)
+        return 0
+    up_s = monotonic - watch.since
+    ended = sum(_end_lease(tx, trial_id, up_s) for trial_id, _ in sorted(tx.expired(BATCH), key=lambda pair: pair[1]))
+    for study_id in tx.open_studies():
+        _check_time(tx, study_id)
+    tx.forget_answers(tx.now - ANSWERS_KEPT_S)
+    return ended
+
+
+def _end_lease(tx: Transaction, trial_id: str, up_s: float) -> bool:
+    trial = tx.trial(trial_id)
+    if trial is None or not _has_expired(tx, trial, up_s):
+        return False
+    study = tx.study_of(trial)
+    if trial.stop_requested is not None:
+        finish(
+            tx, study, trial, TrialState.CANCELLED, outcome="lost", reason=trial.stop_requested, failure="worker_lost"
+        )
+    else:
+        fail(tx, study, trial, kind="worker_lost", message=f"its worker '{trial.worker}' has not been heard of")
+    return True
+
+
+def _has_expired(tx: Transaction, trial: TrialRow, up_s: float) -> bool:
+    if trial.state != TrialState.RUNNING or trial.expires_at is None or trial.expires_at >= tx.now:
+        return False
+    return up_s >= (trial.lease_s or 0.0)
+
+
+def _check_time(tx: Transaction, study_id: str) -> None:
+    study = tx.study(study_id)
+    if study is None or study.state not in ("active", "paused"):
+        return
+    if _out_of_time(study, tx.now):
+        stop(tx, study, "budget")
+    else:
+        settle(tx, study)
+
+
+def _out_of_time(study: StudyRow, now: float) -> bool:
+    budget = definition_from(study.definition).budget
+    if budget.max_seconds is not None and now - study.created_at > budget.max_seconds:
+        return True
+    return budget.max_device_seconds is not None and study.device_seconds >= budget.max_device_seconds

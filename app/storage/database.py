@@ -1,0 +1,62 @@
+"""One database: its writer, its readers, and how to let go of both."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy import Connection
+
+from app.storage.connect import make_engine
+from app.storage.faults import translate
+from app.storage.transaction import NOTHING, Touches, Transaction
+from app.storage.writer import Listener, Writer
+
+T = TypeVar("T")
+
+READERS = 4
+
+
+class Database:
+    """All access to one database.
+
+    Args:
+        listener: told after each commit of this process what has changed.
+        clock: seconds since 1970; on SQLite the server's clock is the database's.
+    """
+
+    def __init__(self, url: str, listener: Listener, *, clock: Callable[[], float] = time.time) -> None:
+        self._readers = make_engine(url, connections=READERS)
+        self._writing = make_engine(url, writes=True, connections=1)
+        self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="studyhall-reader")
+        self.dialect = self._writing.dialect.name
+        self.clock = clock
+        self.writer = Writer(self._writing, clock, listener)
+
+    async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:
+        """Runs a verb in the next transaction of the writer; its result once that is committed."""
+        return await self.writer.write(verb, touches)
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """Runs a query on a connection that cannot write, on a thread of its own."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, query)
+
+    def read_now(self, query: Callable[[Connection], T]) -> T:
+        """The same, here and now.
+
+        Raises:
+            Unavailable: the database cannot answer.
+        """
+        try:
+            with self._readers.connect() as connection:
+                return query(connection)
+        except Exception as error:
+            raise translate(error) from error
+
+    def close(self) -> None:
+        """Finishes what is queued, then closes every connection."""
+        self.writer.close()
+        self._threads.shutdown(wait=True)
+        self._readers.dispose()
+        self._writing.dispose()

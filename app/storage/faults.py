@@ -1,0 +1,56 @@
+"""What the drivers' errors mean: which are worth another try, and which of ours they become."""
+
+import sqlite3
+
+from app.storage.transaction import Overtaken
+from studyhall.errors import StorageBusy, StorageFull, StorageUnavailable, StudyhallError
+
+_TRANSIENT_STATES = ("40001", "40P01", "08", "57P01", "57P02", "57P03")  # serialization, deadlock, connection, shutdown
+_BUSY_STATES = ("55P03", "57014")  # lock_timeout, statement_timeout
+_FULL_STATES = ("53100",)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether running the whole transaction again may succeed."""
+    return isinstance(error, Overtaken) or _state(error).startswith(_TRANSIENT_STATES) or _is_disconnect(error)
+
+
+def translate(error: BaseException) -> BaseException:
+    """A driver's error as one of Studyhall's; any other error as it is."""
+    if isinstance(error, StudyhallError):
+        return error
+    text = str(error)
+    if _state(error) in _FULL_STATES or "database or disk is full" in text or "disk I/O error" in text:
+        return _caused(StorageFull(retry_after_s=5), error)
+    if isinstance(error, Overtaken) or _state(error) in _BUSY_STATES or "database is locked" in text:
+        return _caused(StorageBusy(retry_after_s=1), error)
+    if _is_driver_error(error) and not _is_integrity_error(error):
+        return _caused(StorageUnavailable(retry_after_s=1), error)
+    return error
+
+
+def _caused(ours: StudyhallError, error: BaseException) -> StudyhallError:
+    ours.__cause__ = error
+    return ours
+
+
+def _state(error: BaseException) -> str:
+    return str(getattr(error, "sqlstate", None) or "")
+
+
+def _is_disconnect(error: BaseException) -> bool:
+    return (
+        type(error).__module__.startswith("psycopg")
+        and type(error).__name__ in ("OperationalError", "AdminShutdown")
+        and not _state(error)
+    )
+
+
+def _is_driver_error(error: BaseException) -> bool:
+    if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("psycopg"):
+        return True
+    return type(error).__module__.startswith("sqlalchemy.exc")
+
+
+def _is_integrity_error(error: BaseException) -> bool:
+    return any(kind.__name__ == "IntegrityError" for kind in type(error).__mro__)

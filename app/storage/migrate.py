@@ -1,0 +1,77 @@
+"""Brings a database to the newest schema, all or nothing, however many servers start at once.
+
+Why locks: two servers creating tables together race (seen: one died). PostgreSQL holds an advisory lock for the
+transaction; on SQLite the transaction itself is exclusive from its first statement.
+"""
+
+from importlib import resources
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from app.storage.connect import make_engine
+from studyhall.errors import StorageUnavailable
+
+LOCK = 0x5374756479  # "Study"
+
+
+class SchemaTooNew(StorageUnavailable):
+    """The database was written by a newer Studyhall; upgrade this one. Nothing was changed."""
+
+    code = "schema-too-new"
+
+
+def upgrade(url: str) -> None:
+    """Migrates a database to the newest schema; does nothing when it is there already.
+
+    Raises:
+        SchemaTooNew: when the database knows a revision that this program does not.
+    """
+    engine = make_engine(url, writes=True)
+    try:
+        with engine.connect() as connection, connection.begin():
+            _lock(connection)
+            _refuse_newer(connection)
+            command.upgrade(_config(connection), "head")
+    finally:
+        engine.dispose()
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The revision of a database, None when it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def newest_revision() -> str:
+    """The revision this program knows."""
+    head = ScriptDirectory.from_config(_config(None)).get_current_head()
+    if head is None:
+        raise RuntimeError("this installation has no migrations")
+    return head
+
+
+def _refuse_newer(connection: Connection) -> None:
+    current = current_revision(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions()}
+    if current is not None and current not in known:
+        raise SchemaTooNew
+
+
+def _lock(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
+
+
+def _config(connection: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_folder()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _folder() -> Path:
+    return Path(str(resources.files("migrations")))

@@ -1,0 +1,334 @@
+"""Queries that change nothing: pages, bests, events, histories. On connections that cannot write.
+
+A list is read by its key, never by offset (flat at any depth), and always bounded. A cursor says where the last page
+ended and which list it was; it is opaque to clients and worthless to another list.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import JSON, ColumnElement, and_, cast, func, or_, select, type_coerce
+from sqlalchemy import Connection as Connection  # services name it in their queries, and know no SQL
+
+from app.storage import tables
+from app.storage.domain import attempt_from, event_from, key_from, study_from, trainables_from, trial_from, worker_from
+from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, WorkerRow
+from studyhall.errors import InvalidCursor
+from studyhall.study import Study
+from studyhall.trial import Attempt, RecordedMeasurement, Trial
+from studyhall.wire import Event, Key, Page, TrainableInfo, Worker
+
+LONGEST_PAGE = 500
+
+_T, _S = tables.trials.c, tables.studies.c
+
+Sort = Literal["number", "-number", "value", "-value"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFilter:
+    """Which trials of a study, in which order."""
+
+    state: tuple[str, ...] = ()
+    label: str | None = None
+    """`key` or `key=value`."""
+    worker: str | None = None
+    since: int | None = None
+    """Only those changed after this sequence number."""
+    sort: Sort = "number"
+
+
+def study_row(connection: Connection, project: str, name: str) -> StudyRow | None:
+    """A study by id or name."""
+    query = select(*tables.studies.columns).where(_S.project == project)
+    by_id = connection.execute(query.where(_S.id == name)).first() if name.startswith("st_") else None
+    found = by_id or connection.execute(query.where(_S.name == name)).first()
+    return None if found is None else StudyRow(*found)
+
+
+def study_by_id(connection: Connection, study_id: str) -> StudyRow | None:
+    """A study by its id, whoever owns it; for the server's own tasks."""
+    found = connection.execute(select(*tables.studies.columns).where(_S.id == study_id)).first()
+    return None if found is None else StudyRow(*found)
+
+
+def studies_page(
+    connection: Connection,
+    project: str,
+    *,
+    limit: int,
+    cursor: str | None,
+    state: Sequence[str] = (),
+    name: str | None = None,
+    label: str | None = None,
+) -> Page[Study]:
+    """Studies, newest first; `name` matches any part of a name, literally."""
+    query = select(*tables.studies.columns).where(_S.project == project)
+    if state:
+        query = query.where(_S.state.in_(state))
+    if name:
+        query = query.where(_S.name.contains(name, autoescape=True))
+    if label:
+        query = query.where(_has_label(connection, _S.definition, "labels", label=label))
+    of = _list_of("studies", project, *state, name, label)
+    if cursor is not None:
+        query = query.where(_S.id < _place(cursor, of))
+    rows = [StudyRow(*row) for row in connection.execute(query.order_by(_S.id.desc()).limit(limit + 1))]
+    return _page(
+        [study_from(row) for row in rows[:limit]], _cursor(of, rows[limit - 1].id) if len(rows) > limit else None
+    )
+
+
+def trials_page(
+    connection: Connection, study_id: str, filter: TrialFilter, *, limit: int, cursor: str | None
+) -> Page[Trial]:
+    """Trials of a study."""
+    query = select(*tables.trials.columns).where(_T.study_id == study_id, *_conditions(connection, filter))
+    of = _list_of("trials", study_id, *map(str, astuple(filter)))
+    by_value = filter.sort.endswith("value")
+    if by_value:
+        query = query.where(_T.value.is_not(None))
+    if cursor is not None:
+        query = query.where(_after(filter.sort, _place(cursor, of)))
+    rows = [TrialRow(*row) for row in connection.execute(query.order_by(*_order(filter.sort)).limit(limit + 1))]
+    more = len(rows) > limit
+    last = rows[limit - 1] if more else None
+    place = None if last is None else [last.value, last.number] if by_value else last.number
+    return _page([trial_from(row) for row in rows[:limit]], None if place is None else _cursor(of, place))
+
+
+def trial_row(connection: Connection, project: str, trial_id: str) -> TrialRow | None:
+    """A trial by id, if its study is of this project."""
+    query = select(*tables.trials.columns).join(tables.studies, _S.id == _T.study_id)
+    found = connection.execute(query.where(_T.id == trial_id, _S.project == project)).first()
+    return None if found is None else TrialRow(*found)
+
+
+def front(connection: Connection, study_id: str) -> list[Trial]:
+    """The trials on the Pareto front, by number."""
+    query = select(*tables.trials.columns).where(_T.study_id == study_id, _T.on_front).order_by(_T.number)
+    return [trial_from(TrialRow(*row)) for row in connection.execute(query)]
+
+
+def measurements_page(
+    connection: Connection, trial_id: str, *, attempt: int | None, limit: int, cursor: str | None
+) -> Page[RecordedMeasurement]:
+    """The measurements of a trial, by attempt and step."""
+    m = tables.measurements.c
+    query = select(*tables.measurements.columns).where(m.trial_id == trial_id)
+    if attempt is not None:
+        query = query.where(m.attempt == attempt)
+    of = _list_of("measurements", trial_id, str(attempt))
+    if cursor is not None:
+        last_attempt, last_step = _pair(_place(cursor, of))
+        query = query.where(or_(m.attempt > last_attempt, and_(m.attempt == last_attempt, m.step > last_step)))
+    rows = connection.execute(query.order_by(m.attempt, m.step).limit(limit + 1)).all()
+    items = [
+        RecordedMeasurement.model_construct(attempt=row[1], step=row[2], metrics=json.loads(row[3]), elapsed_s=row[4])
+        for row in rows[:limit]
+    ]
+    return _page(items, _cursor(of, [items[-1].attempt, items[-1].step]) if len(rows) > limit else None)
+
+
+def attempts_of(connection: Connection, trial_id: str) -> list[Attempt]:
+    """The attempts of a trial, first to last; retries are bounded, so this is short."""
+    query = (
+        select(*tables.attempts.columns)
+        .where(tables.attempts.c.trial_id == trial_id)
+        .order_by(tables.attempts.c.attempt)
+    )
+    return [attempt_from(AttemptRow(*row)) for row in connection.execute(query.limit(LONGEST_PAGE))]
+
+
+def events_after(connection: Connection, study_id: str, after: int, limit: int) -> list[Event]:
+    """What happened in a study after a sequence number, oldest first."""
+    e = tables.events.c
+    query = (
+        select(*tables.events.columns)
+        .where(e.study_id == study_id, e.sequence > after)
+        .order_by(e.sequence)
+        .limit(limit)
+    )
+    return [event_from(EventRow(*row)) for row in connection.execute(query)]
+
+
+def sequences(connection: Connection, project: str) -> dict[str, int]:
+    """The sequence number of each study of a project that has not ended, and of the newest of the others."""
+    query = select(_S.id, _S.sequence).where(_S.project == project).order_by(_S.updated_at.desc()).limit(1000)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class TrialLine:
+    """What an engine and a chart need of a trial."""
+
+    number: int
+    state: str
+    parameters: str
+    metrics: str | None
+    started_at: float | None
+    finished_at: float | None
+    excluded: bool
+    sequence: int
+
+
+def lines_after(connection: Connection, study_id: str, after: int, limit: int) -> list[TrialLine]:
+    """The trials changed after a sequence number, in the order of their changes."""
+    columns = (_T.number, _T.state, _T.parameters, _T.metrics, _T.started_at, _T.finished_at, _T.excluded, _T.sequence)
+    query = select(*columns).where(_T.study_id == study_id, _T.sequence > after).order_by(_T.sequence).limit(limit)
+    return [TrialLine(*row) for row in connection.execute(query)]
+
+
+def curves_of(connection: Connection, study_id: str, numbers: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
+    """(step, metrics) of the current attempts of some trials, by number."""
+    m = tables.measurements.c
+    query = (
+        select(_T.number, m.step, m.metrics)
+        .join(tables.trials, and_(_T.id == m.trial_id, _T.attempt == m.attempt))
+        .where(_T.study_id == study_id, _T.number.in_(numbers))
+        .order_by(_T.number, m.step)
+    )
+    curves: dict[int, list[tuple[int, str]]] = {}
+    for number, step, metrics in connection.execute(query):
+        curves.setdefault(number, []).append((step, metrics))
+    return curves
+
+
+def value_history(connection: Connection, study_id: str) -> list[tuple[int, str, float | None, float | None]]:
+    """(number, state, value, finished_at) of every trial that has ended and is not excluded, by number."""
+    query = select(_T.number, _T.state, _T.value, _T.finished_at).where(
+        _T.study_id == study_id, _T.finished_at.is_not(None), _T.excluded.is_(False)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query.order_by(_T.number))]
+
+
+def recently_finished(connection: Connection, study_id: str, since: float) -> int:
+    """How many trials have ended since a time."""
+    query = select(func.count()).where(_T.study_id == study_id, _T.finished_at >= since)
+    return int(connection.execute(query).scalar_one())
+
+
+def workers(connection: Connection, project: str, *, now: float, offline_after_s: float) -> list[Worker]:
+    """The workers of a project, by name."""
+    w = tables.workers.c
+    running: dict[str | None, int] = dict(
+        connection.execute(
+            select(_T.worker, func.count()).join(tables.studies, _S.id == _T.study_id)
+            .where(_T.state == "running", _S.project == project).group_by(_T.worker)
+        ).tuples().all()
+    )  # fmt: skip
+    rows = connection.execute(select(*tables.workers.columns).where(w.project == project).order_by(w.name).limit(2000))
+    return [
+        worker_from(WorkerRow(*row), running=running.get(row[1], 0), now=now, offline_after_s=offline_after_s)
+        for row in rows
+    ]
+
+
+def trainables(connection: Connection, project: str) -> list[TrainableInfo]:
+    """What the project's workers can run, by name; the newest worker's word counts."""
+    w = tables.workers.c
+    rows = connection.execute(
+        select(*tables.workers.columns).where(w.project == project).order_by(w.last_seen_at).limit(2000)
+    )
+    found = {info.name: info for row in rows for info in trainables_from(WorkerRow(*row))}
+    return [found[name] for name in sorted(found)]
+
+
+def key_row(connection: Connection, key_id: str) -> KeyRow | None:
+    """A key by its id, whichever project it is of."""
+    found = connection.execute(select(*tables.keys.columns).where(tables.keys.c.id == key_id)).first()
+    return None if found is None else KeyRow(*found)
+
+
+def keys(connection: Connection, project: str | None) -> list[Key]:
+    """The keys of a project, or of all, oldest first."""
+    query = select(*tables.keys.columns).order_by(tables.keys.c.created_at).limit(2000)
+    if project is not None:
+        query = query.where(tables.keys.c.project == project)
+    return [key_from(KeyRow(*row)) for row in connection.execute(query)]
+
+
+def _conditions(connection: Connection, filter: TrialFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if filter.state:
+        found.append(_T.state.in_(filter.state))
+    if filter.worker is not None:
+        found.append(_T.worker == filter.worker)
+    if filter.since is not None:
+        found.append(_T.sequence > filter.since)
+    if filter.label is not None:
+        found.append(_has_label(connection, _T.labels, label=filter.label))
+    return found
+
+
+def _has_label(connection: Connection, labels: ColumnElement[Any], *path: str, label: str) -> ColumnElement[bool]:
+    """Whether a JSON text holds a label, given as `key` or `key=value`, below a path."""
+    key, _, value = label.partition("=")
+    # PostgreSQL needs a real cast to look into text; SQLite's functions take text, its cast would make a number of it.
+    document = cast(labels, JSON) if connection.dialect.name == "postgresql" else type_coerce(labels, JSON)
+    found = document[(*path, key)].as_string()
+    matches: ColumnElement[bool] = found == value if value else found.is_not(None)
+    return matches
+
+
+def _order(sort: Sort) -> tuple[ColumnElement[Any], ...]:
+    match sort:
+        case "-number":
+            return (_T.number.desc(),)
+        case "value":
+            return _T.value.asc(), _T.number.asc()
+        case "-value":
+            return _T.value.desc(), _T.number.asc()
+    return (_T.number.asc(),)
+
+
+def _after(sort: Sort, place: Any) -> ColumnElement[bool]:
+    if sort == "number":
+        return _T.number > _whole(place)
+    if sort == "-number":
+        return _T.number < _whole(place)
+    value, number = _pair(place)
+    beyond = _T.value > value if sort == "value" else _T.value < value
+    return or_(beyond, and_(_T.value == value, _T.number > number))
+
+
+def _page(items: list[T], cursor: str | None) -> Page[T]:
+    return Page.model_construct(items=tuple(items), next_cursor=cursor)
+
+
+def _list_of(*parts: str | None) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
+
+
+def _cursor(of: str, place: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps([of, place]).encode()).decode().rstrip("=")
+
+
+def _place(cursor: str, of: str) -> Any:
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        made_for, place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error, TypeError, RecursionError) as error:
+        raise InvalidCursor from error
+    if made_for != of:
+        raise InvalidCursor
+    return place
+
+
+def _whole(place: Any) -> int:
+    if isinstance(place, bool) or not isinstance(place, int):
+        raise InvalidCursor
+    return place
+
+
+def _pair(place: Any) -> tuple[float, int]:
+    match place:
+        case [int() | float() as value, int() as number]:
+            return value, number
+    raise InvalidCursor

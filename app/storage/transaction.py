@@ -1,0 +1,533 @@
+"""The unit of work: rows loaded under their study's lock, changed in memory, written set-wise at the end.
+
+Every write to a study happens under the lock of its row (SQLite: the one writer; PostgreSQL: FOR UPDATE), so a check
+followed by a write is safe; the UPDATE of a trial repeats the check of attempt and state all the same, and a
+transaction that finds it broken is undone. One transaction serves a whole batch of requests (see `writer`), which is
+why rows are kept here by identity and statements are gathered by table.
+
+Lock order: studies by id, then their trials. Nothing here waits, computes or talks to anybody but the database.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Table, and_, bindparam, or_, select, text
+
+from app.storage import tables
+from app.storage.rows import AnswerRow, AttemptRow, EventRow, KeyRow, MeasurementRow, StudyRow, TrialRow, WorkerRow
+from app.storage.statement import Session, Statement, insert, update
+
+
+class Overtaken(Exception):
+    """Another server changed a row under us in spite of its lock; the transaction is undone and run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Touches:
+    """What a verb is going to read, so that one batch loads it at once and locks studies in one order."""
+
+    studies: tuple[str, ...] = ()
+    trials: tuple[str, ...] = ()
+    tokens: tuple[str, ...] = ()
+
+
+NOTHING: Final = Touches()
+
+
+def _select(table: Table) -> Any:
+    return select(*table.columns)
+
+
+def _many(table: Table, column: str) -> Statement:
+    return Statement(_select(table).where(table.c[column].in_([bindparam(f"v{i}") for i in range(_GROUP)])))
+
+
+_GROUP = 16  # names per IN list: few enough statements to compile once, long enough for a usual batch
+_T, _S = tables.trials.c, tables.studies.c
+
+STUDIES: Final = Statement(
+    _select(tables.studies)
+    .where(_S.id.in_([bindparam(f"v{i}") for i in range(_GROUP)]))
+    .order_by(_S.id)
+    .with_for_update()
+)
+STUDY: Final = Statement(_select(tables.studies).where(_S.id == bindparam("id")).with_for_update())
+STUDY_NAMED: Final = Statement(
+    _select(tables.studies).where(_S.project == bindparam("project"), _S.name == bindparam("name")).with_for_update()
+)
+STUDIES_OF_TRIALS: Final = Statement(
+    select(_T.study_id).distinct().where(_T.id.in_([bindparam(f"v{i}") for i in range(_GROUP)]))
+)
+STUDY_OF_TRIAL: Final = Statement(select(_T.study_id).where(_T.id == bindparam("id")))
+STUDIES_OF_TOKENS: Final = Statement(
+    select(_T.study_id).distinct().where(_T.token.in_([bindparam(f"v{i}") for i in range(_GROUP)]))
+)
+TRIALS: Final = _many(tables.trials, "id")
+TRIALS_OF_TOKENS: Final = _many(tables.trials, "token")
+WAITING: Final = Statement(
+    _select(tables.trials)
+    .where(
+        _T.study_id == bindparam("study_id"),
+        _T.state == "waiting",
+        or_(_T.not_before.is_(None), _T.not_before <= bindparam("now")),
+    )
+    .order_by(_T.number)
+    .limit(bindparam("limit"))
+)
+IN_STATE: Final = Statement(
+    _select(tables.trials)
+    .where(_T.study_id == bindparam("study_id"), _T.state == bindparam("state"))
+    .order_by(_T.number)
+)
+FRONT: Final = Statement(_select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.on_front))
+VALUED: Final = Statement(
+    _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.state == "completed", _T.excluded.is_(False))
+)
+EXPIRED: Final = Statement(
+    select(_T.id, _T.study_id)
+    .where(_T.state == "running", _T.expires_at < bindparam("now"))
+    .order_by(_T.expires_at)
+    .limit(bindparam("limit"))
+)
+CLAIMABLE: Final = Statement(
+    select(_S.id, _S.definition)
+    .where(
+        _S.project == bindparam("project"),
+        _S.claimable,
+        _S.state == "active",
+        or_(_S.parallelism.is_(None), _S.running < _S.parallelism),
+        or_(_S.waiting > 0, and_(_S.exhausted.is_(False), or_(_S.max_trials.is_(None), _S.created < _S.max_trials))),
+    )
+    .order_by(_S.running, _S.created_at)
+    .limit(1000)
+)
+OPEN: Final = Statement(select(_S.id).where(_S.state.in_(["active", "paused", "stopping"])).order_by(_S.id))
+MEASURED: Final = Statement(
+    select(*tables.measurements.columns).where(
+        tables.measurements.c.trial_id == bindparam("trial_id"),
+        tables.measurements.c.attempt == bindparam("attempt"),
+        tables.measurements.c.step.in_([bindparam(f"v{i}") for i in range(_GROUP)]),
+    )
+)
+LAST_MEASURED: Final = Statement(
+    select(*tables.measurements.columns)
+    .where(
+        tables.measurements.c.trial_id == bindparam("trial_id"), tables.measurements.c.attempt == bindparam("attempt")
+    )
+    .order_by(tables.measurements.c.step.desc())
+    .limit(1)
+)
+ATTEMPT: Final = Statement(
+    select(*tables.attempts.columns).where(
+        tables.attempts.c.trial_id == bindparam("trial_id"), tables.attempts.c.attempt == bindparam("attempt")
+    )
+)
+WORKER: Final = Statement(
+    _select(tables.workers).where(
+        tables.workers.c.project == bindparam("project"), tables.workers.c.name == bindparam("name")
+    )
+)
+KEY: Final = Statement(_select(tables.keys).where(tables.keys.c.id == bindparam("id")))
+KEYS: Final = Statement(_select(tables.keys).order_by(tables.keys.c.created_at))
+ANSWER: Final = Statement(
+    _select(tables.answers).where(
+        tables.answers.c.key_id == bindparam("key_id"),
+        tables.answers.c.route == bindparam("route"),
+        tables.answers.c.idempotency_key == bindparam("idempotency_key"),
+    )
+)
+OLD_ANSWERS: Final = Statement(tables.answers.delete().where(tables.answers.c.at < bindparam("before")))
+DELETE_STUDY: Final = Statement(tables.studies.delete().where(_S.id == bindparam("id")))
+NOW: Final = Statement(text("SELECT extract(epoch FROM clock_timestamp())"))
+SHIFT_LEASES: Final = Statement(
+    tables.trials.update().where(_T.state == "running").values(expires_at=_T.expires_at + bindparam("by"))
+)
+
+Row = StudyRow | TrialRow | AttemptRow | MeasurementRow | EventRow | WorkerRow | KeyRow | AnswerRow
+
+
+class Transaction:
+    """Rows by identity, and what is to be written when the transaction ends."""
+
+    def __init__(self, session: Session, now: float) -> None:
+        self.now = now
+        """Database time, seconds since 1970."""
+        self.writes = 0
+        """How many changes have been made; a verb that fails before its first one leaves no trace."""
+        self.sequences: dict[str, int] = {}
+        """The new sequence number of each study written to; listeners are woken with it after the commit."""
+        self.openings: set[str] = set()
+        """Studies that may have a trial for a waiting claim now."""
+        self._session = session
+        self._studies: dict[str, StudyRow | None] = {}
+        self._trials: dict[str, TrialRow | None] = {}
+        self._by_token: dict[str, list[TrialRow]] = {}
+        self._attempts: dict[tuple[str, int], AttemptRow] = {}
+        self._workers: dict[tuple[str, str], WorkerRow | None] = {}
+        self._inserts: dict[Table, list[Row]] = defaultdict(list)
+        self._changed: dict[Row, set[str]] = {}
+        self._was: dict[TrialRow, tuple[int, str]] = {}
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def prefetch(self, touches: Sequence[Touches]) -> None:
+        """Loads and locks in one go what a batch of verbs is going to read."""
+        trial_ids = _unique(id for touch in touches for id in touch.trials)
+        tokens = _unique(token for touch in touches for token in touch.tokens)
+        study_ids = set(_unique(id for touch in touches for id in touch.studies))
+        study_ids |= {row[0] for row in self._in(STUDIES_OF_TRIALS, trial_ids)}
+        # SQLite: the lock is ours already, so nobody can have taken a token since.
+        self._lock_studies(study_ids)
+        self._keep_trials(self._in(TRIALS, trial_ids), trial_ids)
+        self._keep_tokens(tokens)
+
+    def study(self, id: str) -> StudyRow | None:
+        """A study by id, locked; None when there is none."""
+        if id not in self._studies:
+            rows = self._rows(STUDY, {"id": id})
+            self._studies[id] = StudyRow(*rows[0]) if rows else None
+        return self._studies[id]
+
+    def study_named(self, project: str, name: str) -> StudyRow | None:
+        """A study by name, locked."""
+        for row in self._studies.values():
+            if row is not None and row.project == project and row.name == name:
+                return row
+        rows = self._rows(STUDY_NAMED, {"project": project, "name": name})
+        if not rows:
+            return None
+        row = StudyRow(*rows[0])
+        self._studies[row.id] = row
+        return row
+
+    def trial(self, id: str) -> TrialRow | None:
+        """A trial by id, with its study locked first."""
+        if id not in self._trials:
+            owner = self._rows(STUDY_OF_TRIAL, {"id": id})
+            if owner:
+                self.study(owner[0][0])
+            self._keep_trials(self._in(TRIALS, [id]), [id])
+        return self._trials[id]
+
+    def study_of(self, trial: TrialRow) -> StudyRow:
+        """The study of a trial."""
+        row = self.study(trial.study_id)
+        if row is None:
+            raise Overtaken(f"study {trial.study_id} is gone")
+        return row
+
+    def trials_of_token(self, token: str) -> list[TrialRow]:
+        """The trials that were claimed with a token (given by its hash) and not released since."""
+        if token not in self._by_token:
+            self._keep_tokens([token])
+        return sorted(self._by_token[token], key=lambda row: row.number)
+
+    def waiting(self, study: StudyRow, limit: int) -> list[TrialRow]:
+        """The study's waiting trials whose time has come, oldest first."""
+        if study.waiting == 0:
+            return []
+        values = {"study_id": study.id, "now": self.now, "limit": limit}
+        return self._known_trials(self._fresh(WAITING, values))
+
+    def in_state(self, study: StudyRow, state: str) -> list[TrialRow]:
+        """All trials of a study in one state, by number."""
+        return self._known_trials(self._fresh(IN_STATE, {"study_id": study.id, "state": state}))
+
+    def front(self, study: StudyRow) -> list[TrialRow]:
+        """The trials on the Pareto front."""
+        return self._known_trials(self._fresh(FRONT, {"study_id": study.id}))
+
+    def valued(self, study: StudyRow) -> list[TrialRow]:
+        """All completed trials that count; for corrections, which may change the best."""
+        return self._known_trials(self._fresh(VALUED, {"study_id": study.id}))
+
+    def expired(self, limit: int) -> list[tuple[str, str]]:
+        """(trial id, study id) of running trials whose lease has run out; a hint, to be judged again under the lock."""
+        return [(row[0], row[1]) for row in self._fresh(EXPIRED, {"now": self.now, "limit": limit})]
+
+    def claimable(self, project: str) -> list[tuple[str, str]]:
+        """(id, definition) of studies that workers may be given trials of, those with the fewest running first."""
+        return [(row[0], row[1]) for row in self._fresh(CLAIMABLE, {"project": project})]
+
+    def open_studies(self) -> list[str]:
+        """The ids of the studies that have not ended."""
+        return [row[0] for row in self._fresh(OPEN, {})]
+
+    def measured(self, trial: TrialRow, steps: Sequence[int]) -> dict[int, MeasurementRow]:
+        """What the current attempt has reported at some steps."""
+        self.flush()
+        values = {"trial_id": trial.id, "attempt": trial.attempt}
+        return {row[2]: MeasurementRow(*row) for row in self._in(MEASURED, sorted(set(steps)), values)}
+
+    def last_measured(self, trial: TrialRow) -> dict[str, float] | None:
+        """The metrics of the last step of the current attempt."""
+        rows = self._fresh(LAST_MEASURED, {"trial_id": trial.id, "attempt": trial.attempt})
+        return json.loads(rows[0][3]) if rows else None
+
+    def attempt(self, trial: TrialRow) -> AttemptRow | None:
+        """The record of a trial's current attempt."""
+        key = (trial.id, trial.attempt)
+        if key not in self._attempts:
+            rows = self._rows(ATTEMPT, {"trial_id": trial.id, "attempt": trial.attempt})
+            if not rows:
+                return None
+            self._attempts[key] = AttemptRow(*rows[0])
+        return self._attempts[key]
+
+    def worker(self, project: str, name: str) -> WorkerRow | None:
+        """A worker by name."""
+        if (project, name) not in self._workers:
+            rows = self._rows(WORKER, {"project": project, "name": name})
+            self._workers[project, name] = WorkerRow(*rows[0]) if rows else None
+        return self._workers[project, name]
+
+    def key(self, id: str) -> KeyRow | None:
+        """An API key by its id."""
+        rows = self._fresh(KEY, {"id": id})
+        return KeyRow(*rows[0]) if rows else None
+
+    def all_keys(self) -> list[KeyRow]:
+        """All API keys, oldest first."""
+        return [KeyRow(*row) for row in self._fresh(KEYS, {})]
+
+    def answer(self, key_id: str, route: str, idempotency_key: str) -> AnswerRow | None:
+        """The stored answer to an earlier request with this Idempotency-Key."""
+        rows = self._fresh(ANSWER, {"key_id": key_id, "route": route, "idempotency_key": idempotency_key})
+        return AnswerRow(*rows[0]) if rows else None
+
+    # --- writing ---------------------------------------------------------------------------
+
+    def change(self, row: Row, **values: Any) -> None:
+        """Changes columns of a row; written at the end of the transaction."""
+        self.writes += 1
+        if isinstance(row, TrialRow) and row.token != values.get("token", row.token):
+            self._retoken(row, values["token"])
+        for name, value in values.items():
+            setattr(row, name, value)
+        self._changed.setdefault(row, set()).update(values)
+
+    def add_study(self, row: StudyRow) -> None:
+        """Inserts a study."""
+        self._studies[row.id] = row
+        self._add(tables.studies, row)
+
+    def add_trial(self, row: TrialRow) -> None:
+        """Inserts a trial."""
+        self._trials[row.id] = row
+        self._was[row] = (row.attempt, row.state)
+        if row.token is not None:
+            self._by_token.setdefault(row.token, []).append(row)
+        self._add(tables.trials, row)
+
+    def add_attempt(self, row: AttemptRow) -> None:
+        """Inserts the record of an attempt."""
+        self._attempts[row.trial_id, row.attempt] = row
+        self._add(tables.attempts, row)
+
+    def add_measurement(self, row: MeasurementRow) -> None:
+        """Inserts a measurement."""
+        self._add(tables.measurements, row)
+
+    def add_worker(self, row: WorkerRow) -> None:
+        """Inserts a worker."""
+        self._workers[row.project, row.name] = row
+        self._add(tables.workers, row)
+
+    def add_key(self, row: KeyRow) -> None:
+        """Inserts an API key."""
+        self._add(tables.keys, row)
+
+    def add_answer(self, row: AnswerRow) -> None:
+        """Keeps the answer to a request, for its repetition."""
+        self._add(tables.answers, row)
+
+    def record(self, study: StudyRow, kind: str, trial: TrialRow | None = None, **data: Any) -> None:
+        """Raises the study's sequence number and records what happened under it."""
+        sequence = self.touch(study, trial)
+        self._add(
+            tables.events,
+            EventRow(
+                study.id,
+                sequence,
+                kind,
+                None if trial is None else trial.id,
+                None if trial is None else trial.number,
+                self.now,
+                json.dumps(data) if data else None,
+            ),
+        )
+
+    def touch(self, study: StudyRow, trial: TrialRow | None = None) -> int:
+        """Raises the study's sequence number, and with it the trial's; the new number."""
+        sequence = study.sequence + 1
+        self.change(study, sequence=sequence, updated_at=self.now)
+        if trial is not None:
+            self.change(trial, sequence=sequence)
+        self.sequences[study.id] = sequence
+        return sequence
+
+    def audit(self, *, project: str, key_id: str, action: str, subject: str, **data: Any) -> None:
+        """Writes a line of the audit log, which is only ever appended to."""
+        self.flush()
+        self.writes += 1
+        values = {"project": project, "at": self.now, "key_id": key_id, "action": action, "subject": subject}
+        self._session.run(AUDIT, [values | {"data": json.dumps(data) if data else None}])
+
+    def delete_study(self, study: StudyRow) -> None:
+        """Deletes a study and all that belongs to it."""
+        self.flush()
+        self.writes += 1
+        self._session.run(DELETE_STUDY, [{"id": study.id}])
+        self._studies[study.id] = None
+        self._trials = {id: row for id, row in self._trials.items() if row is None or row.study_id != study.id}
+        self.sequences[study.id] = study.sequence + 1
+
+    def forget_answers(self, before: float) -> None:
+        """Deletes stored answers older than a time."""
+        self._session.run(OLD_ANSWERS, [{"before": before}])
+
+    def shift_leases(self, by: float) -> None:
+        """Moves the expiry of every lease; after the clock has jumped."""
+        self.flush()
+        self.writes += 1
+        self._session.run(SHIFT_LEASES, [{"by": by}])
+
+    def flush(self) -> None:
+        """Writes what has gathered, parents before children.
+
+        Raises:
+            Overtaken: when a trial is not as it was read.
+        """
+        if not self._inserts and not self._changed:
+            return
+        fresh = {id(row) for rows in self._inserts.values() for row in rows}
+        for table in _PARENTS_FIRST:
+            rows = self._inserts.pop(table, None)
+            if rows:
+                self._session.run(insert(table), [_values(row) for row in rows])
+        groups: dict[tuple[type, frozenset[str]], list[Row]] = defaultdict(list)
+        for row, names in self._changed.items():
+            if id(row) not in fresh:
+                groups[type(row), frozenset(names)].append(row)
+        for (kind, columns), changed in groups.items():
+            self._update(kind, columns, changed)
+        self._was.update({row: (row.attempt, row.state) for row in self._changed if isinstance(row, TrialRow)})
+        self._changed.clear()
+
+    # --- inside ----------------------------------------------------------------------------
+
+    def _update(self, kind: type, names: frozenset[str], rows: list[Row]) -> None:
+        table, guarded = _TABLES[kind]
+        many = []
+        for row in rows:
+            values = {name: getattr(row, name) for name in names}
+            if isinstance(row, TrialRow):
+                attempt, state = self._was[row]
+                values |= {"was_id": row.id, "was_attempt": attempt, "was_state": state}
+            else:
+                values |= {f"was_{name}": getattr(row, name) for name in guarded}
+            many.append(values)
+        if self._session.run(update(table, names, guarded), many) != len(rows):
+            raise Overtaken(f"{len(rows)} rows of {table.name} were to change and did not")
+
+    def _add(self, table: Table, row: Row) -> None:
+        self.writes += 1
+        self._inserts[table].append(row)
+
+    def _rows(self, statement: Statement, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return self._session.rows(statement, values)
+
+    def _fresh(self, statement: Statement, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        # A query by anything but identity must see what this batch has changed so far.
+        self.flush()
+        return self._session.rows(statement, values)
+
+    def _in(
+        self, statement: Statement, names: Sequence[Any], values: dict[str, Any] | None = None
+    ) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for start in range(0, len(names), _GROUP):
+            group = names[start : start + _GROUP]
+            padded = [*group, *[group[-1]] * (_GROUP - len(group))]
+            found += self._session.rows(statement, {f"v{i}": name for i, name in enumerate(padded)} | (values or {}))
+        return found
+
+    def _lock_studies(self, ids: set[str]) -> None:
+        unknown = sorted(id for id in ids if id not in self._studies)
+        if len(unknown) == 1:
+            self.study(unknown[0])
+            return
+        rows = {row[0]: StudyRow(*row) for row in self._in(STUDIES, unknown)}
+        for id in unknown:
+            self._studies[id] = rows.get(id)
+
+    def _keep_trials(self, rows: Iterable[tuple[Any, ...]], wanted: Sequence[str]) -> None:
+        found = {row[0]: row for row in rows}
+        for id in wanted:
+            if id not in self._trials:
+                self._trials[id] = self._loaded(found[id]) if id in found else None
+
+    def _known_trials(self, rows: list[tuple[Any, ...]]) -> list[TrialRow]:
+        known = []
+        for row in rows:
+            trial = self._trials.get(row[0])
+            if trial is None:
+                trial = self._trials[row[0]] = self._loaded(row)
+            known.append(trial)
+        return known
+
+    def _loaded(self, row: tuple[Any, ...]) -> TrialRow:
+        trial = TrialRow(*row)
+        self._was[trial] = (trial.attempt, trial.state)
+        return trial
+
+    def _keep_tokens(self, tokens: Sequence[str]) -> None:
+        wanted = [token for token in tokens if token not in self._by_token]
+        if not wanted:
+            return
+        self._by_token.update({token: [] for token in wanted})
+        if self._session.dialect == "postgresql":
+            self._lock_studies({row[0] for row in self._in(STUDIES_OF_TOKENS, wanted)})
+        for trial in self._known_trials(self._in(TRIALS_OF_TOKENS, wanted)):
+            if trial.token in self._by_token and trial not in self._by_token[trial.token]:
+                self._by_token[trial.token].append(trial)
+
+    def _retoken(self, trial: TrialRow, token: str | None) -> None:
+        if trial.token is not None and trial in self._by_token.get(trial.token, []):
+            self._by_token[trial.token].remove(trial)
+        if token is not None and token in self._by_token:
+            self._by_token[token].append(trial)
+
+
+AUDIT: Final = insert(tables.audit)
+
+_PARENTS_FIRST: Final = (
+    tables.studies,
+    tables.trials,
+    tables.attempts,
+    tables.measurements,
+    tables.events,
+    tables.workers,
+    tables.keys,
+    tables.answers,
+)
+
+_TABLES: Final[dict[type, tuple[Table, tuple[str, ...]]]] = {
+    StudyRow: (tables.studies, ("id",)),
+    TrialRow: (tables.trials, ("id", "attempt", "state")),
+    AttemptRow: (tables.attempts, ("trial_id", "attempt")),
+    WorkerRow: (tables.workers, ("project", "name")),
+    KeyRow: (tables.keys, ("id",)),
+    MeasurementRow: (tables.measurements, ("trial_id", "attempt", "step")),
+}
+
+
+def _values(row: Row) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))

@@ -1,0 +1,254 @@
+"""Group commit: one thread owns the connection that writes, takes every request that has gathered, commits once.
+
+No timer: while one commit runs, the next batch gathers, so a lone request pays no delay. Nobody is answered before
+the commit has returned. A verb that refuses (a domain error) has changed nothing, so it does not disturb its batch;
+when anything else goes wrong the batch is undone and each of its verbs is run alone.
+
+Why a thread and not a transaction a request: on SQLite lock waits are polled and unfair (measured p99 1.3 s at 64
+writers, 13 ms with one writer); on PostgreSQL every write raises the study's sequence number, so a batch takes the
+row lock once instead of once a request. Price: one batch uses one core.
+"""
+
+import asyncio
+import queue
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
+
+from app.storage.faults import is_transient, translate
+from app.storage.statement import Session
+from app.storage.transaction import NOTHING, NOW, Overtaken, Touches, Transaction
+from studyhall.errors import StorageBusy, StorageUnavailable, StudyhallError
+
+T = TypeVar("T")
+Verb = Callable[[Transaction], Any]
+
+LONGEST_BATCH = 256
+LONGEST_QUEUE = 4096
+TRIES = 5
+
+
+@dataclass(slots=True)
+class Committed:
+    """What a batch has changed: the new sequence number of each study, and where a claim may find a trial now."""
+
+    sequences: dict[str, int] = field(default_factory=dict)
+    openings: set[str] = field(default_factory=set)
+
+    def add(self, other: "Committed") -> None:
+        """Takes in what another transaction has changed."""
+        self.sequences |= other.sequences
+        self.openings |= other.openings
+
+
+class Listener(Protocol):
+    """Told after each commit; called on the writer's thread."""
+
+    def __call__(self, committed: Committed, /) -> None: ...
+
+
+@dataclass(slots=True)
+class Work:
+    """One verb on its way through the writer."""
+
+    verb: Verb
+    touches: Touches
+    loop: asyncio.AbstractEventLoop | None
+    future: "asyncio.Future[Any] | None"
+    result: Any = None
+    error: BaseException | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def answer(self) -> None:
+        """Hands the outcome to whoever awaits it; called on the waiter's own loop."""
+        if self.future is not None and not self.future.done():
+            if self.error is not None:
+                self.future.set_exception(self.error)
+            else:
+                self.future.set_result(self.result)
+
+
+class Writer:
+    """The one writer of a process."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float], listener: Listener) -> None:
+        self._engine = engine
+        self._dialect = engine.dialect.name
+        self._clock = clock
+        self._listener = listener
+        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._connection: Any = None
+        self._thread = threading.Thread(target=self._serve, name="studyhall-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:
+        """Runs a verb in the next batch; its result once that is committed.
+
+        Raises:
+            StorageBusy: when too many writes are waiting already.
+        """
+        loop = asyncio.get_running_loop()
+        work = Work(verb, touches, loop, loop.create_future())
+        self._put(work)
+        assert work.future is not None  # noqa: S101  # made one line above
+        result: T = await work.future
+        return result
+
+    def write_now(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:
+        """The same from a thread without an event loop."""
+        work = Work(verb, touches, None, None)
+        self._put(work)
+        work.done.wait()
+        if work.error is not None:
+            raise work.error
+        result: T = work.result
+        return result
+
+    def close(self) -> None:
+        """Finishes what is queued, then lets go of the connection."""
+        self._queue.put(None)
+        self._thread.join()
+        self._disconnect()
+
+    def _put(self, work: Work) -> None:
+        if self._queue.qsize() >= LONGEST_QUEUE:
+            raise StorageBusy(retry_after_s=1)
+        self._queue.put(work)
+
+    def _serve(self) -> None:
+        while (work := self._queue.get()) is not None:
+            batch, closing = self._gather(work)
+            committed = self._run(batch)
+            self._answer(batch)
+            if committed.sequences:
+                self._listener(committed)
+            if closing:
+                return
+
+    def _gather(self, first: Work) -> tuple[list[Work], bool]:
+        batch = [first]
+        while len(batch) < LONGEST_BATCH:
+            try:
+                work = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if work is None:
+                return batch, True
+            batch.append(work)
+        return batch, False
+
+    def _answer(self, batch: list[Work]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[Work]] = {}
+        for work in batch:
+            if work.loop is None:
+                work.done.set()
+            else:
+                by_loop.setdefault(work.loop, []).append(work)
+        for loop, works in by_loop.items():
+            # One wake-up of the loop for the whole batch. A loop that has closed has nobody left to tell.
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_answer_all, works)
+
+    def _run(self, batch: list[Work]) -> Committed:
+        with suppress(Exception):  # whatever it was, each verb gets its own chance, and its own error
+            return self._together(batch)
+        committed = Committed()
+        for work in batch:
+            committed.add(self._alone(work))
+        return committed
+
+    def _alone(self, work: Work) -> Committed:
+        for attempt in range(TRIES):
+            try:
+                return self._together([work])
+            except Exception as error:  # noqa: BLE001  # the edge: every error becomes this request's answer
+                work.error = translate(error)
+                if not is_transient(error) or attempt == TRIES - 1:
+                    break
+        return Committed()
+
+    def _together(self, batch: list[Work]) -> Committed:
+        """Runs a batch in one transaction.
+
+        Raises:
+            Exception: whatever disturbed it; then nothing of it was committed.
+        """
+        connection = self._connect()
+        cursor = connection.cursor()
+        try:
+            if self._dialect == "sqlite":
+                cursor.execute("BEGIN IMMEDIATE")
+            session = Session(cursor, self._dialect)
+            transaction = Transaction(session, self._now(session))
+            transaction.prefetch([work.touches for work in batch])
+            for work in batch:
+                _perform(work, transaction)
+            transaction.flush()
+            self._commit(connection, cursor)
+        except Exception:
+            self._undo(connection, cursor)
+            raise
+        finally:
+            cursor.close()
+        return Committed(transaction.sequences, transaction.openings)
+
+    def _now(self, session: Session) -> float:
+        # Database time: on SQLite the server is the database.
+        return self._clock() if self._dialect == "sqlite" else float(session.rows(NOW, {})[0][0])
+
+    def _commit(self, connection: DBAPIConnection, cursor: Any) -> None:
+        if self._dialect == "sqlite":
+            cursor.execute("COMMIT")
+        else:
+            connection.commit()
+
+    def _undo(self, connection: DBAPIConnection, cursor: Any) -> None:
+        try:
+            if self._dialect != "sqlite":
+                connection.rollback()
+            elif connection.in_transaction:
+                cursor.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001  # a connection that cannot even roll back is thrown away
+            self._disconnect()
+
+    def _connect(self) -> Any:
+        if self._connection is None:
+            self._connection = self._engine.raw_connection()
+        driver = self._connection.driver_connection
+        if driver is None:
+            self._disconnect()
+            raise StorageUnavailable(retry_after_s=1)
+        return driver
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection = None
+
+
+def _perform(work: Work, transaction: Transaction) -> None:
+    work.error = None
+    before = transaction.writes
+    try:
+        work.result = work.verb(transaction)
+    except StudyhallError as error:
+        if transaction.writes != before:
+            raise
+        work.error = error
+    except Overtaken:
+        raise
+    except Exception as error:
+        # A fault of ours: this request fails, the others of its batch do not.
+        if transaction.writes != before or is_transient(error):
+            raise
+        work.error = error
+
+
+def _answer_all(works: list[Work]) -> None:
+    for work in works:
+        work.answer()
