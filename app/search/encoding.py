@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from app.search.axes import Axis, Floats, Truths, axis_of
+from app.search.axes import Axis, Floats, Indices, Truths, axis_of
 from app.search.conditions import Column, Columns, Condition
 from studyhall.expression import Scalar
 from studyhall.parameters import Parameter, has_default
@@ -37,6 +37,7 @@ class Encoding:
         self._fixed: Parameters = {p.name: p.from_unit(0.5) for p in space.parameters if p.cardinality == 1}
         self._conditions = {name: Condition(when) for name, when in space.conditions.items()}
         self._rules = tuple(Condition(rule) for rule in space.rules)
+        self._every_row: dict[int, Floats | None] = {}
 
     @property
     def dimension(self) -> int:
@@ -142,7 +143,21 @@ class Encoding:
                 break
         return np.vstack(kept)
 
+    def every_row(self, limit: int) -> Floats | None:
+        """Every feasible assignment once, as canonical rows `(m, d)`; None when there may be more than `limit`."""
+        if limit not in self._every_row:
+            self._every_row[limit] = self._list_rows(limit)
+        return self._every_row[limit]
+
     # --- inside ------------------------------------------------------------------------------
+
+    def _list_rows(self, limit: int) -> Floats | None:
+        total = 1
+        for axis in self.axes:
+            if axis.cells is None or (total := total * axis.cells) > limit:
+                return None
+        U = combinations([axis.at_index(np.arange(axis.cells or 0)) for axis in self.axes], np.arange(total))
+        return np.unique(self.canonical(U[self.is_feasible(U)]), axis=0)
 
     def _feature(self, axis: Axis, u: Floats, active: Truths) -> Floats:
         if axis.is_ordered:
@@ -180,20 +195,7 @@ def encoding_of(space: Space) -> Encoding:
     return Encoding(space)
 
 
-def every_row(encoding: Encoding, *, limit: int) -> Floats | None:
-    """Every feasible assignment of a finite space once, as canonical rows; None when there may be more than `limit`."""
-    cells = [axis.cells for axis in encoding.axes]
-    total = 1
-    for count in cells:
-        if count is None or (total := total * count) > limit:
-            return None
-    places = [axis.at_index(np.arange(axis.cells or 0)) for axis in encoding.axes]
-    U = combinations(places, np.arange(total))
-    U = U[encoding.is_feasible(U)]
-    return np.unique(encoding.canonical(U), axis=0)
-
-
-def combinations(places: Sequence[Floats], numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Floats:
+def combinations(places: Sequence[Floats], numbers: Indices) -> Floats:
     """Rows of the grid of `places` by their number, in mixed radix, the first column slowest; shape `(m, d)`."""
     U = np.empty((len(numbers), len(places)))
     rest = numbers

@@ -1,0 +1,146 @@
+"""What a history says to a model: rows, losses, failures, what is pending, and what was tried.
+
+Losses are to be minimised, whatever the goals. Everything here is finite, whatever was reported: ±1e308 beside 1 are
+legal metrics.
+
+    U        canonical rows of trials with results        (n, d)
+    losses   one column per objective, minimised          (n, k)
+    slack    per outcome constraint, negative: broken     (n, c), NaN where unknown
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from app.search.axes import Floats, Truths
+from app.search.encoding import Encoding
+from app.search.engine import History, Observation
+from studyhall.expression import parse
+from studyhall.trial import TrialState
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A history in arrays. Observations that have no place in the current space are left out of all but `used`."""
+
+    encoding: Encoding
+    history: History
+    told: tuple[Observation, ...]
+    """Completed and pruned trials with values, by number."""
+    U: Floats
+    losses: Floats
+    failed: Floats
+    """Rows of infeasible and failed trials, `(f, d)`."""
+    pending: Floats
+    """Rows of waiting and running trials, `(p, d)`."""
+    used: frozenset[bytes]
+    """Keys of every row that any trial has had."""
+
+    @cached_property
+    def is_pruned(self) -> Truths:
+        """Which results are those of trials that were stopped early, shape `(n,)`."""
+        return np.array([o.state is TrialState.PRUNED for o in self.told], dtype=bool)
+
+    @cached_property
+    def slack(self) -> Floats:
+        """By how much each outcome constraint holds, shape `(n, c)`; ±1 where only its truth is known."""
+        return np.array([[_slack(text, o) for text in self.history.constraints] for o in self.told]).reshape(
+            len(self.told), len(self.history.constraints)
+        )
+
+    @cached_property
+    def is_allowed(self) -> Truths:
+        """Which results break no outcome constraint, shape `(n,)`."""
+        return np.asarray(~(self.slack < 0).any(axis=1), dtype=bool)
+
+
+def evidence_of(encoding: Encoding, history: History) -> Evidence:
+    """Reads a history; the same whatever the order of its observations."""
+    told, failed, pending, rows = [], [], [], []
+    used: list[Floats] = []
+    for observation in sorted(history.observations, key=lambda o: o.number):
+        parameters = encoding.completed(observation.parameters)
+        if parameters is None:
+            continue
+        row = encoding.row(parameters)
+        used.append(row)
+        if observation.is_pending:
+            pending.append(row)
+        elif observation.values is not None and observation.state in (TrialState.COMPLETED, TrialState.PRUNED):
+            told.append(observation)
+            rows.append(row)
+        elif observation.state in (TrialState.INFEASIBLE, TrialState.FAILED):
+            failed.append(row)
+    return Evidence(
+        encoding,
+        history,
+        tuple(told),
+        _stack(rows, encoding),
+        _losses(told, history),
+        _stack(failed, encoding),
+        _stack(pending, encoding),
+        frozenset(encoding.keys(_stack(used, encoding))),
+    )
+
+
+def standardized(loss: Floats, *, within: float = 5.0) -> Floats:
+    """Losses `(n,)` around 0 with deviation 1, order kept, whatever their size.
+
+    Beyond `within` robust deviations values grow with their logarithm only: one penalty of 1e6 must not make all
+    honest results look alike.
+    """
+    if len(loss) == 0:
+        return loss
+    y = loss / max(1.0, float(np.abs(loss).max()) / 1e100)  # sums and squares of 1e308 overflow
+    centered = y - np.median(y)
+    spread = _spread(centered)
+    if spread == 0.0:
+        return np.zeros_like(y)
+    z = centered / spread
+    far = np.abs(z) > within
+    z[far] = np.sign(z[far]) * (within + np.log1p(np.abs(z[far]) - within))
+    deviation = float(z.std())
+    return np.asarray((z - z.mean()) / deviation, dtype=np.float64)
+
+
+def chebyshev(losses: Floats, weights: Floats) -> Floats:
+    """One loss `(n,)` out of several `(n, k)` standardised ones; every weighting has a Pareto optimal minimum.
+
+    Source: Knowles 2006 (ParEGO), eq. 2, with rho = 0.05.
+    """
+    span = losses.max(axis=0) - losses.min(axis=0)
+    scaled = (losses - losses.min(axis=0)) / np.where(span > 0, span, 1.0)
+    weighted = scaled * weights
+    return np.asarray(weighted.max(axis=1) + 0.05 * weighted.sum(axis=1), dtype=np.float64)
+
+
+def _spread(centered: Floats) -> float:
+    """A robust deviation: of the middle half, else of the middle nine tenths, else of all."""
+    for low, high, width in ((25, 75, 1.349), (5, 95, 3.29)):
+        a, b = np.percentile(centered, [low, high])
+        if b - a > 1e-300:
+            return float((b - a) / width)
+    # Not std(): the squares of 1e-300 are 0.
+    return float(np.abs(centered).max())
+
+
+def _losses(told: Sequence[Observation], history: History) -> Floats:
+    signs = np.array([1.0 if objective.goal == "minimize" else -1.0 for objective in history.objectives])
+    values = np.array([o.values for o in told], dtype=np.float64).reshape(len(told), len(signs))
+    return np.asarray(values * signs, dtype=np.float64)
+
+
+def _slack(text: str, observation: Observation) -> float:
+    expression = parse(text)
+    slack = expression.slack(observation.metrics)
+    if slack is not None:
+        # `a < b` with slack 0 is broken: the truth decides the sign.
+        return slack if slack != 0 or expression.truth(observation.metrics) is not False else -1e-12
+    truth = expression.truth(observation.metrics)
+    return np.nan if truth is None else 1.0 if truth else -1.0
+
+
+def _stack(rows: Sequence[Floats], encoding: Encoding) -> Floats:
+    return np.array(rows, dtype=np.float64).reshape(len(rows), encoding.dimension)

@@ -1,0 +1,194 @@
+"""scikit-optimize behind one careful adapter: Gaussian process, random forest and extra trees.
+
+The only file that knows `skopt`. What it keeps away from 0.10.2, each seen to crash or to mangle: choices other than
+plain text (a codec of our own, `c0` … `cN`), numpy scalars in answers, targets that are NaN, infinite or near 1e300,
+dimensions of one value, points outside the space, repeated points, and incremental `tell` (it draws other random
+numbers than one bulk `tell`: here every suggestion is one bulk tell of the whole history with a derived seed).
+Pending points are in that same tell with a lie (Ginsbourger et al. 2010, "constant liar" with the worst value).
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final, TypeAlias
+
+import numpy as np
+from skopt import Optimizer
+from skopt.acquisition import gaussian_lcb
+from skopt.learning import GaussianProcessRegressor
+from skopt.space import Categorical, Dimension, Integer, Real
+
+from app.search.axes import Axis, Cells, Floats
+from app.search.encoding import Encoding, encoding_of
+from app.search.engine import History, Suggestion
+from app.search.evidence import Evidence, chebyshev, evidence_of, standardized
+from app.search.options import SkoptOptions
+from app.search.start import initial, is_starting, start_trials, untried
+from studyhall.space import Space
+
+MOST_FOR_GP: Final = 150
+"""Beyond it one fit costs several seconds; extra trees take over."""
+WIDEST_INTEGER: Final = 1000
+log = logging.getLogger("studyhall.search")
+Point: TypeAlias = list[float | int | str]
+
+
+def suggest(
+    space: Space, history: History, count: int, *, options: SkoptOptions, seed: int, number: int
+) -> list[Suggestion]:
+    """Sobol points first, then scikit-optimize; untried random points when a fit fails."""
+    evidence = evidence_of(encoding_of(space), history)
+    start = start_trials(evidence.encoding, options.start)
+    if is_starting(evidence, len(history.observations), start):
+        return initial(evidence, count, seed=seed, number=number, name="skopt")
+    return modelled(evidence, count, options=options, seed=seed, number=number)
+
+
+def modelled(evidence: Evidence, count: int, *, options: SkoptOptions, seed: int, number: int) -> list[Suggestion]:
+    """The model's proposals, `count` of them unless the space is exhausted; at least three results are needed."""
+    encoding, used = evidence.encoding, set(evidence.used)
+    random = np.random.default_rng([seed, number])
+    if encoding.dimension == 0:
+        return []
+    surrogate = _surrogate(options, len(evidence.told))
+    why = f"skopt: {surrogate.upper()}, {options.acquisition}, {len(evidence.told)} results"
+    found: list[Suggestion] = []
+    try:
+        rows = _proposals(evidence, count, used, surrogate, options, random)
+    except Exception as error:  # noqa: BLE001 - whatever a third party's fit raises must not end the search
+        log.warning("skopt could not fit a model, suggesting at random: %r", error)
+        rows, why = [], f"skopt: random, the model could not be fitted ({type(error).__name__})"
+    found = [Suggestion(encoding.parameters(row), "model", why) for row in rows]
+    used |= set(encoding.keys(_stacked(rows, encoding)))
+    rest = untried(encoding, used, count - len(found), random)
+    return found + [Suggestion(encoding.parameters(row), "model", why) for row in rest]
+
+
+def _proposals(
+    evidence: Evidence,
+    count: int,
+    used: set[bytes],
+    surrogate: str,
+    options: SkoptOptions,
+    random: np.random.Generator,
+) -> list[Floats]:
+    """Rows, one fit for all: the kernel is learnt once, later points of a batch only add the lies for earlier ones."""
+    codec = _Codec(evidence.encoding)
+    y = _targets(evidence, random)
+    worst = float(y.max())
+    U = np.vstack([evidence.U, evidence.failed, evidence.pending])
+    y = np.concatenate([y, np.full(len(evidence.failed) + len(evidence.pending), worst)])
+    found: list[Floats] = []
+    learner: object = surrogate.upper()
+    with _quiet():
+        for _ in range(count):
+            optimizer = Optimizer(
+                codec.dimensions,
+                base_estimator=learner,
+                n_initial_points=1,
+                acq_func=_acquisition(options.acquisition, surrogate),
+                acq_optimizer_kwargs={"n_points": 2000},
+                random_state=int(random.integers(2**31)),
+            )
+            optimizer.tell(codec.points(U), y.tolist())
+            row = _first_new(evidence.encoding, codec, optimizer, used, random)
+            if row is None:
+                break
+            found.append(row)
+            used.add(evidence.encoding.keys(row[None, :])[0])
+            U, y = np.vstack([U, row]), np.append(y, worst)
+            learner = _as_fitted(optimizer.models[-1], learner)
+    return found
+
+
+def _first_new(
+    encoding: Encoding, codec: "_Codec", optimizer: Optimizer, used: set[bytes], random: np.random.Generator
+) -> Floats | None:
+    """What the optimizer asks for, or, where that is taken or breaks a constraint, the best of many random rows."""
+    asked = encoding.canonical(codec.row(optimizer.ask())[None, :])
+    if encoding.is_feasible(asked)[0] and encoding.keys(asked)[0] not in used:
+        return np.asarray(asked[0])
+    rows = untried(encoding, used, 500, random)
+    if len(rows) == 0:
+        return None
+    scores = gaussian_lcb(optimizer.space.transform(codec.points(rows)), optimizer.models[-1])
+    return np.asarray(rows[int(np.argmin(scores))])
+
+
+def _targets(evidence: Evidence, random: np.random.Generator) -> Floats:
+    """One standardised loss a result; what breaks an outcome constraint counts as the worst."""
+    columns = np.column_stack([standardized(column) for column in evidence.losses.T])
+    if columns.shape[1] > 1:
+        y = standardized(chebyshev(columns, random.dirichlet(np.ones(columns.shape[1]))))
+    else:
+        y = columns[:, 0]
+    return np.where(evidence.is_allowed, y, y.max())
+
+
+def _surrogate(options: SkoptOptions, results: int) -> str:
+    return "et" if options.surrogate == "gp" and results > MOST_FOR_GP else options.surrogate
+
+
+def _acquisition(wanted: str, surrogate: str) -> str:
+    return "EI" if wanted == "gp_hedge" and surrogate != "gp" else wanted
+
+
+def _as_fitted(model: object, learner: object) -> object:
+    """A Gaussian process that keeps the kernel it has learnt; another model is fitted anew, cheaply."""
+    if not isinstance(model, GaussianProcessRegressor) or not hasattr(model, "noise_"):
+        return learner
+    return GaussianProcessRegressor(kernel=model.kernel_, alpha=model.noise_ + 1e-8, optimizer=None, normalize_y=True)
+
+
+class _Codec:
+    """Rows of the unit cube as points of scikit-optimize, and back; no value of a user ever gets there."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._axes = encoding.axes
+        self.dimensions: list[Dimension] = [_dimension(axis) for axis in encoding.axes]
+
+    def points(self, U: Floats) -> list[Point]:
+        columns = [_column(axis, U[:, j]) for j, axis in enumerate(self._axes)]
+        return [list(point) for point in zip(*columns, strict=True)]
+
+    def row(self, point: Sequence[object]) -> Floats:
+        return np.array([_place(axis, value) for axis, value in zip(self._axes, point, strict=True)])
+
+
+def _dimension(axis: Axis) -> Dimension:
+    if not axis.is_ordered:
+        return Categorical([f"c{index}" for index in range(axis.cells or 0)])
+    return Integer(0, (axis.cells or 0) - 1) if _is_counted(axis) else Real(0.0, 1.0)
+
+
+def _is_counted(axis: Axis) -> bool:
+    return isinstance(axis, Cells) and axis.cells is not None and axis.cells <= WIDEST_INTEGER
+
+
+def _column(axis: Axis, u: Floats) -> Sequence[float | int | str]:
+    if not axis.is_ordered:
+        return [f"c{index}" for index in axis.index(u)]
+    if _is_counted(axis):
+        return [int(index) for index in axis.index(u)]
+    return [float(place) for place in u]
+
+
+def _place(axis: Axis, value: object) -> float:
+    if not axis.is_ordered:
+        return float(axis.at_index(np.array([int(str(value)[1:])]))[0])
+    if _is_counted(axis):
+        return float(axis.at_index(np.array([int(str(value))]))[0])
+    return float(str(value))
+
+
+def _stacked(rows: Sequence[Floats], encoding: Encoding) -> Floats:
+    return np.array(rows, dtype=np.float64).reshape(len(rows), encoding.dimension)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    # Repeated points and kernels at their bounds are normal here; the engine process has one thread.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

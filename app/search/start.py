@@ -1,0 +1,78 @@
+"""How a model-based search starts, and where it goes when its model has nothing new to say: untried points.
+
+A start is a few Sobol points: enough to fit a first model, and no more. Five were enough for the best early curves
+that we measured; peers spend ten and more.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from app.search import sobol
+from app.search.axes import Floats
+from app.search.encoding import Encoding
+from app.search.engine import Suggestion
+from app.search.evidence import Evidence
+
+LARGEST_LIST: Final = 2**15
+"""Finite spaces up to this size are listed to find what is left of them."""
+
+
+def start_trials(encoding: Encoding, wanted: int | None) -> int:
+    """How many points to try before the first model."""
+    return wanted if wanted is not None else max(5, min(encoding.dimension + 1, 10))
+
+
+def is_starting(evidence: Evidence, started: int, start: int) -> bool:
+    """Whether a search still needs starting points: too few trials were started, or too few have results."""
+    return started < start or len(evidence.told) < 3
+
+
+def initial(evidence: Evidence, count: int, *, seed: int, number: int, name: str) -> list[Suggestion]:
+    """Starting points: the defaults first, when all parameters have one, then Sobol points that were not tried."""
+    encoding = evidence.encoding
+    taken = set(evidence.used)
+    found = _defaults(evidence, taken, name) if count else []
+    # Sobol repeats itself in small discrete spaces: look a little further along the sequence, then by chance.
+    rows = sobol.points(encoding, seed, number, 2 * count)
+    for row, key in zip(rows, encoding.keys(rows), strict=True):
+        if key not in taken and len(found) < count:
+            taken.add(key)
+            found.append(Suggestion(encoding.parameters(row), "initial", f"{name}: an even start (Sobol)"))
+    rest = untried(encoding, taken, count - len(found), np.random.default_rng([seed, number]))
+    found += [Suggestion(encoding.parameters(row), "initial", f"{name}: an even start (random)") for row in rest]
+    return found
+
+
+def untried(encoding: Encoding, used: set[bytes] | frozenset[bytes], count: int, random: np.random.Generator) -> Floats:
+    """Random feasible rows that nobody has tried, `(m, d)`; fewer than `count` only when no more can be found."""
+    left = remaining(encoding, used)
+    if left is not None:
+        return left[random.permutation(len(left))[:count]]
+    found: dict[bytes, Floats] = {}
+    for _ in range(20):
+        if len(found) >= count:
+            break
+        rows = encoding.canonical(encoding.sample(random, max(4 * count, 64)))
+        found |= {key: row for key, row in zip(encoding.keys(rows), rows, strict=True) if key not in used}
+    return np.array(list(found.values())[:count]).reshape(-1, encoding.dimension)
+
+
+def remaining(encoding: Encoding, used: set[bytes] | frozenset[bytes]) -> Floats | None:
+    """What is left of a small finite space, `(m, d)`; None for a space that is too large to list."""
+    every = encoding.every_row(LARGEST_LIST)
+    if every is None:
+        return None
+    return every[[key not in used for key in encoding.keys(every)]]
+
+
+def _defaults(evidence: Evidence, taken: set[bytes], name: str) -> list[Suggestion]:
+    encoding = evidence.encoding
+    defaults = encoding.space.defaults()
+    if defaults is None or not encoding.space.satisfies(defaults):
+        return []
+    key = encoding.keys(encoding.row(defaults)[None, :])[0]
+    if key in taken:
+        return []
+    taken.add(key)
+    return [Suggestion(defaults, "initial", f"{name}: the defaults first")]

@@ -1,0 +1,53 @@
+"""Grid search."""
+
+import json
+
+from app.search.engine import History
+from app.search.registry import engine
+from studyhall.space import Space
+from studyhall.study import Algorithm
+from studyhall.trial import TrialState
+from studyhall.words import Parameters
+from tests.search.engine_contract import LOSS, SMALL, SMALL_SIZE, EngineContract, observation
+
+PLANE = Space.model_validate_json("""{"parameters": [
+    {"name": "x", "type": "float", "low": 0, "high": 1}, {"name": "n", "type": "int", "low": 1, "high": 100}]}""")
+
+
+class TestGrid(EngineContract):
+    algorithm = Algorithm(name="grid")
+
+
+def grid(**options: object) -> list[Parameters]:
+    suggest = engine(Algorithm.model_validate_json(json.dumps({"name": "grid", "options": options})))
+    return [s.parameters for s in suggest(PLANE, History(LOSS), 1000, seed=1, number=0)]
+
+
+def test_every_combination_comes_once():
+    suggest = engine(Algorithm(name="grid"))
+
+    found = suggest(SMALL, History(LOSS), 1000, seed=1, number=0)
+
+    assert len({json.dumps(s.parameters) for s in found}) == len(found) == SMALL_SIZE
+
+
+def test_the_resolution_counts_the_values_of_a_float_and_the_most_of_an_int():
+    found = grid(resolution=3)
+
+    assert {p["x"] for p in found} == {0.0, 0.5, 1.0}
+    assert {p["n"] for p in found} == {1, 51, 100}
+    assert len(found) == 9
+
+
+def test_unshuffled_the_first_parameter_is_the_slowest():
+    assert [p["x"] for p in grid(resolution=3, shuffle=False)] == [0.0] * 3 + [0.5] * 3 + [1.0] * 3
+
+
+def test_it_goes_on_where_other_trials_left_gaps():
+    suggest = engine(Algorithm(name="grid"))
+    queued = observation(0, {"a": False, "c": "y"}, None, TrialState.FAILED)
+
+    found = suggest(SMALL, History(LOSS, (queued,)), 1000, seed=1, number=1)
+
+    assert len(found) == SMALL_SIZE - 1
+    assert {"a": False, "c": "y"} not in [s.parameters for s in found]
