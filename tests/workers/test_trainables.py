@@ -1,0 +1,160 @@
+import pytest
+import torch
+
+from studyhall.errors import InvalidInput
+from studyhall.trial_context import Infeasible, LocalTrial
+from studyhall.wire import TrainableInfo
+from workers.trainables.registry import TRAINABLES
+
+GOOD = {"lr": 0.01, "epochs": 8, "network": "cnn", "width": 16, "depth": 2}
+
+
+def quiet_trial(stop_at=None, **given):
+    return LocalTrial(tell=lambda step, _: stop_at is None or step < stop_at, **given)
+
+
+def test_the_image_classifier_reads_digits_well():
+    metrics = TRAINABLES["image_classifier"](GOOD, quiet_trial())
+
+    assert metrics["val_accuracy"] >= 0.975
+
+
+def test_the_mlp_reads_digits_well():
+    chosen = {"network": "mlp", "width": 128, "depth": 2, "epochs": 15, "dropout": 0.1}
+
+    assert TRAINABLES["image_classifier"](chosen, quiet_trial())["val_accuracy"] >= 0.97
+
+
+@pytest.mark.parametrize(("dataset", "least"), [("breast_cancer", 0.93), ("wine", 0.93), ("iris", 0.9)])
+def test_the_table_trainable_learns_classes(dataset, least):
+    metrics = TRAINABLES["tabular"]({"lr": 0.01}, quiet_trial(settings={"dataset": dataset}))
+
+    assert metrics["val_accuracy"] >= least
+
+
+def test_the_table_trainable_learns_values():
+    metrics = TRAINABLES["tabular"]({"lr": 0.01}, quiet_trial(settings={"dataset": "diabetes"}))
+
+    assert metrics["val_r2"] > 0.35
+
+
+def test_the_smallest_training_explains_a_third_of_the_variance():
+    metrics = TRAINABLES["hello"]({}, quiet_trial(seed=1))
+
+    assert metrics["val_mse"] < 0.75
+
+
+@pytest.mark.parametrize("name", TRAINABLES)
+def test_the_same_seed_gives_the_same_metrics_bit_for_bit(name):
+    def run(seed):
+        trial = quiet_trial(seed=seed)
+        budget = {"steps": 20} if name == "hello" else {"epochs": 2}
+        return TRAINABLES[name](budget, trial), trial.reports
+
+    assert run(1) == run(1) != run(2)
+
+
+@pytest.mark.parametrize("name", ["image_classifier", "tabular"])
+def test_an_unknown_parameter_is_refused_by_name(name):
+    with pytest.raises(InvalidInput, match=r"/learning_rate: unknown; known are .*lr"):
+        TRAINABLES[name]({"learning_rate": 0.1}, quiet_trial())
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field"),
+    [
+        ({"lr": 0.0}, "/lr"),
+        ({"lr": "0.1"}, "/lr"),
+        ({"lr": True}, "/lr"),
+        ({"optimizer": "sgdd"}, "/optimizer"),
+        ({"epochs": 1.5}, "/epochs"),
+        ({"dropout": 1.0}, "/dropout"),
+        ({"batch_size": 0}, "/batch_size"),
+    ],
+)
+def test_a_parameter_that_does_not_fit_is_refused_by_name(parameters, field):
+    with pytest.raises(InvalidInput) as caught:
+        TRAINABLES["image_classifier"](parameters, quiet_trial())
+
+    assert [error.pointer for error in caught.value.errors] == [field]
+
+
+def test_an_unknown_setting_is_refused_by_name():
+    with pytest.raises(InvalidInput, match="/data: unknown"):
+        TRAINABLES["image_classifier"]({}, quiet_trial(settings={"data": "digits"}))
+
+
+def test_a_knob_of_another_optimizer_does_nothing():
+    def final(**extra):
+        return TRAINABLES["tabular"]({"optimizer": "adam", "epochs": 2, **extra}, quiet_trial())
+
+    assert final() == final(momentum=0.5, rho=0.5)
+
+
+def test_a_stopped_trial_ends_at_that_epoch():
+    trial = quiet_trial(stop_at=2)
+
+    TRAINABLES["tabular"]({"epochs": 50}, trial)
+
+    assert [step for step, _ in trial.reports] == [1, 2]
+
+
+def test_patience_ends_a_training_that_does_not_get_better():
+    trial = quiet_trial()
+
+    TRAINABLES["tabular"]({"epochs": 200, "patience": 3, "lr": 0.05}, trial)
+
+    assert len(trial.reports) < 200
+
+
+def test_a_training_that_diverges_is_infeasible():
+    with pytest.raises(Infeasible, match="the training diverged"):
+        TRAINABLES["tabular"]({"optimizer": "sgd", "lr": 1000.0, "clip_norm": 0.0, "epochs": 20}, quiet_trial())
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"ema_decay": 0.9},
+        {"label_smoothing": 0.1},
+        {"clip_norm": 0.0},
+        {"batch_size": 359},
+        {"schedule": "onecycle"},
+        {"warmup": 0.2},
+        {"batch_norm": True},
+    ],
+)
+def test_every_option_of_the_training_still_learns(extra):
+    metrics = TRAINABLES["tabular"]({"lr": 0.01, "epochs": 10, **extra}, quiet_trial())
+
+    assert metrics["val_accuracy"] > 0.85
+
+
+def test_bfloat16_learns_like_float32():
+    settings = {"precision": "bf16"}
+
+    assert TRAINABLES["image_classifier"](GOOD, quiet_trial(settings=settings))["val_accuracy"] >= 0.975
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_trial_that_needs_a_gpu_is_infeasible_without_one():
+    with pytest.raises(Infeasible, match="no GPU"):
+        TRAINABLES["tabular"]({}, quiet_trial(settings={"device": "cuda"}))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_agrees_with_the_cpu():
+    on_cpu, on_gpu = (
+        TRAINABLES["image_classifier"](GOOD, quiet_trial(settings={"device": device})) for device in ("cpu", "cuda")
+    )
+
+    assert on_gpu["val_accuracy"] == pytest.approx(on_cpu["val_accuracy"], abs=0.02)
+
+
+@pytest.mark.parametrize("name", TRAINABLES)
+def test_a_trainable_tells_the_server_what_it_understands(name):
+    info = TRAINABLES[name].info()
+
+    assert TrainableInfo.model_validate_json(info.model_dump_json()) == info
+    assert all("default" in schema for schema in info.parameters["properties"].values())

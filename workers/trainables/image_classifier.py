@@ -1,0 +1,94 @@
+"""Classifies images with a multilayer perceptron or a small convolutional network.
+
+By hand: python -m workers.trainables.image_classifier lr=0.01 optimizer=sgd epochs=10
+"""
+
+import sys
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from studyhall.trial_context import TrialContext
+from workers.trainables.datasets import DataSet, DataSettings, load_dataset, split_dataset
+from workers.trainables.device import prepare_device
+from workers.trainables.networks import CNN, MLP, Activation
+from workers.trainables.saved_model import TrainedModel, describe, save_model
+from workers.trainables.trainable import Trainable, run_by_hand
+from workers.trainables.training import TrainableSettings, TrainingParameters, fit
+
+
+class Parameters(TrainingParameters):
+    """What may be searched."""
+
+    network: Literal["cnn", "mlp"] = "cnn"
+    depth: Annotated[int, Field(ge=1, le=16)] = 2
+    """Hidden layers of an mlp; blocks of a cnn."""
+    width: Annotated[int, Field(ge=1, le=4096)] = 16
+    """Units of each hidden layer of an mlp; channels of the first block of a cnn."""
+    kernel: Literal[1, 3, 5, 7] = 3
+    """For cnn: the side of the convolutions."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    activation: Activation = "relu"
+
+
+class Settings(TrainableSettings, DataSettings):
+    """What stays the same in a study."""
+
+    dataset: Literal["digits"] = "digits"
+
+
+def train(chosen: Parameters, settings: Settings, trial: TrialContext) -> dict[str, float]:
+    """Trains one network and keeps its best epoch."""
+    device = prepare_device(settings, trial)
+    data = load_dataset(settings)
+    split = split_dataset(data, settings.split_seed)
+    description = describe(
+        data,
+        settings,
+        network_for(chosen, data),
+        trainable=TRAINABLE.name,
+        parameters=chosen.model_dump(exclude_unset=True),
+        seed=trial.seed,
+    )
+    model = TrainedModel.for_data(description, split.train)
+    metrics = fit(model, split, chosen, trial=trial, device=device, precision=settings.precision)
+    if settings.save_model:
+        trial.artifact("model", save_model(model, trial.workdir / "model", metrics))
+    return metrics
+
+
+def network_for(chosen: Parameters, data: DataSet) -> MLP | CNN:
+    """The network that the parameters describe, for images of this size."""
+    channels, side, _ = data.x.shape[1:]
+    if chosen.network == "mlp":
+        return MLP(
+            inputs=data.x[0].size,
+            outputs=len(data.classes),
+            depth=chosen.depth,
+            width=chosen.width,
+            dropout=chosen.dropout,
+            activation=chosen.activation,
+        )
+    return CNN(
+        channels=channels,
+        side=side,
+        outputs=len(data.classes),
+        depth=chosen.depth,
+        width=chosen.width,
+        kernel=chosen.kernel,
+        dropout=chosen.dropout,
+        activation=chosen.activation,
+    )
+
+
+TRAINABLE = Trainable(
+    name="image_classifier",
+    summary="Classifies images with an MLP or a small CNN.",
+    parameters=Parameters,
+    settings=Settings,
+    metrics=("val_accuracy", "val_loss", "train_loss", "grad_norm", "best_epoch", "params"),
+    train=train,
+)
+
+if __name__ == "__main__":
+    run_by_hand(TRAINABLE, sys.argv[1:])

@@ -1,0 +1,96 @@
+"""The networks of the built-in trainables, each built from a description that JSON can hold."""
+
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+from torch import Tensor, nn
+
+from workers.trainables.trainable import Declared
+
+Activation = Literal["relu", "gelu", "silu", "tanh"]
+_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "tanh": nn.Tanh}
+Size = Annotated[int, Field(ge=1, le=2**20)]
+
+
+class MLP(Declared):
+    """Layers of equal width. Input `(n, ...)` is flattened to `(n, inputs)`; output `(n, outputs)`."""
+
+    kind: Literal["mlp"] = "mlp"
+    inputs: Size
+    outputs: Size
+    depth: Annotated[int, Field(ge=0, le=64)]
+    width: Size
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    activation: Activation = "relu"
+    batch_norm: bool = False
+
+    def build(self) -> nn.Sequential:
+        """The network, with fresh weights from torch's generator."""
+        widths = [self.inputs] + [self.width] * self.depth
+        layers: list[nn.Module] = [nn.Flatten()]
+        for before, after in pairwise(widths):
+            layers.append(nn.Linear(before, after, bias=not self.batch_norm))
+            layers += [nn.BatchNorm1d(after)] if self.batch_norm else []
+            layers += [_ACTIVATIONS[self.activation](), *_dropout(self.dropout)]
+        return nn.Sequential(*layers, nn.Linear(widths[-1], self.outputs))
+
+
+class CNN(Declared):
+    """Blocks of convolution, normalisation and activation; the image halves and the channels double between them.
+
+    Input `(n, channels, side, side)`, output `(n, outputs)`. Halving and doubling end when a side would fall below 2.
+    The last layer sees 4 by 4 places at most: averaged to one place, an 8 by 8 digit is told apart only half as well.
+    """
+
+    kind: Literal["cnn"] = "cnn"
+    channels: Size
+    side: Size
+    outputs: Size
+    depth: Annotated[int, Field(ge=1, le=64)]
+    width: Size
+    """Channels of the first block."""
+    kernel: Literal[1, 3, 5, 7] = 3
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    activation: Activation = "relu"
+
+    def build(self) -> nn.Sequential:
+        """The network, with fresh weights from torch's generator."""
+        layers: list[nn.Module] = []
+        before, after, side = self.channels, self.width, self.side
+        for block in range(self.depth):
+            if block and side >= 4:
+                layers.append(nn.MaxPool2d(2))
+                after, side = after * 2, side // 2
+            layers += [
+                nn.Conv2d(before, after, self.kernel, padding=self.kernel // 2, bias=False),
+                nn.BatchNorm2d(after),
+                _ACTIVATIONS[self.activation](),
+            ]
+            before = after
+        places = min(side, 4)
+        layers += [nn.AdaptiveAvgPool2d(places), nn.Flatten(), *_dropout(self.dropout)]
+        return nn.Sequential(*layers, nn.Linear(before * places**2, self.outputs))
+
+
+Network = Annotated[MLP | CNN, Field(discriminator="kind")]
+_ANY: TypeAdapter[MLP | CNN] = TypeAdapter(Network)
+
+
+def network_of(description: dict[str, Any]) -> MLP | CNN:
+    """The network that a description read from JSON stands for."""
+    return _ANY.validate_python(description)
+
+
+def _dropout(rate: float) -> list[nn.Module]:
+    return [nn.Dropout(rate)] if rate else []
+
+
+def count_weights(model: nn.Module) -> int:
+    """How many numbers a training may change."""
+    return sum(weight.numel() for weight in model.parameters())
+
+
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of all weights and buffers, on the CPU."""
+    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}

@@ -1,0 +1,89 @@
+"""Learns from a table with a multilayer perceptron: classes or values, whatever the target column holds.
+
+By hand: python -m workers.trainables.tabular settings.dataset=wine lr=0.01 depth=1
+"""
+
+import sys
+from typing import Annotated
+
+from pydantic import Field
+
+from studyhall.errors import FieldError, InvalidInput
+from studyhall.trial_context import TrialContext
+from workers.trainables.datasets import DataSettings, load_dataset, split_dataset
+from workers.trainables.device import prepare_device
+from workers.trainables.networks import MLP, Activation
+from workers.trainables.saved_model import TrainedModel, describe, save_model
+from workers.trainables.trainable import Trainable, run_by_hand
+from workers.trainables.training import TrainableSettings, TrainingParameters, fit
+
+
+class Parameters(TrainingParameters):
+    """What may be searched."""
+
+    depth: Annotated[int, Field(ge=0, le=16)] = 2
+    """Hidden layers; 0 is a linear model."""
+    width: Annotated[int, Field(ge=1, le=4096)] = 64
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    activation: Activation = "relu"
+    batch_norm: bool = False
+
+
+class Settings(TrainableSettings, DataSettings):
+    """What stays the same in a study."""
+
+    dataset: str = "breast_cancer"
+    """breast_cancer, wine, iris (classes), diabetes (values), or csv."""
+
+
+def train(chosen: Parameters, settings: Settings, trial: TrialContext) -> dict[str, float]:
+    """Trains one network and keeps its best epoch."""
+    device = prepare_device(settings, trial)
+    data = load_dataset(settings)
+    if data.x.ndim != 2:
+        raise InvalidInput("this data cannot be used", errors=[FieldError("/dataset", f"'{data.name}' is no table")])
+    split = split_dataset(data, settings.split_seed)
+    network = MLP(
+        inputs=data.x.shape[1],
+        outputs=max(1, len(data.classes)),
+        depth=chosen.depth,
+        width=chosen.width,
+        dropout=chosen.dropout,
+        activation=chosen.activation,
+        batch_norm=chosen.batch_norm,
+    )
+    description = describe(
+        data,
+        settings,
+        network,
+        trainable=TRAINABLE.name,
+        parameters=chosen.model_dump(exclude_unset=True),
+        seed=trial.seed,
+    )
+    model = TrainedModel.for_data(description, split.train)
+    metrics = fit(model, split, chosen, trial=trial, device=device, precision=settings.precision)
+    if settings.save_model:
+        trial.artifact("model", save_model(model, trial.workdir / "model", metrics))
+    return metrics
+
+
+TRAINABLE = Trainable(
+    name="tabular",
+    summary="Learns classes or values from a table with an MLP.",
+    parameters=Parameters,
+    settings=Settings,
+    metrics=(
+        "val_accuracy",
+        "val_mse",
+        "val_r2",
+        "val_loss",
+        "train_loss",
+        "grad_norm",
+        "best_epoch",
+        "params",
+    ),
+    train=train,
+)
+
+if __name__ == "__main__":
+    run_by_hand(TRAINABLE, sys.argv[1:])
