@@ -39,6 +39,7 @@ class Services:
 
     Args:
         pool: runs the engines.
+        clock: seconds since 1970, None for the database's own; tests move theirs.
         sweep_s: seconds between two rounds of the sweeper.
     """
 
@@ -47,14 +48,14 @@ class Services:
         url: str,
         pool: Pool,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sweep_s: float = SWEEP_S,
     ) -> None:
         self.signals = Signals()
         self.database = Database(url, self.signals.committed, clock=clock)
         self.suggesting = Suggesting(self.database, pool)
-        self.clock = clock
+        self.clock = clock or time.time
         self._monotonic = monotonic
         self._sweep_s = sweep_s
         self.watch = Watch(monotonic(), monotonic())

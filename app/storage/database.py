@@ -1,7 +1,6 @@
 """One database: its writer, its readers, and how to let go of both."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -23,15 +22,14 @@ class Database:
 
     Args:
         listener: told after each commit of this process what has changed.
-        clock: seconds since 1970; on SQLite the server's clock is the database's.
+        clock: seconds since 1970, None for the database's own.
     """
 
-    def __init__(self, url: str, listener: Listener, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, url: str, listener: Listener, *, clock: Callable[[], float] | None = None) -> None:
         self._readers = make_engine(url, connections=READERS)
         self._writing = make_engine(url, writes=True, connections=1)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="studyhall-reader")
         self.dialect = self._writing.dialect.name
-        self.clock = clock
         self.writer = Writer(self._writing, clock, listener)
 
     async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:

@@ -36,10 +36,18 @@ class Statement:
     """One statement for both databases; parameters are named."""
 
     def __init__(self, statement: ClauseElement) -> None:
-        self._texts = {name: str(statement.compile(dialect=dialect)) for name, dialect in _DIALECTS.items()}
+        compiled = {name: statement.compile(dialect=dialect) for name, dialect in _DIALECTS.items()}
+        self._texts = {name: str(each) for name, each in compiled.items()}
+        # Constants of the statement are parameters too; those that callers name have no value yet.
+        self._constants = {name: value for name, value in compiled["sqlite"].params.items() if value is not None}
 
     def text(self, dialect: str) -> str:
+        """The SQL text in the placeholders of a database's driver."""
         return self._texts[dialect]
+
+    def bound(self, values: Values) -> Values:
+        """The parameters of one execution, the statement's constants included."""
+        return {**self._constants, **values} if self._constants else values
 
 
 class Session:
@@ -51,16 +59,16 @@ class Session:
 
     def rows(self, statement: Statement, values: Values) -> list[Row]:
         """All rows of a query."""
-        self._cursor.execute(statement.text(self.dialect), values)
+        self._cursor.execute(statement.text(self.dialect), statement.bound(values))
         return self._cursor.fetchall()
 
     def run(self, statement: Statement, many: Sequence[Values]) -> int:
         """Runs a statement once per set of values; the number of rows changed in all."""
         text = statement.text(self.dialect)
         if len(many) == 1:
-            self._cursor.execute(text, many[0])
+            self._cursor.execute(text, statement.bound(many[0]))
         else:
-            self._cursor.executemany(text, many)
+            self._cursor.executemany(text, [statement.bound(values) for values in many])
         return self._cursor.rowcount
 
 

@@ -104,7 +104,9 @@ CLAIMABLE: Final = Statement(
     .order_by(_S.running, _S.created_at)
     .limit(1000)
 )
-OPEN: Final = Statement(select(_S.id).where(_S.state.in_(["active", "paused", "stopping"])).order_by(_S.id))
+OPEN: Final = Statement(
+    select(_S.id).where(or_(_S.state == "active", _S.state == "paused", _S.state == "stopping")).order_by(_S.id)
+)
 MEASURED: Final = Statement(
     select(*tables.measurements.columns).where(
         tables.measurements.c.trial_id == bindparam("trial_id"),

@@ -12,6 +12,7 @@ row lock once instead of once a request. Price: one batch uses one core.
 import asyncio
 import queue
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -74,9 +75,14 @@ class Work:
 
 
 class Writer:
-    """The one writer of a process."""
+    """The one writer of a process.
 
-    def __init__(self, engine: Engine, clock: Callable[[], float], listener: Listener) -> None:
+    Args:
+        clock: seconds since 1970, None for the database's own; tests move theirs.
+        listener: told after each commit what has changed.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] | None, listener: Listener) -> None:
         self._engine = engine
         self._dialect = engine.dialect.name
         self._clock = clock
@@ -198,8 +204,10 @@ class Writer:
         return Committed(transaction.sequences, transaction.openings)
 
     def _now(self, session: Session) -> float:
-        # Database time: on SQLite the server is the database.
-        return self._clock() if self._dialect == "sqlite" else float(session.rows(NOW, {})[0][0])
+        # Database time, so that servers need not agree on theirs; on SQLite the one server is the database.
+        if self._clock is not None:
+            return self._clock()
+        return time.time() if self._dialect == "sqlite" else float(session.rows(NOW, {})[0][0])
 
     def _commit(self, connection: DBAPIConnection, cursor: Any) -> None:
         if self._dialect == "sqlite":

@@ -1,0 +1,1 @@
+"""Tests of app.services, on SQLite and PostgreSQL alike."""

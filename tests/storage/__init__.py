@@ -1,0 +1,1 @@
+"""Tests of app.storage, on SQLite and PostgreSQL alike."""
