@@ -223,7 +223,8 @@ class Fail(_Held):
     """The attempt went wrong; `kind` decides whether it is tried again."""
 
     kind: FailureKind
-    message: Annotated[str, Field(max_length=16_384)] = ""
+    message: str = ""
+    """The end of the traceback or log; the last 16 KiB are kept."""
 
 
 class Release(_Held):
