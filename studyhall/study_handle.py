@@ -35,6 +35,8 @@ POLL_S: Final = 20.0
 ENDING: Final = frozenset({StudyState.STOPPING, StudyState.COMPLETED, StudyState.FAILED})
 
 
+Sort = Literal["number", "-number", "value", "-value"]
+"""By number, or by the objective's value; with - the largest first."""
 Trainable = Callable[[dict[str, Any], TrialContext], Number | Mapping[str, Number] | None]
 """A function of parameters and trial, as workers run it too; it answers the final value or metrics."""
 
@@ -119,7 +121,7 @@ class StudyHandle:
         label: str | None = None,
         worker: str | None = None,
         since: int | None = None,
-        sort: Literal["number", "-number", "value", "-value"] = "number",
+        sort: Sort = "number",
         page_size: int = 100,
     ) -> Iterator[Trial]:
         """All trials that match, page by page as they are needed; `since`: changed after that sequence."""

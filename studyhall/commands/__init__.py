@@ -1,0 +1,1 @@
+"""What each command of `studyhall` does; `studyhall.cli` reads the line and calls one function of these modules."""

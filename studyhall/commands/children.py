@@ -1,0 +1,167 @@
+"""Processes of ours, each in a group of its own, that end when we do: started, watched, and stopped in order."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from types import FrameType
+from typing import IO, Final, cast
+
+from studyhall.errors import Unavailable
+
+READY: Final = "ready "
+"""A child that serves prints this word and its address once it does."""
+LOG_TAIL_LINES: Final = 5
+
+
+class Child:
+    """One process; what it prints goes to its log.
+
+    Args:
+        ended: gets the child when its process has ended.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        arguments: Sequence[str],
+        *,
+        log: Path,
+        environment: Mapping[str, str],
+        ended: "SimpleQueue[Child | int]",
+    ) -> None:
+        self.name = name
+        self.arguments = tuple(arguments)
+        self.log = log
+        self.address: str | None = None
+        self.exit_code: int | None = None
+        """None while it runs; negative when a signal ended it."""
+        self._ready, self._ended = Event(), Event()
+        with log.open("ab") as errors:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "studyhall.commands.leash", str(os.getpid()), sys.executable, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                env={**os.environ, **environment},
+                start_new_session=True,
+            )
+        Thread(target=self._copy_output, name=f"{name} output", daemon=True).start()
+        Thread(target=self._wait, args=(ended,), name=f"{name} end", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The process, which is also its group."""
+        return self._process.pid
+
+    def wait_until_ready(self, timeout_s: float) -> str:
+        """The address it serves at.
+
+        Raises:
+            Unavailable: when it ended, or was not ready in time; with the end of its log.
+        """
+        self._ready.wait(timeout_s)
+        if self.address is None:
+            why = (
+                f"ended with code {self.exit_code}"
+                if self.exit_code is not None
+                else f"is not ready after {timeout_s:g} s"
+            )
+            raise Unavailable(f"the {self.name} {why}: {self.log_tail() or 'it said nothing'} (see {self.log})")
+        return self.address
+
+    def log_tail(self) -> str:
+        """The last lines of its log, as one."""
+        lines = self.log.read_text("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:]
+        return " | ".join(line.strip() for line in lines if line.strip())
+
+    def stop(self, grace_s: float) -> None:
+        """Asks it to end, and ends it and all its children when it has not after `grace_s` seconds."""
+        if not self._ended.is_set():
+            self._signal(signal.SIGTERM)
+        if not self._ended.wait(grace_s):
+            self.kill()
+            self._ended.wait()
+
+    def kill(self) -> None:
+        """Ends it and all its children now; a signal handler may call this."""
+        self._signal(signal.SIGKILL, whole_group=True)
+
+    def _signal(self, number: int, *, whole_group: bool = False) -> None:
+        if self._ended.is_set():
+            return
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number) if whole_group else os.kill(self.pid, number)
+
+    def _wait(self, ended: "SimpleQueue[Child | int]") -> None:
+        self.exit_code = self._process.wait()
+        self._ended.set()
+        self._ready.set()
+        ended.put(self)
+
+    def _copy_output(self) -> None:
+        # Not before waiting for the end: a grandchild that outlives the child would keep this pipe open.
+        with cast("IO[bytes]", self._process.stdout) as output, self.log.open("ab") as log:
+            for line in output:
+                log.write(line)
+                log.flush()
+                text = line.decode("utf-8", "replace").strip()
+                if self.address is None and text.startswith(READY):
+                    self.address = text.removeprefix(READY)
+                    self._ready.set()
+
+
+class Children:
+    """Children in the order of their start; they are stopped the other way round."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+        self._running: list[Child] = []
+        self._news: SimpleQueue[Child | int] = SimpleQueue()
+
+    def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Child:
+        """Starts a Python program: `["-m", "app", "serve"]`."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        child = Child(
+            name,
+            arguments,
+            log=self._logs / f"{name.replace(' ', '-')}.log",
+            environment=environment or {},
+            ended=self._news,
+        )
+        self._running.append(child)
+        return child
+
+    def news(self, timeout_s: float | None = None) -> Child | int | None:
+        """What happened first: a child that ended, or the number of a signal; None when nothing did in time."""
+        try:
+            found = self._news.get(timeout=timeout_s)
+        except Empty:
+            return None
+        if isinstance(found, Child) and found in self._running:
+            self._running.remove(found)
+        return found
+
+    def hear_signals(self) -> None:
+        """From here on an interrupt, a hang-up or a termination is news instead of the end of this process."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._hear)
+
+    def stop(self, grace_s: float) -> None:
+        """Stops all, the last one started first. A second interrupt ends them at once."""
+        signal.signal(signal.SIGINT, self._kill_all)
+        while self._running:
+            self._running[-1].stop(grace_s)
+            self._running.pop()
+
+    def _hear(self, number: int, _frame: FrameType | None) -> None:
+        self._news.put(number)
+
+    def _kill_all(self, _number: int, _frame: FrameType | None) -> None:
+        for child in self._running:
+            child.kill()

@@ -1,0 +1,48 @@
+"""`studyhall worker list`, `studyhall algorithms` and `studyhall trainables`: what the server and its fleet can do."""
+
+import argparse
+
+from studyhall.commands.asking import client_for
+from studyhall.commands.printing import print_json, print_table
+
+
+def show_workers(arguments: argparse.Namespace) -> None:
+    """Lists the workers the server knows."""
+    workers = list(client_for(arguments).workers())
+    if arguments.json:
+        print_json([worker.to_dict() for worker in workers])
+        return
+    columns = ("NAME", "STATE", "RUNNING", "COMPLETED", "FAILED", "GPU", "SEEN", "TRAINABLES")
+    rows = [
+        (
+            w.name,
+            w.state,
+            w.running,
+            w.completed,
+            w.failed,
+            w.capabilities.gpu,
+            w.last_seen_at,
+            w.capabilities.trainables,
+        )
+        for w in workers
+    ]
+    print_table(columns, rows, empty="no workers; start one: studyhall worker")
+
+
+def show_algorithms(arguments: argparse.Namespace) -> None:
+    """Lists the engines."""
+    found = client_for(arguments).algorithms()
+    if arguments.json:
+        print_json([algorithm.to_dict() for algorithm in found])
+    else:
+        print_table(("NAME", "WHAT IT IS FOR"), [(a.name, a.summary) for a in found], empty="no algorithms")
+
+
+def show_trainables(arguments: argparse.Namespace) -> None:
+    """Lists the built-in trainables of the fleet."""
+    found = client_for(arguments).trainables()
+    if arguments.json:
+        print_json([trainable.to_dict() for trainable in found])
+    else:
+        rows = [(t.name, t.metrics, t.summary) for t in found]
+        print_table(("NAME", "METRICS", "WHAT IT TRAINS"), rows, empty="no trainables: no worker has registered any")

@@ -1,0 +1,49 @@
+"""`studyhall key ...`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from studyhall.commands.asking import client_for
+from studyhall.commands.printing import cell_text, print_json, print_table
+from studyhall.errors import Incompatible
+from studyhall.home import write_private
+
+
+def create(arguments: argparse.Namespace) -> None:
+    """Makes a key and shows its secret, once."""
+    key = client_for(arguments).create_key(arguments.name, arguments.scope, expires_in_s=arguments.expires_in)
+    if key.secret is None:
+        raise Incompatible("the server made a key and did not tell its secret; revoke it: " + key.id)
+    if arguments.file:
+        write_private(Path(arguments.file), key.secret + "\n")
+        key = key.model_copy(update={"secret": None})
+    if arguments.json:
+        print_json(key.to_dict())
+    elif arguments.file:
+        sys.stdout.write(f"key {key.id} ({key.scope}) is in {arguments.file}\n")
+    else:
+        sys.stdout.write(f"{key.secret}\n")
+        sys.stderr.write(f"key {key.id} ({key.scope}); the line above is shown only now\n")
+
+
+def show_list(arguments: argparse.Namespace) -> None:
+    """Lists keys, without their secrets."""
+    keys = list(client_for(arguments).keys())
+    if arguments.json:
+        print_json([key.to_dict() for key in keys])
+        return
+    rows = [
+        (k.id, k.name, k.scope, k.created_at, k.expires_at and k.expires_at.date(), "revoked" if k.revoked_at else "")
+        for k in keys
+    ]
+    print_table(("ID", "NAME", "SCOPE", "CREATED", "EXPIRES", ""), rows, empty="no keys")
+
+
+def revoke(arguments: argparse.Namespace) -> None:
+    """Ends a key at once."""
+    client_for(arguments).revoke_key(arguments.id)
+    if arguments.json:
+        print_json({"revoked": arguments.id})
+    else:
+        sys.stdout.write(f"key {cell_text(arguments.id)} is revoked\n")

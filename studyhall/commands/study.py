@@ -1,0 +1,177 @@
+"""`studyhall study ...`."""
+
+import argparse
+import sys
+from collections.abc import Iterator
+
+from studyhall.commands.asking import client_for, limited
+from studyhall.commands.printing import print_facts, print_json, print_table
+from studyhall.commands.study_file import read_study_file
+from studyhall.errors import InvalidInput
+from studyhall.progress import ProgressLine
+from studyhall.study import Study, StudyState
+from studyhall.study_handle import StudyHandle
+from studyhall.trial import Trial
+from studyhall.wire import Summary
+
+
+def create(arguments: argparse.Namespace) -> int:
+    """Makes a study from a file."""
+    changes = {"name": arguments.name, "if_exists": arguments.if_exists}
+    definition = read_study_file(arguments.file, **changes)
+    study = client_for(arguments).create_study_from(definition)
+    if arguments.json:
+        print_json(study.definition.to_dict())
+    else:
+        sys.stdout.write(f"study '{study.name}' is {study.definition.state} ({study.id})\n")
+    return _watch(study, as_json=arguments.json) if arguments.watch else 0
+
+
+def show_list(arguments: argparse.Namespace) -> None:
+    """Lists studies."""
+    found = client_for(arguments).studies(state=arguments.state, label=arguments.label)
+    studies = [study.definition for study in limited(found, arguments.limit)]
+    if arguments.json:
+        print_json([study.to_dict() for study in studies])
+        return
+    columns = ("NAME", "STATE", "TRIALS", "RUNNING", "BEST", "ALGORITHM", "CREATED")
+    print_table(columns, map(_row, studies), empty="no studies; make one: studyhall study create FILE")
+
+
+def show(arguments: argparse.Namespace) -> None:
+    """Shows one study."""
+    study = _study(arguments).definition
+    if arguments.json:
+        print_json(study.to_dict())
+    else:
+        print_facts(_facts(study))
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """Shows a study's progress until it ends; 1 when it failed."""
+    return _watch(_study(arguments), as_json=arguments.json)
+
+
+def best(arguments: argparse.Namespace) -> None:
+    """Shows the best trial, or the Pareto front."""
+    study = _study(arguments)
+    several = len(study.definition.objectives) > 1
+    first = None if several else study.best()
+    trials = study.pareto() if several else [first] if first else []
+    if arguments.json:
+        print_json([trial.to_dict() for trial in trials])
+    elif several:
+        columns = ("NUMBER", "ID", "METRICS", "PARAMETERS")
+        print_table(columns, [(t.number, t.id, t.metrics, t.parameters) for t in trials], empty="no results yet")
+    elif first is None:
+        sys.stdout.write("no results yet\n")
+    else:
+        _print_best(first)
+
+
+def pause(arguments: argparse.Namespace) -> None:
+    """Hands out no more trials for now."""
+    _say(_study(arguments).pause(), as_json=arguments.json)
+
+
+def resume(arguments: argparse.Namespace) -> None:
+    """Hands out trials again."""
+    _say(_study(arguments).resume(), as_json=arguments.json)
+
+
+def stop(arguments: argparse.Namespace) -> None:
+    """Ends a study."""
+    _say(_study(arguments).stop(mode=arguments.mode, reason=arguments.reason), as_json=arguments.json)
+
+
+def delete(arguments: argparse.Namespace) -> None:
+    """Deletes a study, after asking."""
+    study = _study(arguments)
+    if not arguments.yes:
+        _confirm(study.definition)
+    study.delete(force=arguments.force)
+    if arguments.json:
+        print_json({"deleted": study.id})
+    else:
+        sys.stdout.write(f"study '{study.name}' is deleted\n")
+
+
+def _study(arguments: argparse.Namespace) -> StudyHandle:
+    return client_for(arguments).study(arguments.study)
+
+
+def _watch(study: StudyHandle, *, as_json: bool) -> int:
+    objective, total = study.definition.objectives[0], study.definition.budget.max_trials
+    with ProgressLine(stream=sys.stdout, shown=not as_json) as line:
+        for summary in _summaries(study):
+            line.show(summary, goal=objective, total=total)
+            if as_json:
+                print_json(summary.to_dict())
+    if not as_json:
+        _say(study.refresh(), as_json=False)
+        found = study.best() if len(study.definition.objectives) == 1 else None
+        if found:
+            _print_best(found)
+    return 1 if study.definition.state is StudyState.FAILED else 0
+
+
+def _summaries(study: StudyHandle) -> Iterator[Summary]:
+    summary = study.summary()
+    yield summary
+    for _ in study.events(after=summary.sequence):
+        summary = study.summary()
+        yield summary
+
+
+def _row(study: Study) -> tuple[object, ...]:
+    trials = study.trials
+    total = f"{trials.finished}/{study.budget.max_trials}" if study.budget.max_trials else trials.finished
+    value = study.best.value if study.best else None
+    return study.name, study.state, total, trials.running, value, study.algorithm.name, study.created_at
+
+
+def _facts(study: Study) -> dict[str, object]:
+    best = f"{study.best.value:.6g} (trial {study.best.number}, {study.best.trial})" if study.best else None
+    task = study.task
+    return {
+        "name": study.name,
+        "id": study.id,
+        "state": study.state,
+        "reason": study.reason,
+        "objectives": [f"{objective.goal} {objective.metric}" for objective in study.objectives],
+        "best": best,
+        "trials": {state: count for state, count in study.trials.to_dict().items() if count},
+        "budget": study.budget.to_dict(),
+        "algorithm": study.algorithm.name,
+        "seed": study.algorithm.seed,
+        "stopping": study.stopping.rule,
+        "parameters": [parameter.name for parameter in study.space.parameters],
+        "task": (task.trainable or task.entry_point or " ".join(task.command or ())) if task else None,
+        "labels": study.labels,
+        "description": study.description,
+        "created": study.created_at,
+        "ended": study.ended_at,
+    }
+
+
+def _print_best(trial: Trial) -> None:
+    print_facts({"best trial": f"{trial.number} ({trial.id})", **trial.metrics})
+    sys.stdout.write("parameters\n")
+    print_facts({f"  {name}": value for name, value in trial.parameters.items()})
+
+
+def _say(study: Study, *, as_json: bool) -> None:
+    if as_json:
+        print_json(study.to_dict())
+    else:
+        why = f" ({study.reason})" if study.reason else ""
+        sys.stdout.write(f"study '{study.name}' is {study.state}{why}\n")
+
+
+def _confirm(study: Study) -> None:
+    if not sys.stdin.isatty():
+        raise InvalidInput("deleting cannot be undone; say --yes")
+    sys.stderr.write(f"Delete study '{study.name}' with its {study.trials.total} trials? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise InvalidInput("nothing was deleted")

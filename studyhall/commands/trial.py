@@ -1,0 +1,98 @@
+"""`studyhall trial ...`."""
+
+import argparse
+import sys
+
+from studyhall.commands.asking import client_for, limited
+from studyhall.commands.printing import print_facts, print_json, print_table
+from studyhall.study_handle import Sort
+from studyhall.trial import Trial
+
+
+def show_list(arguments: argparse.Namespace) -> None:
+    """Lists a study's trials."""
+    study = client_for(arguments).study(arguments.study)
+    filters = {"state": arguments.state, "label": arguments.label, "worker": arguments.worker}
+    trials = list(limited(study.trials(sort=_sort(arguments), **filters), arguments.limit))
+    if arguments.json:
+        print_json([trial.to_dict() for trial in trials])
+        return
+    metrics = [objective.metric for objective in study.definition.objectives]
+    columns = ("NUMBER", "ID", "STATE", *(metric.upper() for metric in metrics), "ATTEMPT", "PARAMETERS")
+    rows = [
+        (t.number, t.id, t.state, *(t.metrics.get(metric) for metric in metrics), t.attempt, t.parameters)
+        for t in trials
+    ]
+    print_table(columns, rows, empty="no trials")
+
+
+def show(arguments: argparse.Namespace) -> None:
+    """Shows one trial, and what it reported."""
+    client = client_for(arguments)
+    trial = client.trial(arguments.id)
+    measurements = list(client.measurements(arguments.id))
+    if arguments.json:
+        print_json(trial.to_dict() | {"measurements": [measurement.to_dict() for measurement in measurements]})
+        return
+    print_facts(_facts(trial))
+    if measurements:
+        sys.stdout.write("\n")
+        names = sorted({name for measurement in measurements for name in measurement.metrics})
+        rows = [(m.attempt, m.step, *(m.metrics.get(name) for name in names)) for m in measurements]
+        print_table(("ATTEMPT", "STEP", *(name.upper() for name in names)), rows, empty="")
+
+
+def stop(arguments: argparse.Namespace) -> None:
+    """Asks a running trial to end soon."""
+    _say(client_for(arguments).stop_trial(arguments.id, reason=arguments.reason), arguments, "is asked to stop")
+
+
+def cancel(arguments: argparse.Namespace) -> None:
+    """Ends a trial at once."""
+    _say(client_for(arguments).cancel_trial(arguments.id, reason=arguments.reason), arguments, "is cancelled")
+
+
+def retry(arguments: argparse.Namespace) -> None:
+    """Queues a finished trial's parameters once more."""
+    _say(client_for(arguments).retry_trial(arguments.id), arguments, f"repeats {arguments.id}")
+
+
+def _sort(arguments: argparse.Namespace) -> Sort:
+    match arguments.sort, arguments.reverse:
+        case "value", True:
+            return "-value"
+        case "value", _:
+            return "value"
+        case _, True:
+            return "-number"
+    return "number"
+
+
+def _say(trial: Trial, arguments: argparse.Namespace, what: str) -> None:
+    if arguments.json:
+        print_json(trial.to_dict())
+    else:
+        sys.stdout.write(f"trial {trial.number} ({trial.id}) {what}\n")
+
+
+def _facts(trial: Trial) -> dict[str, object]:
+    return {
+        "id": trial.id,
+        "number": trial.number,
+        "state": trial.state,
+        "reason": trial.reason,
+        "failure": trial.failure,
+        "metrics": trial.metrics,
+        "parameters": trial.parameters,
+        "source": trial.source,
+        "why": trial.why,
+        "attempt": trial.attempt,
+        "worker": trial.worker,
+        "last step": trial.step,
+        "stop requested": trial.stop_requested,
+        "labels": trial.labels,
+        "note": trial.note,
+        "created": trial.created_at,
+        "started": trial.started_at,
+        "finished": trial.finished_at,
+    }
