@@ -8,6 +8,7 @@ legal metrics.
     slack    per outcome constraint, negative: broken     (n, c), NaN where unknown
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,6 +43,17 @@ class Evidence:
     def is_pruned(self) -> Truths:
         """Which results are those of trials that were stopped early, shape `(n,)`."""
         return np.array([o.state is TrialState.PRUNED for o in self.told], dtype=bool)
+
+    @cached_property
+    def final_losses(self) -> Floats:
+        """Losses in which no trial that was stopped early looks better than the middle of those that ran to their end.
+
+        Its last measurement is what it had reached, not what it would have; that it was stopped says: not good.
+        """
+        whole = self.losses[~self.is_pruned]
+        if len(whole) == 0 or not self.is_pruned.any():
+            return self.losses
+        return np.where(self.is_pruned[:, None], np.maximum(self.losses, np.median(whole, axis=0)), self.losses)
 
     @cached_property
     def slack(self) -> Floats:
@@ -85,24 +97,47 @@ def evidence_of(encoding: Encoding, history: History) -> Evidence:
     )
 
 
-def standardized(loss: Floats, *, within: float = 5.0) -> Floats:
-    """Losses `(n,)` around 0 with deviation 1, order kept, whatever their size.
+class Standard:
+    """Losses `(n,)` around 0 with deviation 1, order kept, whatever their size; and the way back.
 
     Beyond `within` robust deviations values grow with their logarithm only: one penalty of 1e6 must not make all
     honest results look alike.
+
+        z    standardised losses    (n,)
     """
-    if len(loss) == 0:
-        return loss
-    y = loss / max(1.0, float(np.abs(loss).max()) / 1e100)  # sums and squares of 1e308 overflow
-    centered = y - np.median(y)
-    spread = _spread(centered)
-    if spread == 0.0:
-        return np.zeros_like(y)
-    z = centered / spread
-    far = np.abs(z) > within
-    z[far] = np.sign(z[far]) * (within + np.log1p(np.abs(z[far]) - within))
-    deviation = float(z.std())
-    return np.asarray((z - z.mean()) / deviation, dtype=np.float64)
+
+    def __init__(self, loss: Floats, *, within: float = 5.0) -> None:
+        self._within = within
+        self._size = max(1.0, float(np.abs(loss).max(initial=0.0)) / 1e100)  # sums and squares of 1e308 overflow
+        y = loss / self._size
+        self._middle = float(np.median(y)) if len(y) else 0.0
+        self._spread = _spread(y - self._middle) or 1.0
+        squeezed = self._squeezed(y)
+        self._mean = float(squeezed.mean()) if len(y) else 0.0
+        self._deviation = float(squeezed.std()) or 1.0 if len(y) else 1.0
+        self.z: Floats = (squeezed - self._mean) / self._deviation
+
+    def back(self, mean: float, deviation: float) -> tuple[float, float]:
+        """A standardised mean and deviation in the units of the losses; finite, whatever was reported."""
+        low, middle, high = (self._loss(z) for z in (mean - deviation, mean, mean + deviation))
+        return middle, min(high / 2 - low / 2, 1e308)
+
+    def _squeezed(self, y: Floats) -> Floats:
+        t = (y - self._middle) / self._spread
+        far = np.abs(t) > self._within
+        t[far] = np.sign(t[far]) * (self._within + np.log1p(np.abs(t[far]) - self._within))
+        return t
+
+    def _loss(self, z: float) -> float:
+        t = z * self._deviation + self._mean
+        if abs(t) > self._within:
+            t = math.copysign(self._within + math.expm1(min(abs(t) - self._within, 700.0)), t)
+        return min(max((t * self._spread + self._middle) * self._size, -1e308), 1e308)
+
+
+def standardized(loss: Floats) -> Floats:
+    """Losses `(n,)` around 0 with deviation 1; see `Standard`."""
+    return Standard(loss).z
 
 
 def chebyshev(losses: Floats, weights: Floats) -> Floats:
@@ -117,13 +152,15 @@ def chebyshev(losses: Floats, weights: Floats) -> Floats:
 
 
 def _spread(centered: Floats) -> float:
-    """A robust deviation: of the middle half, else of the middle nine tenths, else of all."""
+    """A robust deviation: of the middle half, else of the middle nine tenths, else of all; 0 when all are equal."""
+    if len(centered) == 0:
+        return 0.0
     for low, high, width in ((25, 75, 1.349), (5, 95, 3.29)):
         a, b = np.percentile(centered, [low, high])
         if b - a > 1e-300:
             return float((b - a) / width)
     # Not std(): the squares of 1e-300 are 0.
-    return float(np.abs(centered).max())
+    return float(np.abs(centered).max(initial=0.0))
 
 
 def _losses(told: Sequence[Observation], history: History) -> Floats:

@@ -44,6 +44,13 @@ class SkoptOptions(Options):
     """Sobol points before the first model; absent: one more than there are parameters, from 5 to 10."""
 
 
+class BayesOptions(Options):
+    """Bayesian optimisation with our own Gaussian process."""
+
+    start: StartTrials | None = None
+    """Sobol points before the first model; absent: one more than there are parameters, from 5 to 10."""
+
+
 class AutoOptions(Options):
     """`auto` chooses by itself."""
 

@@ -13,7 +13,15 @@ from typing import Final, cast
 from pydantic import ValidationError
 
 from app.search.engine import Engine, Suggestion
-from app.search.options import AutoOptions, GridOptions, Options, RandomOptions, SkoptOptions, SobolOptions
+from app.search.options import (
+    AutoOptions,
+    BayesOptions,
+    GridOptions,
+    Options,
+    RandomOptions,
+    SkoptOptions,
+    SobolOptions,
+)
 from studyhall.errors import FieldError, InvalidInput, field_errors
 from studyhall.study import Algorithm
 from studyhall.wire import AlgorithmInfo
@@ -40,6 +48,12 @@ ENTRIES: Final[dict[str, Entry]] = {
             "Chooses and blends engines by space, results and budget; the default.",
             AutoOptions,
             "app.search.auto",
+        ),
+        Entry(
+            "bayes",
+            "Bayesian optimisation: a Gaussian process that knows conditions, categories and failures.",
+            BayesOptions,
+            "app.search.bayes.engine",
         ),
         Entry(
             "random",

@@ -118,7 +118,7 @@ def _first_new(
 
 def _targets(evidence: Evidence, random: np.random.Generator) -> Floats:
     """One standardised loss a result; what breaks an outcome constraint counts as the worst."""
-    columns = np.column_stack([standardized(column) for column in evidence.losses.T])
+    columns = np.column_stack([standardized(column) for column in evidence.final_losses.T])
     if columns.shape[1] > 1:
         y = standardized(chebyshev(columns, random.dirichlet(np.ones(columns.shape[1]))))
     else:

@@ -1,0 +1,225 @@
+"""What the engine believes of a space, given a history: a Gaussian process for everything that was measured.
+
+One for each objective, one for each outcome constraint, and one for the chance that a trial works at all. Kernels are
+fitted to a prefix of the history that grows in steps, so that most suggestions need no fit; they follow from that
+prefix alone, so a restarted server fits the same ones.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from scipy.special import log_ndtr
+
+from app.search.axes import Floats
+from app.search.bayes.gp import Kernel, Posterior, Prior, fit
+from app.search.encoding import Encoding
+from app.search.evidence import Evidence, Standard
+from studyhall.trial import Prediction
+
+MOST_RESULTS: Final = 1000
+"""Beyond it the model sees the better half of this many results and the latest others."""
+LARGEST_FIT: Final = 200
+"""Kernels are learnt from at most so many results: a fit costs n³ dozens of times, a posterior once."""
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is believed of one measured quantity, in standardised units."""
+
+    posterior: Posterior
+    standard: Standard
+
+    def believing(self, X: Floats) -> "Belief":
+        """The belief after points whose results are pending: each is taken to be what is expected of it."""
+        return Belief(self.posterior.believing(X, self.posterior.mean(X)), self.standard)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What is believed of an outcome constraint: that its slack is at least `threshold`, standardised."""
+
+    posterior: Posterior
+    threshold: float
+
+    def log_chance(self, X: Floats) -> Floats:
+        """Log probability that the constraint holds, shape `(m,)`."""
+        mean, deviation = self.posterior.predict(X)
+        return np.asarray(
+            log_ndtr((mean - self.threshold) / np.hypot(deviation, math.sqrt(self.posterior.kernel.noise)))
+        )
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """All of them, and the results they rest on."""
+
+    encoding: Encoding
+    U: Floats
+    """Canonical rows of the results the model sees, `(n, d)`."""
+    X: Floats
+    """Their features, `(n, w)`."""
+    z: Floats
+    """Their standardised losses, `(n, k)`."""
+    is_allowed: Floats
+    """1 where a result breaks no outcome constraint, `(n,)`."""
+    objectives: tuple[Belief, ...]
+    limits: tuple[Limit, ...]
+    works: Limit | None
+    """The chance that a trial ends with a result; None while none has failed."""
+
+    def believing(self, U: Floats) -> "Beliefs":
+        """The beliefs when rows are pending."""
+        if len(U) == 0:
+            return self
+        X = features(self.encoding, U)
+        return Beliefs(
+            self.encoding,
+            self.U,
+            self.X,
+            self.z,
+            self.is_allowed,
+            tuple(belief.believing(X) for belief in self.objectives),
+            self.limits,
+            self.works,
+        )
+
+    def log_chance(self, X: Floats) -> Floats:
+        """Log probability that points end with a result that breaks no constraint, shape `(m,)`."""
+        limits = [*self.limits, *([self.works] if self.works else [])]
+        return np.sum([limit.log_chance(X) for limit in limits], axis=0) if limits else np.zeros(len(X))
+
+    def prediction(self, evidence: Evidence, row: Floats) -> Prediction:
+        """What is expected at a row, in the units and the direction of the objectives."""
+        X = features(self.encoding, row[None, :])
+        means, deviations = {}, {}
+        for objective, belief in zip(evidence.history.objectives, self.objectives, strict=True):
+            mean, deviation = (float(part[0]) for part in belief.posterior.predict(X))
+            loss, spread = belief.standard.back(mean, deviation)
+            means[objective.metric] = loss if objective.goal == "minimize" else -loss
+            deviations[objective.metric] = spread
+        return Prediction(mean=means, deviation=deviations)
+
+
+def beliefs_of(evidence: Evidence) -> Beliefs:
+    """Learns from a history with at least one result; pending points are not yet in it."""
+    encoding = evidence.encoding
+    seen = _seen(evidence)
+    U, losses = evidence.U[seen], evidence.final_losses[seen]
+    X = features(encoding, U)
+    columns = feature_columns(encoding)
+    settled = _settled(evidence, len(seen))
+    standards = [Standard(loss) for loss in losses.T]
+    return Beliefs(
+        encoding,
+        U,
+        X,
+        np.column_stack([standard.z for standard in standards]),
+        evidence.is_allowed[seen].astype(np.float64),
+        tuple(
+            Belief(Posterior(_kernel(X[:settled], Standard(loss[:settled]).z, columns), X, standard.z), standard)
+            for loss, standard in zip(losses.T, standards, strict=True)
+        ),
+        tuple(
+            limit
+            for slack in evidence.slack[seen].T
+            if (limit := _limit(X[~np.isnan(slack)], slack[~np.isnan(slack)], columns)) is not None
+        ),
+        _works(evidence, U, columns),
+    )
+
+
+def features(encoding: Encoding, U: Floats) -> Floats:
+    """The features of canonical rows, shape `(m, w)`."""
+    return encoding.features(U, encoding.active(U))[0]
+
+
+def feature_columns(encoding: Encoding) -> tuple[slice, ...]:
+    """Which feature columns belong to each parameter."""
+    return encoding.features(np.zeros((0, encoding.dimension)), np.zeros((0, encoding.dimension), dtype=bool))[1]
+
+
+def _seen(evidence: Evidence) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Which results the model sees, ascending: all, or of too many the best and the latest."""
+    n = len(evidence.told)
+    if n <= MOST_RESULTS:
+        return np.arange(n)
+    z = np.column_stack([Standard(loss).z for loss in evidence.final_losses.T]).sum(axis=1)
+    best = np.argsort(z, kind="stable")[: MOST_RESULTS // 2]
+    others = np.setdiff1d(np.arange(n), best)[-(MOST_RESULTS // 2) :]
+    return np.sort(np.concatenate([best, others]))
+
+
+def _settled(evidence: Evidence, seen: int) -> int:
+    """How many of the first results the kernels are learnt from.
+
+    Results of late trials must not change what is learnt from early ones, so those after the first pending trial do
+    not count, unless a straggler would hold up too many.
+    """
+    first_pending = min((o.number for o in evidence.history.observations if o.is_pending), default=math.inf)
+    before = sum(o.number < first_pending for o in evidence.told)
+    n = min(before if before >= 0.8 * len(evidence.told) else len(evidence.told), seen)
+    step = 1 if n <= 40 else 5 if n <= 160 else 20 if n <= 500 else 50
+    return max(n - n % step, 1)
+
+
+def _works(evidence: Evidence, U: Floats, columns: tuple[slice, ...]) -> Limit | None:
+    """Learns where trials fail from those that did and those that did not."""
+    failed = evidence.failed[-MOST_RESULTS // 2 :]
+    if len(failed) == 0:
+        return None
+    X = features(evidence.encoding, np.vstack([U, failed]))
+    worked = np.concatenate([np.ones(len(U)), -np.ones(len(failed))])
+    # The base rate is what is believed far from all trials: a little more hopeful than seen.
+    rate = (worked.sum() + 1.0) / (len(worked) + 1.0)
+    kernel = _kernel(X, worked - rate, columns, noise=0.05)
+    return Limit(Posterior(kernel, X, worked - rate), -rate)
+
+
+def _limit(X: Floats, slack: Floats, columns: tuple[slice, ...]) -> Limit | None:
+    if len(slack) < 3:
+        return None
+    with_threshold = Standard(np.append(slack, 0.0))  # the threshold goes the way of the values
+    z = with_threshold.z
+    return Limit(Posterior(_kernel(X, z[:-1], columns), X, z[:-1]), float(z[-1]))
+
+
+class _Results(NamedTuple):
+    """Results as a key of the cache."""
+
+    X: bytes
+    z: bytes
+    n: int
+    columns: tuple[tuple[int, int], ...]
+    noise: float
+
+
+def _kernel(X: Floats, z: Floats, columns: tuple[slice, ...], *, noise: float = 2e-3) -> Kernel:
+    chosen = _for_fit(z, len(columns))
+    edges = tuple((column.start, column.stop) for column in columns)
+    return _fitted(_Results(X[chosen].tobytes(), z[chosen].tobytes(), len(chosen), edges, noise))
+
+
+@lru_cache(maxsize=64)
+def _fitted(results: _Results) -> Kernel:
+    """The kernel of results; kept, because most suggestions ask for the one of the suggestion before."""
+    columns = tuple(slice(start, stop) for start, stop in results.columns)
+    X = np.frombuffer(results.X).reshape(results.n, -1)
+    z = np.frombuffer(results.z)
+    prior = Prior.of(len(columns), noise=results.noise)
+    noisy = prior.mean.copy()
+    noisy[-1] = math.log(0.2)
+    return fit(X, z, columns, prior, starts=[noisy] if results.n <= 120 else [])
+
+
+def _for_fit(z: Floats, dimension: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Which results a kernel is learnt from: the best third and an even sample of the others."""
+    most = min(LARGEST_FIT, max(40, math.isqrt(4_000_000 // max(dimension, 1))))
+    if len(z) <= most:
+        return np.arange(len(z))
+    order = np.argsort(z, kind="stable")
+    best, rest = order[: most // 3], np.sort(order[most // 3 :])
+    even = rest[np.linspace(0, len(rest) - 1, most - len(best)).astype(np.int64)]
+    return np.sort(np.concatenate([best, even]))
