@@ -1,0 +1,184 @@
+/** The only file that fetches: the public REST API, one method for each route the dashboard uses. */
+
+const PATIENCE_MS = 30_000;
+export const LONGEST_PAGE = 500; // items; the server gives no more at once
+
+/** What the server answered instead of what was asked for (RFC 9457), or that it could not be reached. */
+export class Problem extends Error {
+  constructor({ status = 0, code = "unreachable", detail, errors = [], request_id: requestId = null }) {
+    const fields = errors.map(({ pointer, message }) => `${pointer || "/"}: ${message}`).join("; ");
+    super([detail, fields].filter(Boolean).join(" — "));
+    Object.assign(this, { status, code, errors, requestId });
+  }
+
+  /** Whether a key would help. */
+  get needsKey() {
+    return this.status === 401;
+  }
+}
+
+export class Api {
+  /** @param {{base: string, key: () => string | null, fetch?: typeof fetch}} door */
+  constructor({ base, key, fetch = globalThis.fetch.bind(globalThis) }) {
+    this.base = base;
+    this.key = key;
+    this.fetch = fetch;
+  }
+
+  studies({ limit = 50, cursor, state, name, signal } = {}) {
+    return this.#read("v1/studies", { limit, cursor, state, name }, signal);
+  }
+  study(study, signal) {
+    return this.#read(`v1/studies/${part(study)}`, {}, signal);
+  }
+  summary(study, signal) {
+    return this.#read(`v1/studies/${part(study)}/summary`, {}, signal);
+  }
+  history(study, { maxPoints = 3000, signal } = {}) {
+    return this.#read(`v1/studies/${part(study)}/analyses/history`, { max_points: maxPoints }, signal);
+  }
+  pareto(study, signal) {
+    return this.#read(`v1/studies/${part(study)}/pareto`, {}, signal);
+  }
+  trials(study, { since, state, sort = "-number", fields, limit = LONGEST_PAGE, cursor, signal } = {}) {
+    return this.#read(`v1/studies/${part(study)}/trials`, { since, state, sort, fields, limit, cursor }, signal);
+  }
+  trial(trial, signal) {
+    return this.#read(`v1/trials/${part(trial)}`, {}, signal);
+  }
+  attempts(trial, signal) {
+    return this.#all(`v1/trials/${part(trial)}/attempts`, signal);
+  }
+  measurements(trial, signal) {
+    return this.#all(`v1/trials/${part(trial)}/measurements`, signal);
+  }
+  events(study, { after, waitS = 0, signal } = {}) {
+    return this.#read(`v1/studies/${part(study)}/events`, { after, wait_s: waitS }, signal, PATIENCE_MS + waitS * 1000);
+  }
+  workers(signal) {
+    return this.#all("v1/workers", signal);
+  }
+  algorithms(signal) {
+    return this.#all("v1/algorithms", signal);
+  }
+  trainables(signal) {
+    return this.#all("v1/trainables", signal);
+  }
+  ready(signal) {
+    return this.#read("readyz", {}, signal);
+  }
+  openapi(signal) {
+    return this.#read("openapi.json", {}, signal);
+  }
+
+  pause(study) {
+    return this.#write("POST", `v1/studies/${part(study)}/pause`);
+  }
+  resume(study) {
+    return this.#write("POST", `v1/studies/${part(study)}/resume`);
+  }
+  stop(study, { mode, reason }) {
+    return this.#write("POST", `v1/studies/${part(study)}/stop`, reason ? { mode, reason } : { mode });
+  }
+  createStudy(definition) {
+    return this.#write("POST", "v1/studies", definition);
+  }
+  checkSpace(space, signal) {
+    return this.#write("POST", "v1/spaces/validate", { space, samples: 4 }, signal);
+  }
+  stopTrial(trial, reason) {
+    return this.#write("POST", `v1/trials/${part(trial)}/stop`, reason ? { reason } : {});
+  }
+  cancelTrial(trial, reason) {
+    return this.#write("POST", `v1/trials/${part(trial)}/cancel`, reason ? { reason } : {});
+  }
+  retryTrial(trial) {
+    return this.#write("POST", `v1/trials/${part(trial)}/retry`);
+  }
+  changeTrial(trial, changes) {
+    return this.#write("PATCH", `v1/trials/${part(trial)}`, changes);
+  }
+
+  /**
+   * A study's events as a stream of text, for as long as the server keeps it open.
+   * By fetch and not by EventSource, which cannot send the key.
+   * @returns {Promise<AsyncIterable<string> | null>} null where the server does not stream
+   */
+  async eventStream(study, { after, signal }) {
+    const answer = await this.#send("GET", `v1/studies/${part(study)}/events`, {
+      query: { after }, signal, headers: { Accept: "text/event-stream", "Last-Event-ID": String(after) },
+    });
+    const streams = answer.headers.get("content-type")?.startsWith("text/event-stream") && answer.body;
+    if (!streams) await answer.body?.cancel();
+    return streams ? texts(answer.body) : null;
+  }
+
+  async #read(path, query, signal, patienceMs = PATIENCE_MS) {
+    return (await this.#send("GET", path, { query, signal: within(patienceMs, signal) })).json();
+  }
+
+  async #all(path, signal) {
+    const items = [];
+    for (let cursor, page; !page || cursor; cursor = page.next_cursor) {
+      page = await this.#read(path, { limit: LONGEST_PAGE, cursor }, signal);
+      items.push(...page.items);
+    }
+    return items;
+  }
+
+  async #write(method, path, body, signal) {
+    const headers = { "Idempotency-Key": uniqueKey(), "Content-Type": "application/json" };
+    const answer = await this.#send(method, path, { headers, body: JSON.stringify(body ?? {}), signal: within(PATIENCE_MS, signal) });
+    return answer.json();
+  }
+
+  async #send(method, path, { query = {}, headers = {}, body, signal }) {
+    const url = new URL(path, this.base);
+    for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== null) url.searchParams.set(name, value);
+    const key = this.key();
+    const sent = key ? { ...headers, Authorization: `Bearer ${key}` } : headers;
+    let answer;
+    try {
+      answer = await this.fetch(url, { method, headers: sent, body, signal, credentials: "omit", cache: "no-store" });
+    } catch (cause) {
+      if (signal?.aborted && signal.reason?.name !== "TimeoutError") throw cause;
+      throw new Problem({ detail: "The server cannot be reached. Check that it runs and that this machine is on its network." });
+    }
+    if (!answer.ok) throw await problemOf(answer);
+    return answer;
+  }
+}
+
+/** Whether an error only says that nobody waits for the answer any more. */
+export function isAbort(error) {
+  return error?.name === "AbortError";
+}
+
+async function problemOf(answer) {
+  const told = await answer.json().catch(() => ({}));
+  return new Problem({ code: "error", detail: `The server answered ${answer.status}.`, ...told, status: answer.status });
+}
+
+async function* texts(body) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield decoder.decode(part.value, { stream: true });
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+function part(name) {
+  return encodeURIComponent(name);
+}
+
+function within(milliseconds, signal) {
+  const timeout = AbortSignal.timeout(milliseconds);
+  return signal ? AbortSignal.any([signal, timeout]) : timeout;
+}
+
+function uniqueKey() {
+  // crypto.randomUUID exists on https and localhost only; a server on a plain-http network is common.
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

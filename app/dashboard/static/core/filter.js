@@ -1,0 +1,80 @@
+/**
+ * One small language to choose trials, in the table, in parallel coordinates and in the address:
+ * `lr < 0.01 optimizer = adam state = completed|pruned accuracy >= 0.9 gpu-worker`.
+ * A clause is a name, a comparison and a value; a bare word looks for its text. All clauses must hold. Pure.
+ */
+
+import { secondsOf, valueOf } from "./values.js";
+
+const CLAUSE = /([A-Za-z_][\w./-]*)\s*(<=|>=|!=|=|<|>)\s*("(?:[^"\\]|\\.)*"|[^\s,]+)|("(?:[^"\\]|\\.)*"|[^\s,]+)/g;
+const COMPARISONS = {
+  "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b,
+};
+
+/** @typedef {{name: string | null, sign: string, value: string}} Clause */
+
+/** @returns {Clause[]} */
+export function readFilter(text) {
+  return [...text.matchAll(CLAUSE)].map(([, name, sign, value, word]) =>
+    word === undefined ? { name, sign, value: unquote(value) } : { name: null, sign: "has", value: unquote(word).toLowerCase() });
+}
+
+/** The text of clauses; `readFilter` reads it back. */
+export function writeFilter(clauses) {
+  return clauses.map(({ name, sign, value }) => (name === null ? quote(value) : `${name}${sign}${quote(String(value))}`)).join(" ");
+}
+
+/** @returns {(row: import("./trial_rows.js").Row) => boolean} */
+export function filterOf(clauses) {
+  const tests = clauses.map(({ name, sign, value }) => (name === null ? hasText(value) : compares(name, sign, value)));
+  return (row) => tests.every((test) => test(row));
+}
+
+/** Names in a filter that no trial can have, so that a typing mistake does not look like "no trials". */
+export function unknownNames(clauses, names) {
+  const known = new Set([...Object.keys(FACTS), ...names]);
+  return [...new Set(clauses.map(({ name }) => name).filter((name) => name !== null && !known.has(name)))];
+}
+
+const FACTS = {
+  state: (row) => row.state, number: (row) => row.number, worker: (row) => row.worker, source: (row) => row.source,
+  attempt: (row) => row.attempt, step: (row) => row.step, seconds: (row) => secondsOf(row), excluded: (row) => row.excluded,
+};
+
+/** What a name means for a trial: a parameter before a metric before a fact. */
+export function factOf(row, name) {
+  return valueOf(row.parameters, name) ?? valueOf(row.metrics, name) ?? valueOf(FACTS, name)?.(row);
+}
+
+function compares(name, sign, value) {
+  const wanted = value.split("|");
+  if (sign === "=") return (row) => wanted.some((each) => same(factOf(row, name), each));
+  if (sign === "!=") return (row) => !wanted.some((each) => same(factOf(row, name), each));
+  const limit = Number(value);
+  return (row) => {
+    const found = factOf(row, name);
+    return typeof found === "number" && COMPARISONS[sign](found, limit);
+  };
+}
+
+function same(found, wanted) {
+  if (typeof found === "number") return found === Number(wanted);
+  return found !== undefined && String(found) === wanted;
+}
+
+function hasText(wanted) {
+  return (row) => String(row.number) === wanted || textsOf(row).some((text) => text.toLowerCase().includes(wanted));
+}
+
+function textsOf(row) {
+  const words = [...Object.values(row.parameters), ...Object.values(row.labels)].filter((value) => typeof value === "string");
+  return [row.id, row.state, row.worker ?? "", row.source, row.reason ?? "", ...words];
+}
+
+function quote(text) {
+  return /^[^\s,"]+$/.test(text) ? text : `"${text.replaceAll(/(["\\])/g, "\\$1")}"`;
+}
+
+function unquote(text) {
+  return text.startsWith('"') && text.length > 1 ? text.slice(1, -1).replaceAll(/\\(.)/g, "$1") : text;
+}

@@ -1,0 +1,68 @@
+/** Numbers, times and words as people read them. Pure: the clock comes in. */
+
+/** Four significant digits or so, never a misleading zero: 0.98132, 12,480, 3.2e-7. */
+export function formatNumber(value, digits = 4) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value !== "number" || !Number.isFinite(value)) return String(value);
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return value.toLocaleString("en-US");
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return trimExponent(value.toExponential(Math.max(0, digits - 2)));
+  return Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 8 });
+}
+
+/** A parameter's value: as exact as it is short. */
+export function formatParameter(value) {
+  if (value === undefined) return "–";
+  if (typeof value === "number") return formatNumber(value, 5);
+  return value === null ? "null" : String(value);
+}
+
+/** @param {number | null} seconds */
+export function formatDuration(seconds) {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return "–";
+  if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
+  if (seconds < 10) return `${seconds.toFixed(1)} s`;
+  if (seconds < 60) return `${Math.round(seconds)} s`;
+  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const first = units.findIndex(([, size]) => seconds >= size);
+  const [[unit, size], [smaller, smallerSize]] = [units[first], units[first + 1] ?? units[first]];
+  const rounded = Math.round(seconds / smallerSize) * smallerSize;
+  const whole = Math.floor(rounded / size);
+  const rest = Math.round((rounded - whole * size) / smallerSize);
+  return rest ? `${whole} ${unit} ${rest} ${smaller}` : `${whole} ${unit}`;
+}
+
+/** How long ago, in one unit. */
+export function formatAgo(time, now = Date.now()) {
+  if (time === null || time === undefined) return "–";
+  const seconds = Math.max(0, (now - new Date(time).getTime()) / 1000);
+  if (seconds < 5) return "just now";
+  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]]) if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
+  return `${Math.floor(seconds)} s ago`;
+}
+
+/** A moment in the reader's own time zone. */
+export function formatTime(time) {
+  if (time === null || time === undefined) return "–";
+  return new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+}
+
+export function formatClock(time) {
+  return new Date(time).toLocaleTimeString("en-GB");
+}
+
+export function formatShare(share) {
+  return share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`;
+}
+
+export function plural(count, one, many = `${one}s`) {
+  return `${formatNumber(count)} ${count === 1 ? one : many}`;
+}
+
+export function shorten(text, length) {
+  return text.length <= length ? text : `${text.slice(0, Math.max(1, length - 1))}…`;
+}
+
+function trimExponent(text) {
+  return text.replace(/\.?0+e/, "e").replace("e+", "e");
+}

@@ -1,0 +1,85 @@
+/** Where the dashboard begins: the bar, the router, and one page at a time. */
+
+import { Api, isAbort } from "./core/api.js";
+import { element, fill } from "./core/element.js";
+import { keepKey, keptKey, takeKeyFromAddress } from "./core/key.js";
+import { noticeProblem } from "./core/notices.js";
+import { readRoute } from "./core/route.js";
+import { applyTheme } from "./core/theme.js";
+import { topBar } from "./parts/top_bar.js";
+import { emptyPlace, loadingPlace } from "./parts/pieces.js";
+import { signIn } from "./parts/sign_in.js";
+
+const PAGES = {
+  studies: () => import("./pages/studies.js"),
+  study: () => import("./pages/study.js"),
+  new: () => import("./pages/new_study.js"),
+  workers: () => import("./pages/workers.js"),
+  about: () => import("./pages/about.js"),
+};
+
+const main = document.getElementById("main");
+const api = new Api({ base: document.baseURI, key: keptKey });
+const bar = topBar(document.getElementById("bar"), { onForget: () => askForKey("The key is forgotten in this tab.") });
+let current = null;
+let visit = 0;
+
+/** Opens the page of the address, or lets the page that is open follow it. */
+async function go() {
+  takeKeyFromAddress(window);
+  const route = readRoute(location.hash);
+  const kind = route.page === "studies" && route.name !== null ? "study" : route.page;
+  bar.update(kind);
+  if (!keptKey()) return askForKey();
+  if (current?.follow?.(kind, route)) return undefined;
+  leave();
+  const mine = (visit += 1);
+  fill(main, loadingPlace());
+  if (!Object.hasOwn(PAGES, kind)) return fill(main, emptyPlace("There is no such page", `Nothing lives at ${location.hash}.`, element("a", { href: "#/studies" }, "To the studies")));
+  try {
+    const page = await (await PAGES[kind]()).openPage({ api, route, fail, title });
+    if (mine !== visit) return page.close();
+    current = page;
+    fill(main, page.node);
+    page.shown?.();
+  } catch (error) {
+    if (mine === visit) fail(error, { isPage: true });
+  }
+  return undefined;
+}
+
+function leave() {
+  current?.close();
+  current = null;
+}
+
+function title(...parts) {
+  document.title = [...parts, "Studyhall"].join(" · ");
+}
+
+/** What to do about a problem: ask for a key, say that the page cannot be shown, or say what went wrong. */
+function fail(error, { isPage = false } = {}) {
+  if (isAbort(error)) return;
+  if (error.needsKey) askForKey("This key is not accepted: it may be mistyped, expired or revoked.");
+  else if (isPage) fill(main, emptyPlace(error.status === 404 ? "Not found" : "This page cannot be shown", error.message, element("button", { type: "button", on: { click: go } }, "Try again"), element("a", { href: "#/studies" }, "To the studies")));
+  else noticeProblem(error);
+}
+
+function askForKey(message) {
+  visit += 1;
+  leave();
+  title("Sign in");
+  fill(main, signIn({ message, onKey: (key) => { keepKey(key); go(); } }));
+  main.querySelector("input").focus();
+}
+
+window.addEventListener("hashchange", go);
+window.addEventListener("unhandledrejection", (event) => {
+  if (isAbort(event.reason)) event.preventDefault();
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the fragment is the address of a page, not of an element
+  main.focus();
+});
+applyTheme();
+go();

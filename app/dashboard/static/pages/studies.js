@@ -1,0 +1,162 @@
+/** All studies: search, state, progress, best and how it came about. */
+
+import { pause } from "../core/live.js";
+import { element, fill } from "../core/element.js";
+import { formatAgo, formatNumber, formatTime, plural } from "../core/format.js";
+import { pointsFromColumns } from "../core/history_points.js";
+import { noticeProblem } from "../core/notices.js";
+import { address, setQuery } from "../core/route.js";
+import { toSvg } from "../charts/scene.js";
+import { sparkline } from "../charts/sparkline.js";
+import { choice, emptyPlace, labelChips, progressBar, progressText, reasonText, statePill } from "../parts/pieces.js";
+
+const REFRESH_MS = 5000;
+const PAGE = 50;
+const STATES = [["", "All"], ["active", "Active"], ["paused", "Paused"], ["stopping", "Stopping"], ["completed", "Completed"], ["failed", "Failed"]];
+const COLUMNS = ["Study", "State", "Progress", "Best", "Trend", "Changed"];
+
+export async function openPage({ api, route, fail, title }) {
+  const ending = new AbortController();
+  const sparks = new Sparks(api, ending.signal);
+  const asked = { name: route.query.get("search") ?? "", state: route.query.get("state") ?? "" };
+  let studies = [];
+  let next = null;
+  let wanted = PAGE;
+
+  const search = element("input", { type: "search", value: asked.name, placeholder: "Search by name", "aria-label": "Search by name", on: { input: () => ask({ name: search.value.trim() }) } });
+  const states = choice("State", STATES, asked.state, (state) => ask({ state }));
+  const body = element("tbody");
+  const table = element("table.studies", {}, element("caption.unseen", {}, "Studies"), element("thead", {}, element("tr", {}, COLUMNS.map((name) => element("th", { scope: "col" }, name)))), body);
+  const more = element("button", { type: "button", hidden: true, on: { click: () => { wanted += PAGE; refresh().catch(noticeProblem); } } }, "Show more");
+  const place = element("div.scroller");
+  const count = element("p.hint", { role: "status" });
+  const node = element("div.page", {},
+    element("header.page-head", {}, element("h1", {}, "Studies"), element("a.button.primary", { href: "#/new" }, "New study")),
+    element("div.filters", {}, search, states.node, count), place, more);
+  title("Studies");
+  await refresh();
+  keepFresh();
+
+  function ask(changes) {
+    Object.assign(asked, changes);
+    setQuery({ search: asked.name, state: asked.state });
+    refresh().catch((error) => fail(error));
+  }
+
+  async function refresh() {
+    const wish = { ...asked };
+    const found = [];
+    let cursor;
+    do {
+      const page = await api.studies({ limit: Math.min(PAGE, wanted - found.length), cursor, state: wish.state || undefined, name: wish.name || undefined, signal: ending.signal });
+      found.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor && found.length < wanted);
+    if (wish.name !== asked.name || wish.state !== asked.state) return;
+    [studies, next] = [found, cursor];
+    show();
+  }
+
+  function show() {
+    more.hidden = !next;
+    count.textContent = next ? `the first ${studies.length}` : plural(studies.length, "study", "studies");
+    if (studies.length) {
+      fill(body, studies.map((study) => studyRow(study, sparks)));
+      if (place.firstChild !== table) fill(place, table);
+    } else if (asked.name || asked.state) {
+      fill(place, emptyPlace("No study fits", "Try another name or state."));
+    } else {
+      fill(place, emptyPlace("No studies yet", "A study is one search: a space, an objective and a budget. POST one to /v1/studies, or make one here.", element("a.button.primary", { href: "#/new" }, "New study")));
+    }
+  }
+
+  async function keepFresh() {
+    let failures = 0;
+    while (!ending.signal.aborted) {
+      await pause(REFRESH_MS * 2 ** Math.min(failures, 4), ending.signal);
+      if (document.hidden || ending.signal.aborted) continue;
+      try {
+        await refresh();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        if (error.needsKey) fail(error);
+        else count.textContent = "stale: the server does not answer";
+      }
+    }
+  }
+
+  return {
+    node,
+    follow: (kind) => kind === "studies",
+    close: () => { ending.abort(); sparks.close(); },
+  };
+}
+
+function studyRow(study, sparks) {
+  const [objective, ...others] = study.objectives;
+  const place = address("studies", study.name);
+  return element("tr", {},
+    element("td.name", {}, element("a", { href: place }, study.name), study.description ? element("small", {}, study.description) : null, labelChips(study.labels)),
+    element("td", { "data-name": "State" }, statePill(study.state), study.reason ? element("small", {}, reasonText(study.reason)) : null),
+    element("td.wide", { "data-name": "Progress" }, progressBar(study.trials ?? {}, study.budget?.max_trials), element("small", {}, progressText(study.trials ?? {}, study.budget?.max_trials))),
+    element("td", { "data-name": "Best" }, study.best ? element("strong.figure", {}, formatNumber(study.best.value, 5)) : "–", element("small", {}, [objective, ...others].map(({ metric, goal }) => `${metric} ${goal === "maximize" ? "↑" : "↓"}`).join(", "))),
+    element("td", { "data-name": "Trend" }, sparks.of(study)),
+    element("td", { "data-name": "Changed" }, element("time", { datetime: study.updated_at, title: formatTime(study.updated_at) }, formatAgo(study.updated_at))));
+}
+
+/** Small pictures of histories: read when they come into view, a few at a time, again only when the study has changed. */
+class Sparks {
+  #drawn = new Map();
+  #waiting = [];
+  #running = 0;
+  #seen = new IntersectionObserver((entries) => entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => this.#want(target)));
+  #studies = new WeakMap();
+
+  constructor(api, signal) {
+    this.api = api;
+    this.signal = signal;
+  }
+
+  of(study) {
+    const place = element("div.sparkplace");
+    const drawn = this.#drawn.get(study.id);
+    if (drawn) place.append(toSvg(drawn.scene));
+    if (drawn?.sequence !== study.sequence) {
+      this.#studies.set(place, study);
+      this.#seen.observe(place);
+    }
+    return place;
+  }
+
+  close() {
+    this.#seen.disconnect();
+  }
+
+  #want(place) {
+    this.#seen.unobserve(place);
+    this.#waiting.push(place);
+    this.#work();
+  }
+
+  async #work() {
+    if (this.#running >= 2 || !this.#waiting.length) return;
+    this.#running += 1;
+    const place = this.#waiting.shift();
+    try {
+      if (place.isConnected) await this.#draw(place, this.#studies.get(place));
+    } catch {
+      // The row stands without its picture; the page says itself when the server is gone.
+    } finally {
+      this.#running -= 1;
+      if (!this.signal.aborted) this.#work();
+    }
+  }
+
+  async #draw(place, study) {
+    const points = pointsFromColumns(await this.api.history(study.id, { maxPoints: 100, signal: this.signal }));
+    const scene = sparkline({ points, objective: study.objectives[0], trusted: Boolean(study.constraints?.length) }, { width: 120, height: 32 });
+    this.#drawn.set(study.id, { sequence: study.sequence, scene });
+    fill(place, toSvg(scene));
+  }
+}

@@ -1,0 +1,150 @@
+/** One study: its head, its tabs, and the trial that is open beside them. */
+
+import { element, fill } from "../core/element.js";
+import { noticeProblem, notice } from "../core/notices.js";
+import { address, readRoute } from "../core/route.js";
+import { StudyFeed } from "../core/study_feed.js";
+import { ask } from "../parts/dialog.js";
+import { freshnessBadge } from "../parts/freshness.js";
+import { loadingPlace, reasonText, statePill } from "../parts/pieces.js";
+import { TrialDrawer } from "../parts/trial_drawer.js";
+
+const TABS = [
+  { name: "overview", title: "Overview", load: () => import("./study/overview.js") },
+  { name: "trials", title: "Trials", load: () => import("./study/trials.js") },
+  { name: "pareto", title: "Pareto front", load: () => import("./study/pareto.js"), when: (study) => study.objectives.length > 1 },
+  { name: "parallel", title: "Parallel", load: () => import("./study/parallel.js") },
+  { name: "slices", title: "Slices", load: () => import("./study/slices.js") },
+  { name: "curves", title: "Curves", load: () => import("./study/curves.js") },
+  { name: "timeline", title: "Timeline", load: () => import("./study/timeline.js") },
+  { name: "space", title: "Space", load: () => import("./study/space.js") },
+  { name: "events", title: "Events", load: () => import("./study/events.js") },
+];
+
+const STOP_WAYS = [
+  { value: "graceful", name: "Gracefully", text: "Running trials are asked to stop now; what they measured is kept." },
+  { value: "drain", name: "Let them finish", text: "No new trials; running ones go on to their end." },
+  { value: "kill", name: "At once", text: "Running trials are cancelled and their work is lost." },
+];
+
+export async function openPage({ api, route, fail, title }) {
+  const feed = new StudyFeed(api, route.name);
+  try {
+    await feed.open();
+  } catch (error) {
+    feed.close();
+    throw error;
+  }
+  const freshness = freshnessBadge();
+  const status = element("div.status");
+  const actions = element("div.buttons");
+  const tabs = element("nav.tabs", { "aria-label": "Study" });
+  const place = element("div.tab");
+  const drawer = new TrialDrawer({ api, feed, onClose: closeTrial });
+  const node = element("div.page", {},
+    element("header.page-head.study-head", {},
+      element("div", {}, element("p.crumbs", {}, element("a", { href: "#/studies" }, "Studies")), element("h1", {}, feed.study.name)),
+      status, actions),
+    tabs, place);
+  let shown = { tab: null, name: null };
+  let told = "";
+
+  const listening = feed.subscribe((changed) => {
+    if (feed.refused) fail(feed.refused);
+    if (changed.has("freshness")) freshness.update(feed.freshness);
+    if (changed.has("study")) showHead();
+    shown.tab?.update(changed);
+  });
+  title(feed.study.name);
+  freshness.update(feed.freshness);
+  showHead();
+  await showTab(route);
+  drawer.show(route.query.get("trial"));
+
+  function showHead() {
+    const { study, summary } = feed;
+    const key = [summary.state, summary.reason, study.objectives.length].join();
+    if (key === told) return;
+    told = key;
+    fill(status, statePill(summary.state), summary.reason ? element("span.hint", {}, reasonText(summary.reason)) : null, freshness.node);
+    fill(actions, buttonsFor(summary.state));
+    showTabs(readRoute(location.hash).tab ?? "overview");
+  }
+
+  function showTabs(current) {
+    fill(tabs, TABS.filter(({ when }) => !when || when(feed.study)).map((tab) =>
+      element("a", { href: address("studies", feed.name, tab.name === "overview" ? null : tab.name), "aria-current": tab.name === current ? "page" : null }, tab.title)));
+  }
+
+  function buttonsFor(state) {
+    const pause = element("button", { type: "button", on: { click: () => act(() => api.pause(feed.study.id), "Paused: running trials end, no new ones start.", () => api.resume(feed.study.id)) } }, "Pause");
+    const resume = element("button", { type: "button", on: { click: () => act(() => api.resume(feed.study.id), "Resumed.") } }, "Resume");
+    const stop = element("button.danger", { type: "button", on: { click: stopAsked } }, "Stop…");
+    return { active: [pause, stop], paused: [resume, stop], stopping: [resume, stop] }[state] ?? [resume];
+  }
+
+  async function stopAsked() {
+    const answer = await ask({ title: `Stop “${feed.study.name}”?`, text: "The study ends; its trials and results stay. It can be resumed later.", choices: STOP_WAYS, reason: true, action: "Stop the study" });
+    if (answer) await act(() => api.stop(feed.study.id, { mode: answer.choice, reason: answer.reason }), "The study is stopping.");
+  }
+
+  async function act(change, text, undo) {
+    try {
+      feed.tookStudy(await change());
+      notice(text, undo ? { undo: () => act(undo, "Undone.") } : {});
+    } catch (error) {
+      if (error.needsKey) fail(error);
+      else noticeProblem(error);
+    }
+  }
+
+  async function showTab({ tab, query }) {
+    const wanted = TABS.find(({ name, when }) => name === (tab ?? "overview") && (!when || when(feed.study))) ?? TABS[0];
+    showTabs(wanted.name);
+    if (shown.name === wanted.name) return shown.tab.follow?.(query);
+    shown.tab?.close();
+    shown = { tab: null, name: wanted.name };
+    fill(place, loadingPlace());
+    const made = (await wanted.load()).openTab({ api, feed, query, openTrial, fail });
+    if (shown.name !== wanted.name) return made.close();
+    shown.tab = made;
+    fill(place, made.node);
+    made.update(new Set(["study", "history", "rows", "events", "freshness"]));
+    title(wanted.title, feed.study.name);
+    return undefined;
+  }
+
+  /** Opens a trial by putting it into the address, so that it can be linked to and Back closes it. */
+  async function openTrial({ id = null, number }) {
+    try {
+      const found = id ?? await feed.trialId(number);
+      const { page, name, tab, query } = readRoute(location.hash);
+      location.hash = address(page, name, tab, { ...Object.fromEntries(query), trial: found });
+    } catch (error) {
+      fail(error);
+    }
+  }
+
+  function closeTrial() {
+    const { page, name, tab, query } = readRoute(location.hash);
+    query.delete("trial");
+    location.hash = address(page, name, tab, Object.fromEntries(query));
+  }
+
+  return {
+    node,
+    follow(kind, to) {
+      if (kind !== "study" || to.name !== feed.name) return false;
+      showTab(to).catch(fail);
+      drawer.show(to.query.get("trial"));
+      return true;
+    },
+    close() {
+      shown.tab?.close();
+      shown = { tab: null, name: null };
+      drawer.close();
+      listening();
+      feed.close();
+    },
+  };
+}

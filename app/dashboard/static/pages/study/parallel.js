@@ -1,0 +1,273 @@
+/** Parallel coordinates of a study: brush axes to choose trials, drag a name to move its axis. */
+
+import { ramp } from "../../charts/colours.js";
+import { bucketsOf, chosenLines, crossings, nearestLine, paintLine, paintLines, parallelAxes, parallelLayout } from "../../charts/parallel.js";
+import { metricAxis, parameterAxis } from "../../charts/parameter_axis.js";
+import { extent, focusedExtent } from "../../charts/scale.js";
+import { toSvg } from "../../charts/scene.js";
+import { csvOf, offer, pngOf } from "../../core/download.js";
+import { element, fill } from "../../core/element.js";
+import { formatNumber, formatParameter, plural } from "../../core/format.js";
+import { address, setQuery } from "../../core/route.js";
+import { colourOf, onTheme } from "../../core/theme.js";
+import { valueOf } from "../../core/values.js";
+import { brushesOf, clausesOf } from "../../charts/brushes.js";
+import { readFilter, writeFilter } from "../../core/filter.js";
+import { canvasOf, within } from "../../parts/figure.js";
+import { emptyPlace, loadingPlace } from "../../parts/pieces.js";
+import { menu } from "../../parts/menu.js";
+
+const HEIGHT = 460;
+const AXIS_ROOM = 76; // pixels an axis needs; with less the plot scrolls sideways
+const SHOWN_STATES = new Set(["completed", "pruned"]);
+const STEPS = 24;
+
+export function openTab({ feed, query, openTrial }) {
+  const ending = new AbortController();
+  const [objective] = feed.study.objectives;
+  let order = query.get("axes")?.split(",").filter(Boolean) ?? null;
+  let brushes = null;
+  let picture = null;
+  let hovered = -1;
+  let queued = false;
+
+  const plot = element("div.plot.parallel", { "aria-describedby": "parallel-help" });
+  const names = element("div.axis-names");
+  const scroller = element("div.scroller", { tabindex: 0, role: "region", "aria-label": "Parallel coordinates" }, element("div.parallel-sheet", {}, names, plot));
+  const hint = element("p.hint", { role: "status" });
+  const toTable = element("a.button", {}, "Show in table");
+  const clear = element("button", { type: "button", on: { click: () => brush(new Map()) } }, "Clear");
+  const tip = element("div.tip", { hidden: true });
+  const node = element("section.card", {},
+    element("div.chart-head", {}, element("h2", {}, "Parallel coordinates"), element("div.controls", {}, clear, toTable, menu("Save", [["Picture (PNG)", savePng], ["Table (CSV)", saveCsv]], { label: "Save parallel coordinates" }))),
+    hint, scroller,
+    element("div.ramp", {}, element("span", {}, `worse ${objective.metric}`), rampBar(), element("span", {}, "better")),
+    element("p.hint", { id: "parallel-help" }, "Drag along an axis to choose a stretch of it; a click on it lets go. Move an axis by its name, or with the arrow keys. The table takes the same choice as a filter."));
+  const sizes = new ResizeObserver(redraw);
+  sizes.observe(scroller);
+  onTheme(redraw, ending.signal);
+  listenToPointer();
+  feed.wantRows();
+
+  function redraw() {
+    if (queued || ending.signal.aborted) return;
+    queued = true;
+    requestAnimationFrame(() => {
+      queued = false;
+      if (!ending.signal.aborted && scroller.clientWidth) show();
+    });
+  }
+
+  function show() {
+    const rows = feed.rows.all.filter((row) => SHOWN_STATES.has(row.state) && !row.excluded);
+    if (!rows.length) {
+      picture = null;
+      fill(plot, feed.rowsComplete ? emptyPlace("Nothing to compare yet", "A line appears for each completed or pruned trial.") : loadingPlace("Reading the trials…"));
+      return;
+    }
+    const axes = inOrder(axesOf(feed.study, rows, objective));
+    brushes ??= brushesOf(readFilter(query.get("filter") ?? ""), axes);
+    const width = Math.max(scroller.clientWidth, axes.length * AXIS_ROOM);
+    const layout = parallelLayout(axes, { width, height: HEIGHT });
+    const values = rows.map((row) => valueOf(row.metrics, objective.metric) ?? null);
+    picture = { rows, axes, layout, heights: crossings(layout, rows.length, (row, axis) => axes[axis].of(rows[row])), buckets: bucketsOf(values, objective.goal, STEPS), colours: lineColours() };
+    showNames();
+    paint();
+  }
+
+  function paint() {
+    const { rows, axes, layout, heights, buckets, colours } = picture;
+    picture.chosen = chosenLines(layout, heights, rows.length, brushes);
+    const shown = picture.chosen ? picture.chosen.reduce((sum, each) => sum + each, 0) : rows.length;
+    const label = `${plural(shown, "trial")} across ${plural(axes.length, "axis", "axes")}: ${axes.map(({ name }) => name).join(", ")}`;
+    plot.style.width = `${layout.width}px`;
+    plot.style.height = `${layout.height}px`;
+    picture.canvas = canvasOf((context) => paintLines(context, { layout, heights, buckets, ...colours, chosen: picture.chosen }), layout);
+    picture.over = canvasOf(() => {}, layout);
+    plot.replaceChildren(picture.canvas, picture.over, toSvg(parallelAxes(layout, { brushes, label })), tip);
+    hover(-1);
+    const total = feed.rowsComplete ? "" : ` · still reading, ${formatNumber(feed.rows.size)} so far`;
+    fill(hint, (picture.chosen ? `${formatNumber(shown)} of ${plural(rows.length, "trial")} chosen` : plural(rows.length, "trial")) + total);
+    clear.disabled = !brushes.size;
+    toTable.href = address("studies", feed.name, "trials", { filter: filterText(), state: "completed,pruned" });
+  }
+
+  function brush(next) {
+    brushes = next;
+    setQuery({ filter: filterText() });
+    if (picture) paint();
+  }
+
+  function filterText() {
+    return writeFilter(clausesOf(brushes ?? new Map(), picture?.axes ?? []));
+  }
+
+  function inOrder(axes) {
+    if (!order) return axes;
+    const known = new Map(axes.map((axis) => [axis.name, axis]));
+    const named = order.filter((name) => known.has(name)).map((name) => known.get(name));
+    return [...named, ...axes.filter(({ name }) => !order.includes(name))];
+  }
+
+  function move(name, to) {
+    const list = picture.axes.map((axis) => axis.name);
+    const place = Math.min(list.length - 1, Math.max(0, to));
+    list.splice(place, 0, ...list.splice(list.indexOf(name), 1));
+    order = list;
+    setQuery({ axes: order.join(",") });
+    show();
+    names.querySelector(`[data-axis="${CSS.escape(name)}"]`)?.focus();
+  }
+
+  function showNames() {
+    const { axes, layout } = picture;
+    names.style.width = `${layout.width}px`;
+    const key = axes.map(({ name }) => name).join() + layout.width;
+    if (names.dataset.key === key) return;
+    names.dataset.key = key;
+    fill(names, axes.map((axis, index) => {
+      const button = element("button.plain.axis-name", { type: "button", "data-axis": axis.name, title: `${axis.name}: drag, or arrow keys, to move`, class: axis.isObjective ? "objective" : "", on: {
+        keydown: (event) => {
+          const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+          if (!by) return;
+          event.preventDefault();
+          move(axis.name, index + by);
+        },
+        pointerdown: (event) => dragName(event, axis.name),
+      } }, axis.name);
+      button.style.left = `${layout.xs[index]}px`;
+      button.style.maxWidth = `${Math.max(60, layout.gap - 8)}px`;
+      return button;
+    }));
+  }
+
+  function dragName(down, name) {
+    const button = down.currentTarget;
+    const follow = new AbortController();
+    window.addEventListener("pointermove", (event) => { button.style.translate = `${event.clientX - down.clientX}px 0`; }, { signal: follow.signal });
+    window.addEventListener("pointerup", (event) => {
+      follow.abort();
+      button.style.translate = "";
+      const { x } = within(plot, event);
+      if (Math.abs(event.clientX - down.clientX) > 8) move(name, nearestAxis(x));
+    }, { signal: follow.signal });
+  }
+
+  function nearestAxis(x) {
+    const { xs } = picture.layout;
+    return xs.reduce((nearest, axisX, index) => (Math.abs(axisX - x) < Math.abs(xs[nearest] - x) ? index : nearest), 0);
+  }
+
+  function listenToPointer() {
+    let drag = null;
+    const share = (y) => Math.min(1, Math.max(0, (picture.layout.bottom - y) / (picture.layout.bottom - picture.layout.top)));
+    plot.addEventListener("pointerdown", (event) => {
+      if (!picture || event.button !== 0) return;
+      const at = within(plot, event);
+      const axis = nearestAxis(at.x);
+      if (Math.abs(picture.layout.xs[axis] - at.x) > 14) return;
+      drag = { name: picture.axes[axis].name, from: at.y };
+      plot.setPointerCapture(event.pointerId);
+    });
+    plot.addEventListener("pointermove", (event) => {
+      if (!picture) return;
+      const at = within(plot, event);
+      if (!drag) return hover(nearestLine(picture.layout, picture.heights, picture.rows.length, picture.chosen, at), at);
+      if (Math.abs(at.y - drag.from) < 3) return undefined;
+      const [a, b] = [share(drag.from), share(at.y)];
+      brushes = new Map(brushes).set(drag.name, [Math.min(a, b), Math.max(a, b)]);
+      drag.moved = true;
+      return paintSoon();
+    });
+    plot.addEventListener("pointerup", (event) => {
+      if (!picture) return;
+      if (drag?.moved) brush(brushes);
+      else if (drag && brushes.has(drag.name)) {
+        const left = new Map(brushes);
+        left.delete(drag.name);
+        brush(left);
+      } else {
+        const found = nearestLine(picture.layout, picture.heights, picture.rows.length, picture.chosen, within(plot, event));
+        if (found >= 0) openTrial(picture.rows[found]);
+      }
+      drag = null;
+    });
+    plot.addEventListener("pointerleave", () => picture && hover(-1));
+  }
+
+  let painting = false;
+  function paintSoon() {
+    if (painting) return;
+    painting = true;
+    requestAnimationFrame(() => { painting = false; if (picture && !ending.signal.aborted) paint(); });
+  }
+
+  function hover(line, at) {
+    hovered = line;
+    const { layout, heights, over, rows } = picture;
+    const context = over.getContext("2d");
+    context.clearRect(0, 0, layout.width, layout.height);
+    tip.hidden = line < 0;
+    plot.classList.toggle("clickable", line >= 0);
+    if (line < 0) return;
+    paintLine(context, layout, heights, hovered, picture.colours.highlight);
+    const row = rows[line];
+    fill(tip, element("strong", {}, `Trial ${row.number}`), element("dl", {}, [[objective.metric, formatNumber(valueOf(row.metrics, objective.metric), 6)], ...Object.entries(row.parameters).map(([name, value]) => [name, formatParameter(value)])].slice(0, 14).map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])));
+    const left = at.x + 16 + tip.offsetWidth > layout.width ? at.x - 16 - tip.offsetWidth : at.x + 16;
+    tip.style.left = `${Math.max(0, left)}px`;
+    tip.style.top = `${Math.max(0, Math.min(at.y, layout.height - tip.offsetHeight))}px`;
+  }
+
+  async function savePng() {
+    if (!picture) return;
+    const svg = plot.querySelector("svg");
+    offer(`${feed.study.name}-parallel.png`, await pngOf({ svg, canvas: picture.canvas, width: picture.layout.width, height: HEIGHT, background: getComputedStyle(document.body).backgroundColor }), "image/png");
+  }
+
+  function saveCsv() {
+    if (!picture) return;
+    const chosen = picture.rows.filter((_, line) => !picture.chosen || picture.chosen[line]);
+    offer(`${feed.study.name}-parallel.csv`, csvOf({ columns: ["trial", ...picture.axes.map(({ name }) => name)], rows: chosen.map((row) => [row.number, ...picture.axes.map((axis) => axis.of(row) ?? null)]) }), "text/csv");
+  }
+
+  return {
+    node,
+    update(changed) {
+      if (changed.has("rows")) redraw();
+    },
+    close() {
+      ending.abort();
+      sizes.disconnect();
+    },
+  };
+}
+
+/** One axis for each parameter that varies, and one for each objective at the right. */
+function axesOf({ space, objectives }, rows, first) {
+  const parameters = space.parameters.filter(({ type }) => type !== "constant").map((parameter) => ({ ...parameterAxis(parameter), of: (row) => valueOf(row.parameters, parameter.name) }));
+  const metrics = objectives.flatMap((objective) => {
+    const values = rows.map((row) => valueOf(row.metrics, objective.metric)).filter((value) => typeof value === "number");
+    const range = values.length ? focusedExtent(values, objective.goal) ?? extent(values) : null;
+    if (!range) return [];
+    const [low, high] = range;
+    const axis = metricAxis(objective.metric, low === high ? [low - 1, high + 1] : range);
+    // Values beyond the range worth looking at stand at its end instead of vanishing.
+    const of = (row) => clamp(valueOf(row.metrics, objective.metric), low, high);
+    return [{ ...axis, of, isObjective: objective === first }];
+  });
+  return [...parameters, ...metrics];
+}
+
+function clamp(value, low, high) {
+  return typeof value === "number" ? Math.min(high, Math.max(low, value)) : undefined;
+}
+
+function lineColours() {
+  const stops = ["--ramp-worst", "--ramp-middle", "--ramp-best"].map(colourOf);
+  const rgb = (variable) => `rgb(${colourOf(variable).join(" ")})`;
+  return { colours: [rgb("--faint"), ...ramp(stops, STEPS)], faint: rgb("--faint"), highlight: rgb("--best") };
+}
+
+function rampBar() {
+  return element("span.ramp-bar", { "aria-hidden": "true" });
+}

@@ -1,0 +1,50 @@
+/** Which worker ran which trial when, and where it waited. */
+
+import { timelineChart, timelineTable } from "../../charts/timeline.js";
+import { element, fill } from "../../core/element.js";
+import { formatDuration, plural } from "../../core/format.js";
+import { secondsOf, TRIAL_STATES } from "../../core/values.js";
+import { figure } from "../../parts/figure.js";
+import { choice, stateLegend } from "../../parts/pieces.js";
+import { setQuery } from "../../core/route.js";
+
+const STRETCHES = [["all", "All"], ["86400", "Day"], ["3600", "Hour"], ["600", "10 min"]];
+
+export function openTab({ feed, query, openTrial }) {
+  let stretch = query.get("stretch") ?? "all";
+  const legend = stateLegend();
+  const hint = element("p.hint", { role: "status" });
+  const stretches = choice("Stretch of time", STRETCHES, stretch, (chosen) => {
+    stretch = chosen;
+    setQuery({ stretch: chosen === "all" ? null : chosen });
+    plot.redraw();
+  });
+  const plot = figure({
+    title: "Timeline", filename: `${feed.study.name}-timeline`, legend: legend.node, controls: [stretches.node],
+    draw: (size) => timelineChart({ rows: shownRows(), now: Date.now() }, size),
+    table: () => timelineTable({ rows: shownRows() }),
+    tell: (hit) => [`Trial ${hit.number}`, [["state", hit.state], ["worker", hit.row.worker ?? "–"], ["attempt", String(hit.row.attempt)], ["took", formatDuration(secondsOf(hit.row))]]],
+    open: openTrial,
+  });
+  const node = element("section.card", {}, hint, plot.node);
+  feed.wantRows();
+
+  function shownRows() {
+    const rows = feed.rows.all.filter(({ startedAt }) => startedAt !== null);
+    if (stretch === "all") return rows;
+    const end = rows.some(({ state }) => state === "running") ? Date.now() : Math.max(0, ...rows.map(({ finishedAt, startedAt }) => finishedAt ?? startedAt));
+    return rows.filter((row) => (row.finishedAt ?? end) >= end - Number(stretch) * 1000);
+  }
+
+  return {
+    node,
+    update(changed) {
+      if (!changed.has("rows")) return;
+      const rows = feed.rows.all;
+      legend.update(TRIAL_STATES.filter((state) => state !== "waiting" && feed.summary.trials[state]));
+      fill(hint, `${plural(new Set(rows.map(({ worker }) => worker).filter(Boolean)).size, "worker")}; the last attempt of each trial${feed.rowsComplete ? "" : " · still reading"}`);
+      plot.redraw();
+    },
+    close: plot.close,
+  };
+}

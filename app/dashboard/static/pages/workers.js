@@ -1,0 +1,57 @@
+/** The fleet: who is there, what each can run and how it has fared. */
+
+import { pause } from "../core/live.js";
+import { element, fill } from "../core/element.js";
+import { formatAgo, formatNumber, formatTime, plural } from "../core/format.js";
+import { emptyPlace, labelChips } from "../parts/pieces.js";
+
+const REFRESH_MS = 5000;
+const COLUMNS = ["Worker", "State", "Running", "Completed", "Failed", "Can run", "Machine", "Last seen"];
+
+export async function openPage({ api, fail, title }) {
+  const ending = new AbortController();
+  const place = element("div.scroller", { tabindex: 0, role: "region", "aria-label": "Workers" });
+  const hint = element("p.hint", { role: "status" });
+  const node = element("div.page", {}, element("header.page-head", {}, element("h1", {}, "Workers"), hint), place);
+  title("Workers");
+  await refresh();
+  keepFresh();
+
+  async function refresh() {
+    const workers = await api.workers(ending.signal);
+    const online = workers.filter(({ state }) => state === "online").length;
+    fill(hint, workers.length ? `${formatNumber(online)} of ${plural(workers.length, "worker")} online` : "");
+    fill(place, workers.length ? workersTable(workers) : emptyPlace("No worker has introduced itself", "Start one on any machine that reaches this server:", element("pre", {}, `studyhall worker --url ${location.origin} --key-file KEY_FILE`)));
+  }
+
+  async function keepFresh() {
+    while (!ending.signal.aborted) {
+      await pause(REFRESH_MS, ending.signal);
+      if (document.hidden || ending.signal.aborted) continue;
+      await refresh().catch((error) => {
+        if (error.needsKey) fail(error);
+        else fill(hint, "stale: the server does not answer");
+      });
+    }
+  }
+
+  return { node, follow: (kind) => kind === "workers", close: () => ending.abort() };
+}
+
+function workersTable(workers) {
+  return element("table.cards", {}, element("thead", {}, element("tr", {}, COLUMNS.map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, workers.map(workerRow)));
+}
+
+function workerRow(worker) {
+  const can = worker.capabilities ?? {};
+  const runs = [...(can.trainables ?? []), ...(can.entry_points ?? []), ...(can.commands ?? [])];
+  return element("tr", {},
+    element("th.name", { scope: "row" }, worker.name, element("small", {}, `version ${worker.version}`)),
+    element("td", { "data-name": "State" }, element(`span.pill.worker-${worker.state}`, {}, worker.state), worker.reason ? element("small", {}, worker.reason) : null),
+    element("td.number", { "data-name": "Running" }, formatNumber(worker.running ?? 0)),
+    element("td.number", { "data-name": "Completed" }, formatNumber(worker.completed ?? 0)),
+    element("td.number", { "data-name": "Failed" }, formatNumber(worker.failed ?? 0)),
+    element("td", { "data-name": "Can run" }, runs.join(", ") || "–", labelChips(can.labels)),
+    element("td", { "data-name": "Machine" }, worker.host || "–", element("small", {}, [`${formatNumber(can.cpu ?? 0)} CPU`, can.gpu ? `${formatNumber(can.gpu)} GPU` : null, can.memory_mb ? `${formatNumber(Math.round(can.memory_mb / 1024))} GB` : null].filter(Boolean).join(" · "))),
+    element("td", { "data-name": "Last seen" }, element("time", { datetime: worker.last_seen_at, title: formatTime(worker.last_seen_at) }, formatAgo(worker.last_seen_at))));
+}

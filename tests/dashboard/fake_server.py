@@ -1,0 +1,501 @@
+"""A server that tells made-up studies through the public API's shapes, for what a real one cannot do on demand.
+
+A study of 100,000 trials in a second, a dropped connection, hostile texts in every field, the same picture every time.
+Every answer goes through the models of `studyhall`, so that it cannot drift from the contract unseen.
+`python -m tests.dashboard.fake_server` serves one to look at while working on the dashboard.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import math
+import random
+import threading
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from app.dashboard.assets import load_assets
+from studyhall.space import Space
+from studyhall.study import Incumbent, Study, StudyDefinition, StudyState, TrialCounts
+from studyhall.trial import Attempt, Trial, TrialState
+from studyhall.wire import Best, Capabilities, Event, Problem, Summary, Worker
+
+KEY = "shk_a-key-for-tests"
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+LONGEST_PAGE = 500
+
+DIGITS: dict[str, Any] = {
+    "name": "digits",
+    "description": "A small network on scikit-learn's digits.",
+    "space": {
+        "parameters": [
+            {"name": "lr", "type": "float", "low": 1e-4, "high": 0.1, "scale": "log"},
+            {"name": "optimizer", "type": "categorical", "choices": ["sgd", "adam", "adamw"]},
+            {"name": "momentum", "type": "float", "low": 0.0, "high": 0.99, "when": "optimizer == 'sgd'"},
+            {"name": "layers", "type": "int", "low": 1, "high": 4},
+            {"name": "width", "type": "int", "low": 16, "high": 256, "scale": "log"},
+            {"name": "dropout", "type": "float", "low": 0.0, "high": 0.5},
+            {"name": "batch_size", "type": "ordinal", "choices": [16, 32, 64, 128]},
+            {"name": "augment", "type": "bool"},
+        ]
+    },
+    "objectives": [{"metric": "accuracy", "goal": "maximize"}],
+    "algorithm": {"name": "auto", "seed": 7},
+    "stopping": {"rule": "median"},
+    "budget": {"max_trials": 400},
+    "labels": {"team": "vision", "data": "digits"},
+    "task": {"trainable": "image_classifier", "settings": {"dataset": "digits"}},
+}
+
+
+class FakeStudy:
+    """One study in memory. Its trials are plain objects and may be changed at will; `touch` tells who listens."""
+
+    def __init__(self, definition: dict[str, Any], *, seed: int = 0) -> None:
+        self.definition = StudyDefinition.model_validate_json(json.dumps(definition))
+        self.id = f"st_{self.definition.name.replace(' ', '_')}"
+        self.state = StudyState.ACTIVE
+        self.reason: str | None = None
+        self.sequence = 0
+        self.trials: list[Trial] = []
+        self.events: list[Event] = []
+        self.hidden_steps: dict[str, list[dict[str, Any]]] = {}
+        self.random = random.Random(seed)
+
+    def touch(self, kind: str, trial: Trial | None = None, **data: Any) -> None:
+        """Raises the sequence number and records an event."""
+        self.sequence += 1
+        at = START + timedelta(seconds=self.sequence)
+        number = None if trial is None else trial.number
+        self.events.append(
+            Event(
+                sequence=self.sequence, kind=kind, study=self.id, trial=trial and trial.id, number=number, at=at, data=data
+            )
+        )
+
+    def put(self, **fields: Any) -> Trial:
+        """Adds a trial, or replaces the one of that number."""
+        number = fields.get("number", len(self.trials))
+        before = self.trials[number].model_dump() if number < len(self.trials) else _new_trial(self.id, number)
+        trial = Trial.model_validate(before | fields | {"number": number, "sequence": self.sequence + 1}, strict=False)
+        self.trials[number : number + 1] = [trial]
+        self.touch(f"trial.{trial.state}", trial, **trial.metrics)
+        return trial
+
+    def measure(self, trial: Trial, steps: Iterable[tuple[int, dict[str, float]]]) -> None:
+        """Gives a trial measurements."""
+        told = [
+            {"step": step, "metrics": metrics, "attempt": max(1, trial.attempt), "elapsed_s": step * 1.5}
+            for step, metrics in steps
+        ]
+        self.hidden_steps[trial.id] = told
+
+    def grow(self, count: int) -> None:
+        """Adds that many made-up trials of a network on digits, most completed, some not."""
+        for number in range(len(self.trials), len(self.trials) + count):
+            self._made_up(number, count)
+
+    def _made_up(self, number: int, count: int) -> None:
+        dice = self.random
+        focus = min(1.0, number / max(1, min(count, 400)))
+        parameters = _near_the_best(dice, focus)
+        accuracy = _accuracy(parameters, dice)
+        state = dice.choices(["completed", "pruned", "infeasible", "failed"], [80, 15, 2, 3])[0]
+        worker = f"gpu-{number % 4}"
+        begun = START + timedelta(seconds=10 * (number // 4) + (number % 4) * 1.7)
+        took = 4 + 6 * dice.random()
+        valued = state in ("completed", "pruned")
+        final = accuracy if state == "completed" else accuracy * 0.9
+        trial = self.put(
+            state=TrialState(state),
+            parameters=parameters,
+            metrics={"accuracy": round(final, 4), "loss": round(1.2 * (1 - final) + 0.02, 4)} if valued else {},
+            reason=_REASONS.get(state),
+            failure="user_error" if state == "failed" else None,
+            attempt=1 if dice.random() < 0.97 else 2,
+            worker=worker,
+            source="initial" if number < 16 else "model",
+            why="Sobol point" if number < 16 else "highest expected improvement of 512 candidates",
+            step=(12 if state == "completed" else 4) if valued else None,
+            started_at=begun,
+            finished_at=begun + timedelta(seconds=took),
+        )
+        if valued:
+            self.hidden_steps[trial.id] = []
+
+    def study(self) -> Study:
+        """The study as the API tells it."""
+        counts = TrialCounts(**{state: len(list(found)) for state, found in _by_state(self.trials)})
+        best = self.best()
+        objective = self.definition.objectives[0]
+        return Study(
+            **{name: getattr(self.definition, name) for name in StudyDefinition.model_fields},
+            id=self.id,
+            state=self.state,
+            reason=self.reason,
+            sequence=self.sequence,
+            trials=counts,
+            best=None if best is None else Incumbent(trial=best.id, number=best.number, value=best.metrics[objective.metric]),
+            created_at=START,
+            updated_at=START + timedelta(seconds=self.sequence),
+        )
+
+    def summary(self) -> Summary:
+        """The same at a glance."""
+        study = self.study()
+        return Summary(
+            id=self.id,
+            name=study.name,
+            state=self.state,
+            reason=self.reason,
+            sequence=self.sequence,
+            trials=study.trials.model_dump(),
+            max_trials=study.budget.max_trials,
+            best=self.best(),
+            trials_per_minute=23.4 if self.trials else None,
+            elapsed_s=float(len(self.trials)) * 2.5,
+            device_seconds=float(len(self.trials)) * 7,
+        )
+
+    def best(self) -> Trial | None:
+        """The best completed trial of one objective."""
+        objective = self.definition.objectives[0]
+        if len(self.definition.objectives) > 1:
+            return None
+        counted = [t for t in self.trials if t.state == "completed" and not t.excluded]
+        sign = 1 if objective.goal == "maximize" else -1
+        return max(counted, key=lambda trial: sign * trial.metrics[objective.metric], default=None)
+
+    def front(self) -> list[Trial]:
+        """The trials that nothing beats in all objectives."""
+        done = [trial for trial in self.trials if trial.state == "completed"]
+        points = [[_ascending(o.goal, trial.metrics[o.metric]) for o in self.definition.objectives] for trial in done]
+        return [trial for trial, point in zip(done, points, strict=True) if not any(_dominates(p, point) for p in points)]
+
+    def history(self, max_points: int) -> dict[str, list[Any]]:
+        """Columns of what has ended; every improvement is kept when they are thinned out."""
+        metric, goal = self.definition.objectives[0].metric, self.definition.objectives[0].goal
+        ended = [trial for trial in self.trials if trial.state.is_final and not trial.excluded]
+        every = math.ceil(len(ended) / max_points)
+        columns: dict[str, list[Any]] = {"number": [], "value": [], "best": [], "state": []}
+        best: float | None = None
+        for index, trial in enumerate(ended):
+            value = trial.metrics.get(metric)
+            better = (
+                trial.state == "completed"
+                and value is not None
+                and (best is None or _ascending(goal, value) > _ascending(goal, best))
+            )
+            best = value if better else best
+            if better or index % every == 0:
+                row = (trial.number, value, best, trial.state)
+                for column, cell in zip(columns.values(), row, strict=True):
+                    column.append(cell)
+        return columns
+
+    def measurements(self, trial: Trial) -> list[dict[str, Any]]:
+        """What a trial has measured; made-up trials get a made-up curve."""
+        told = self.hidden_steps.get(trial.id, [])
+        return told or _made_up_curve(trial)
+
+
+class FakeServer:
+    """The API over some fake studies."""
+
+    def __init__(self, *studies: FakeStudy) -> None:
+        self.studies = {study.id: study for study in studies}
+        self.workers = [_worker(f"gpu-{index}", index) for index in range(4)]
+        self.streams = True
+        self.refuses_streams_for: float = 0.0
+        self.requests: list[str] = []
+        self.assets = load_assets()
+        self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "PATCH"])])
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.url.path
+        self.requests.append(f"{request.method} {path}?{request.url.query}")
+        asset = self.assets.get(path)
+        if asset is not None:
+            return Response(asset.body, media_type=asset.media_type, headers=dict(asset.headers))
+        if path == "/readyz":
+            return JSONResponse({"status": "ok"})
+        if path == "/openapi.json":
+            return JSONResponse({"info": {"version": "0.1.0"}})
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return _problem(401, "unauthenticated", "A valid key is needed: send 'Authorization: Bearer KEY'.")
+        return await self._route(request, path.split("/")[2:])
+
+    async def _route(self, request: Request, parts: list[str]) -> Response:
+        match parts:
+            case ["studies"]:
+                return self._studies(request)
+            case ["workers"]:
+                return _page([worker.to_dict() for worker in self.workers], request)
+            case ["algorithms"]:
+                return _page([{"name": "auto", "summary": "chooses by itself", "options": {}}], request)
+            case ["trainables"]:
+                return _page([], request)
+            case ["spaces", "validate"]:
+                return await _checked(request)
+            case ["studies", name, *rest]:
+                study = next((s for s in self.studies.values() if name in (s.id, s.definition.name)), None)
+                return _no_study() if study is None else await self._study(request, study, rest)
+            case ["trials", trial_id, *rest]:
+                return await self._trial(request, trial_id, rest)
+        return _problem(404, "not-found", "There is no such thing here.")
+
+    def _studies(self, request: Request) -> Response:
+        query = request.query_params
+        found = [study.study() for study in self.studies.values()]
+        found = [study for study in found if query.get("name", "") in study.name]
+        found = [study for study in found if query.get("state", study.state) == study.state]
+        return _page([study.to_dict() for study in found], request)
+
+    async def _study(self, request: Request, study: FakeStudy, rest: list[str]) -> Response:
+        match rest:
+            case []:
+                return JSONResponse(study.study().to_dict())
+            case ["summary"]:
+                return JSONResponse(study.summary().to_dict())
+            case ["analyses", "history"]:
+                return JSONResponse(study.history(int(request.query_params["max_points"])))
+            case ["pareto" | "best"]:
+                return JSONResponse(Best(trials=tuple(study.front())).to_dict())
+            case ["trials"]:
+                return _trials(request, study)
+            case ["events"]:
+                return await self._events(request, study)
+            case ["pause" | "resume" | "stop" as verb]:
+                body = json.loads(await request.body() or b"{}")
+                study.state = {"pause": StudyState.PAUSED, "resume": StudyState.ACTIVE, "stop": StudyState.COMPLETED}[verb]
+                study.reason = None if verb == "resume" else body.get("reason") or "user"
+                study.touch(f"study.{study.state}", mode=body.get("mode"))
+                return JSONResponse(study.study().to_dict())
+        return _problem(404, "not-found", "There is no such thing here.")
+
+    async def _trial(self, request: Request, trial_id: str, rest: list[str]) -> Response:
+        found = next(((s, t) for s in self.studies.values() for t in s.trials if t.id == trial_id), None)
+        if found is None:
+            return _problem(404, "not-found", "There is no such thing here.")
+        study, trial = found
+        match rest:
+            case ["measurements"]:
+                return _page(study.measurements(trial), request)
+            case ["attempts"]:
+                return _page([attempt.to_dict() for attempt in _attempts(trial)], request)
+            case [] if request.method == "PATCH":
+                return JSONResponse(study.put(number=trial.number, **json.loads(await request.body())).to_dict())
+            case []:
+                return JSONResponse(trial.to_dict())
+            case ["stop"]:
+                return JSONResponse(study.put(number=trial.number, stop_requested="user").to_dict())
+            case ["cancel"]:
+                return JSONResponse(study.put(number=trial.number, state=TrialState.CANCELLED, reason="user").to_dict())
+        return _problem(404, "not-found", "There is no such thing here.")
+
+    async def _events(self, request: Request, study: FakeStudy) -> Response:
+        after = int(request.query_params.get("after", "0"))
+        if "text/event-stream" in request.headers.get("accept", "") and self.streams:
+            return StreamingResponse(self._stream(study, after), media_type="text/event-stream")
+        waited = time.monotonic() + float(request.query_params.get("wait_s", "0"))
+        while study.sequence <= after and time.monotonic() < waited:
+            await asyncio.sleep(0.02)
+        items = [event.to_dict() for event in study.events[max(0, after) : after + LONGEST_PAGE]]
+        return JSONResponse({"items": items, "sequence": items[-1]["sequence"] if items else after})
+
+    async def _stream(self, study: FakeStudy, after: int) -> AsyncIterator[str]:
+        yield ": welcome\n\n"
+        while self.streams:
+            if study.sequence > after:
+                after = study.sequence
+                yield f"id: {after}\ndata: {json.dumps({'sequence': after})}\n\n"
+            await asyncio.sleep(0.02)
+
+
+@contextlib.contextmanager
+def serving(server: FakeServer, *, port: int = 0) -> Iterator[str]:
+    """Serves in a thread of its own; gives the address, without a slash at its end."""
+    config = uvicorn.Config(server.app, port=port, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+    uvicorn_server = uvicorn.Server(config)
+    thread = threading.Thread(target=uvicorn_server.run, daemon=True)
+    thread.start()
+    while not uvicorn_server.started:
+        time.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{uvicorn_server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.streams = False
+        uvicorn_server.should_exit = True
+        thread.join(timeout=5)
+
+
+_REASONS = {
+    "pruned": "below the median at step 4",
+    "infeasible": "loss is not finite at step 2",
+    "failed": "RuntimeError: mat1 and mat2 shapes cannot be multiplied",
+}
+
+
+def _new_trial(study_id: str, number: int) -> dict[str, Any]:
+    return {"id": f"tr_{study_id[3:]}_{number}", "study": study_id, "created_at": START, "source": "model"}
+
+
+def _near_the_best(dice: random.Random, focus: float) -> dict[str, Any]:
+    """Parameters that gather around a good place as the search goes on."""
+    pull = 0.75 * focus
+    mix = lambda u, centre: (1 - pull) * u + pull * min(1.0, max(0.0, dice.gauss(centre, 0.12)))  # noqa: E731  # twice below
+    optimizer = dice.choices(["sgd", "adam", "adamw"], [1, 1 + 2 * focus, 1 + 4 * focus])[0]
+    parameters: dict[str, Any] = {
+        "lr": 10 ** (-4 + 3 * mix(dice.random(), 0.55)),
+        "optimizer": optimizer,
+        "momentum": 0.99 * mix(dice.random(), 0.85),
+        "layers": 1 + min(3, int(4 * mix(dice.random(), 0.4))),
+        "width": round(16 * 16 ** mix(dice.random(), 0.75)),
+        "dropout": 0.5 * mix(dice.random(), 0.25),
+        "batch_size": dice.choice([16, 32, 64, 128]),
+        "augment": dice.random() < 0.5 + 0.4 * focus,
+    }
+    if optimizer != "sgd":
+        del parameters["momentum"]
+    return parameters
+
+
+def _accuracy(parameters: dict[str, Any], dice: random.Random) -> float:
+    lr = (math.log10(parameters["lr"]) + 2.35) / 1.2
+    width = (math.log2(parameters["width"]) - 7) / 4
+    loss = 0.012 + 0.05 * lr**2 + 0.02 * width**2 + 0.03 * (parameters["dropout"] - 0.13) ** 2 * 10
+    loss += 0.012 * (parameters["layers"] - 2) ** 2 + {"sgd": 0.02, "adam": 0.006, "adamw": 0.0}[parameters["optimizer"]]
+    loss += -0.004 * parameters["augment"] + abs(dice.gauss(0, 0.008))
+    return max(0.08, 1 - loss * (1 if dice.random() < 0.985 else 8))
+
+
+def _made_up_curve(trial: Trial) -> list[dict[str, Any]]:
+    if "accuracy" not in trial.metrics or trial.step is None:
+        return []
+    dice = random.Random(trial.number)
+    final, steps = trial.metrics["accuracy"], trial.step
+    curve = []
+    for step in range(1, steps + 1):
+        accuracy = final - (final - 0.1) * math.exp(-4 * step / steps) * (0.8 + 0.4 * dice.random()) * (step < steps)
+        metrics = {"accuracy": round(accuracy, 4), "loss": round(1.2 * (1 - accuracy) + 0.02, 4)}
+        curve.append({"attempt": trial.attempt, "step": step, "metrics": metrics, "elapsed_s": 0.5 * step})
+    return curve
+
+
+def _attempts(trial: Trial) -> list[Attempt]:
+    began = trial.started_at or START
+    lost = [
+        Attempt(trial=trial.id, attempt=n, worker="gpu-9", started_at=began, ended_at=began, outcome="lost")
+        for n in range(1, trial.attempt)
+    ]
+    if not trial.attempt:
+        return []
+    outcome = None if trial.state == "running" else trial.state
+    last = {"trial": trial.id, "attempt": trial.attempt, "worker": trial.worker or "gpu-0", "started_at": began}
+    return [*lost, Attempt.model_validate(last | {"ended_at": trial.finished_at, "outcome": outcome}, strict=False)]
+
+
+def _worker(name: str, index: int) -> Worker:
+    return Worker(
+        name=name,
+        version="0.1.0",
+        host=f"node-{index}",
+        state="online" if index < 3 else "offline",
+        capabilities=Capabilities(trainables=("image_classifier",), cpu=8, gpu=1, memory_mb=65536, labels={"gpu": "h200"}),
+        running=int(index < 3),
+        completed=100 - index,
+        failed=index,
+        first_seen_at=START,
+        last_seen_at=START + timedelta(seconds=index),
+    )
+
+
+def _trials(request: Request, study: FakeStudy) -> Response:
+    query = request.query_params
+    since, states = int(query.get("since", "-1")), query.get("state", "")
+    found = [t for t in study.trials if t.sequence > since and (not states or t.state in states.split(","))]
+    return _page([t.to_dict() for t in _window(found, request)], request, total=len(found))
+
+
+def _window(trials: list[Trial], request: Request) -> list[Trial]:
+    """The page that was asked for; only it is made into JSON."""
+    limit, start = _limit(request), int(request.query_params.get("cursor", "0"))
+    ordered = trials[::-1] if request.query_params.get("sort") == "-number" else trials
+    return ordered[start : start + limit]
+
+
+def _page(items: list[Any], request: Request, *, total: int | None = None) -> Response:
+    limit, start = _limit(request), int(request.query_params.get("cursor", "0"))
+    shown = items if total is not None else items[start : start + limit]
+    is_last = start + limit >= (len(items) if total is None else total)
+    return JSONResponse({"items": shown} if is_last else {"items": shown, "next_cursor": str(start + limit)})
+
+
+def _limit(request: Request) -> int:
+    limit = int(request.query_params.get("limit", "50"))
+    assert limit <= LONGEST_PAGE, "the real server refuses this limit"
+    return limit
+
+
+async def _checked(request: Request) -> Response:
+    body = json.loads(await request.body())
+    try:
+        space = Space.model_validate_json(json.dumps(body["space"]))
+    except ValueError as error:
+        return _problem(422, "validation", "the space is not valid", [{"pointer": "/space", "message": str(error)[:200]}])
+    return JSONResponse({"size": space.size, "feasible_share": 1.0, "samples": []})
+
+
+def _no_study() -> Response:
+    return _problem(404, "not-found", "There is no such study; list them with GET /v1/studies.")
+
+
+def _problem(status: int, code: str, detail: str, errors: Iterable[dict[str, str]] = ()) -> Response:
+    problem = Problem.model_validate(
+        {"type": "about:blank", "title": code, "status": status, "detail": detail, "code": code, "errors": list(errors)},
+        strict=False,
+    )
+    return JSONResponse(problem.to_dict(), status_code=status, media_type="application/problem+json")
+
+
+def _ascending(goal: str, value: float) -> float:
+    return value if goal == "maximize" else -value
+
+
+def _dominates(a: list[float], b: list[float]) -> bool:
+    return all(x >= y for x, y in zip(a, b, strict=True)) and a != b
+
+
+def _by_state(trials: list[Trial]) -> Iterator[tuple[str, Iterator[Trial]]]:
+    return groupby(sorted(trials, key=lambda trial: trial.state), key=lambda trial: str(trial.state))
+
+
+def main() -> None:
+    """Serves made-up studies until it is interrupted."""
+    options = argparse.ArgumentParser(description=main.__doc__)
+    options.add_argument("--port", type=int, default=8765)
+    options.add_argument("--trials", type=int, default=260)
+    options.add_argument("--live", action="store_true", help="a new trial every half second")
+    given = options.parse_args()
+    study = FakeStudy(DIGITS)
+    study.grow(given.trials)
+    with serving(FakeServer(study), port=given.port) as address:
+        print(f"{address}/#key={KEY}")
+        while True:
+            time.sleep(0.5)
+            if given.live:
+                study.grow(1)
+
+
+if __name__ == "__main__":
+    main()
