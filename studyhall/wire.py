@@ -280,6 +280,20 @@ class Summary(Word):
     device_seconds: float
 
 
+class History(Word):
+    """The course of a search as columns of equal length, by trial number; thinned out to `max_points`."""
+
+    metric: str
+    goal: Literal["minimize", "maximize"]
+    number: tuple[int, ...]
+    state: tuple[str, ...]
+    value: tuple[float | None, ...]
+    best: tuple[float | None, ...]
+    finished_at: tuple[float | None, ...]
+    total: int
+    """How many trials have ended, shown or not."""
+
+
 class CheckSpace(Word):
     """A space to validate without making a study, and how many samples to draw from it."""
 

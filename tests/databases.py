@@ -15,9 +15,9 @@ from app.services.principal import Principal
 from app.services.studies import create_study
 from app.services.sweeping import Watch, sweep
 from app.storage import migrate, reader
+from app.storage.committed import Committed
 from app.storage.database import Database
 from app.storage.transaction import Transaction
-from app.storage.writer import Committed
 from studyhall.study import Study
 from studyhall.wire import Claim, ClaimedTrial, CreateStudy
 

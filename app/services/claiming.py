@@ -96,7 +96,7 @@ def add_trial(
     source: str | None = None,
     at: int | None = None,
 ) -> TrialRow:
-    """Makes a trial of a suggestion and counts it against the budget; the caller has checked that there is some left."""
+    """Makes a trial of a suggestion and counts it; the caller has checked that the budget has room."""
     predicted = suggestion.predicted
     trial = new_trial(tx, study, json.dumps(suggestion.parameters), state, source=source or suggestion.source)
     trial.why = suggestion.why

@@ -1,5 +1,8 @@
 """What is read of studies and trials, put together from several queries on one connection."""
 
+from dataclasses import asdict
+
+from app.analysis.series import course
 from app.services.lookup import no_study, no_trial
 from app.services.principal import Principal
 from app.storage import reader
@@ -7,7 +10,7 @@ from app.storage.domain import counts_from, definition_from, study_from, trial_f
 from app.storage.rows import StudyRow, TrialRow
 from studyhall.study import Study, StudyState
 from studyhall.trial import Trial
-from studyhall.wire import Best, Summary
+from studyhall.wire import Best, History, Summary
 
 RECENT_S = 300.0
 
@@ -87,3 +90,11 @@ def _pace(connection: reader.Connection, row: StudyRow, now: float) -> float | N
     if until - since < 1.0:
         return None
     return round(reader.recently_finished(connection, row.id, since) / (until - since) * 60.0, 3)
+
+
+def history(connection: reader.Connection, *, principal: Principal, name: str, max_points: int) -> tuple[History, int]:
+    """The course of the search, as columns; and the sequence number it holds for."""
+    row = find_study(connection, principal, name)
+    objective = definition_from(row.definition).objectives[0]
+    found = course(reader.value_history(connection, row.id), objective.goal, max_points)
+    return History.model_construct(metric=objective.metric, goal=objective.goal, **asdict(found)), row.sequence

@@ -8,9 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.storage.writer import Committed
+from app.storage.committed import EVERYTHING, Committed
 
-ANY = "*"
+ANY = EVERYTHING
 
 
 class Waiter:
@@ -84,6 +84,8 @@ class Signals:
 
 
 def _wake_all(waiting: dict[str, set[Waiter]], study_ids: dict[str, int] | set[str]) -> None:
-    for study_id in (*study_ids, ANY) if study_ids else ():
+    if not study_ids:
+        return
+    for study_id in list(waiting) if ANY in study_ids else (*study_ids, ANY):
         for waiter in waiting.get(study_id, ()):
             waiter.wake()

@@ -7,10 +7,11 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from app.storage.committed import Listener, Listening
 from app.storage.connect import make_engine
 from app.storage.faults import translate
 from app.storage.transaction import NOTHING, Touches, Transaction
-from app.storage.writer import Listener, Writer
+from app.storage.writer import Writer
 
 T = TypeVar("T")
 
@@ -31,6 +32,9 @@ class Database:
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="studyhall-reader")
         self.dialect = self._writing.dialect.name
         self.writer = Writer(self._writing, clock, listener)
+        self._listening = (
+            Listening(self._readers, self.writer.server, listener) if self.dialect == "postgresql" else None
+        )
 
     async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:
         """Runs a verb in the next transaction of the writer; its result once that is committed."""
@@ -55,6 +59,8 @@ class Database:
     def close(self) -> None:
         """Finishes what is queued, then closes every connection."""
         self.writer.close()
+        if self._listening is not None:
+            self._listening.close()
         self._threads.shutdown(wait=True)
         self._readers.dispose()
         self._writing.dispose()

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Table, and_, bindparam, or_, select, text
+from sqlalchemy import Table, and_, bindparam, func, or_, select, text
 
 from app.storage import tables
 from app.storage.rows import AnswerRow, AttemptRow, EventRow, KeyRow, MeasurementRow, StudyRow, TrialRow, WorkerRow
@@ -143,6 +143,7 @@ ANSWER: Final = Statement(
 )
 OLD_ANSWERS: Final = Statement(tables.answers.delete().where(tables.answers.c.at < bindparam("before")))
 DELETE_STUDY: Final = Statement(tables.studies.delete().where(_S.id == bindparam("id")))
+NOTIFY: Final = Statement(select(func.pg_notify("studyhall", bindparam("payload"))))
 NOW: Final = Statement(text("SELECT extract(epoch FROM clock_timestamp())"))
 SHIFT_LEASES: Final = Statement(
     tables.trials.update().where(_T.state == "running").values(expires_at=_T.expires_at + bindparam("by"))

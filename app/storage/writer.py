@@ -16,14 +16,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+from uuid import uuid4
 
 from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from app.storage.committed import Committed, Listener
 from app.storage.faults import is_transient, translate
 from app.storage.statement import Session
-from app.storage.transaction import NOTHING, NOW, Overtaken, Touches, Transaction
+from app.storage.transaction import NOTHING, NOTIFY, NOW, Overtaken, Touches, Transaction
 from studyhall.errors import StorageBusy, StorageUnavailable, StudyhallError
 
 T = TypeVar("T")
@@ -32,25 +34,6 @@ Verb = Callable[[Transaction], Any]
 LONGEST_BATCH = 256
 LONGEST_QUEUE = 4096
 TRIES = 5
-
-
-@dataclass(slots=True)
-class Committed:
-    """What a batch has changed: the new sequence number of each study, and where a claim may find a trial now."""
-
-    sequences: dict[str, int] = field(default_factory=dict)
-    openings: set[str] = field(default_factory=set)
-
-    def add(self, other: "Committed") -> None:
-        """Takes in what another transaction has changed."""
-        self.sequences |= other.sequences
-        self.openings |= other.openings
-
-
-class Listener(Protocol):
-    """Told after each commit; called on the writer's thread."""
-
-    def __call__(self, committed: Committed, /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -84,6 +67,8 @@ class Writer:
 
     def __init__(self, engine: Engine, clock: Callable[[], float] | None, listener: Listener) -> None:
         self._engine = engine
+        self.server = uuid4().hex
+        """Names this process to the others."""
         self._dialect = engine.dialect.name
         self._clock = clock
         self._listener = listener
@@ -195,19 +180,26 @@ class Writer:
             for work in batch:
                 _perform(work, transaction)
             transaction.flush()
+            committed = Committed(transaction.sequences, transaction.openings)
+            self._tell_other_servers(session, committed)
             self._commit(connection, cursor)
         except Exception:
             self._undo(connection, cursor)
             raise
         finally:
             cursor.close()
-        return Committed(transaction.sequences, transaction.openings)
+        return committed
 
     def _now(self, session: Session) -> float:
         # Database time, so that servers need not agree on theirs; on SQLite the one server is the database.
         if self._clock is not None:
             return self._clock()
         return time.time() if self._dialect == "sqlite" else float(session.rows(NOW, {})[0][0])
+
+    def _tell_other_servers(self, session: Session, committed: Committed) -> None:
+        # In the transaction: PostgreSQL delivers it with the commit, or not at all.
+        if self._dialect == "postgresql" and committed.sequences:
+            session.run(NOTIFY, [{"payload": payload} for payload in committed.payloads(self.server)])
 
     def _commit(self, connection: DBAPIConnection, cursor: Any) -> None:
         if self._dialect == "sqlite":
