@@ -1,0 +1,71 @@
+"""The application: every route, behind the front door, with the dashboard and the OpenAPI document."""
+
+from collections.abc import Collection, Iterable
+from functools import cached_property
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from fastapi import FastAPI
+from fastapi.telemetry import TelemetryConfig
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from app.api.auth import Authenticator
+from app.api.documented import describe
+from app.api.front_door import FrontDoor
+from app.api.limits import Limits
+from app.api.routing import StrictRoute
+
+if TYPE_CHECKING:
+    from app.services.services import Services
+
+
+# Asking three times a request whether OpenTelemetry is configured costs a quarter of what the whole request does.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+
+
+class Api(FastAPI):
+    """The ASGI application.
+
+    Args:
+        routes: in the order in which they are matched: what is asked most often first.
+        hosts, origins: as in `FrontDoor`.
+    """
+
+    def __init__(
+        self,
+        routes: Iterable[StrictRoute],
+        *,
+        services: "Services",
+        authenticator: Authenticator,
+        limits: Limits,
+        hosts: Collection[str] = (),
+        origins: Collection[str] = (),
+        **options: Any,
+    ) -> None:
+        super().__init__(openapi_url=None, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY, **options)
+        self.services = services
+        self.authenticator = authenticator
+        self.router.redirect_slashes = False
+        self.router.routes.extend(routes)
+        self.add_middleware(FrontDoor, limits=limits, hosts=hosts, origins=origins)
+        # The framework would answer these itself, in words of its own.
+        self.add_exception_handler(HTTPException, _leave_to_the_front_door)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return self._document
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return describe(self.routes, version=version("studyhall"))
+
+    @cached_property
+    def openapi_json(self) -> bytes:
+        """The same, as it is served."""
+        return to_json(self._document)
+
+
+async def _leave_to_the_front_door(_request: Request, error: Exception) -> NoReturn:
+    raise error

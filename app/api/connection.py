@@ -1,0 +1,90 @@
+"""Limits that must hold before there is a request: slow, endless or unreadable request heads, and too many connections.
+
+Why here: uvicorn waits for ever for a head that comes a byte a minute, gathers one of any size, and answers what it
+cannot parse in plain text. A head that is whole has passed; everything after it is the business of `front_door.py`.
+"""
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from app.api.limits import Limits
+from app.api.problems import render
+from studyhall.errors import BadRequest, HeadersTooLarge, StudyhallError, Unavailable, UriTooLong
+
+_SLACK_BYTES = 64 << 10
+"""A head may be this much larger than the limit before it is cut off; smaller ones get a better answer upstairs."""
+
+
+class GuardedConnection(HttpToolsProtocol):
+    """uvicorn's protocol with a deadline and a size for the request head."""
+
+    limits: ClassVar[Limits]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._head_deadline: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            self._turn_away(Unavailable("Too many connections are open; try again shortly.", retry_after_s=1))
+            return
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_whole()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_deadline is None:
+            return
+        self._head_bytes += len(data)
+        if self._head_bytes > self.limits.headers_bytes + self.limits.url_bytes + _SLACK_BYTES:
+            long_url = len(getattr(self, "url", b"")) > self.limits.url_bytes
+            self._turn_away(UriTooLong() if long_url else HeadersTooLarge())
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._head_deadline is None:  # a later request of a connection that is kept alive
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_is_whole()
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answers what is not HTTP."""
+        self._turn_away(BadRequest("This is not an HTTP/1.1 request."))
+
+    def _await_head(self) -> None:
+        self._head_bytes = 0
+        self._head_deadline = self.loop.call_later(self.limits.head_s, self._close_silently)
+
+    def _head_is_whole(self) -> None:
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+    def _close_silently(self) -> None:
+        # Nothing was asked yet, so there is nothing to answer: a browser opens spare connections and never uses them.
+        self._head_deadline = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def _turn_away(self, error: StudyhallError) -> None:
+        self._head_is_whole()
+        if self.transport.is_closing():
+            return
+        status, headers, body = render(error)
+        lines = [b"%s: %s\r\n" % header for header in headers if header[0] != b"connection"]
+        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"connection: close\r\n\r\n", body]))
+        self.transport.close()
+
+
+def guarded(limits: Limits) -> type[GuardedConnection]:
+    """The protocol class for these limits: uvicorn makes the instances itself."""
+    return type("GuardedConnection", (GuardedConnection,), {"limits": limits})

@@ -1,0 +1,81 @@
+"""What the OpenAPI document says about answers and keys beyond what the endpoints' signatures say."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
+from starlette.routing import BaseRoute
+
+from app.api.problems import status_of
+from studyhall import errors
+from studyhall.errors import StudyhallError
+from studyhall.wire import FieldProblem, Problem
+
+DESCRIPTION: Final = """\
+POST a search space, get a model.
+
+Every answer that is not a success is `application/problem+json` (RFC 9457) with a stable `code`. Every POST may carry
+an `Idempotency-Key`: the same request with the same key has its effect once and gets the same answer again. Lists are
+pages: ask for the next one with its `next_cursor`. Times are UTC; durations are seconds.
+"""
+
+_ANY: Final = (errors.BadRequest, errors.UriTooLong, errors.HeadersTooLarge, errors.InvalidInput, errors.Unavailable)
+_WITH_KEY: Final = (errors.Unauthenticated, errors.Forbidden, errors.RateLimited)
+_WITH_PATH: Final = (errors.NotFound,)
+_WITH_BODY: Final = (
+    errors.MalformedRequest,
+    errors.RequestTimeout,
+    errors.PayloadTooLarge,
+    errors.UnsupportedMediaType,
+)
+_WITH_EFFECT: Final = (errors.RequestInProgress, errors.CrossOrigin)
+
+
+def problem_responses(
+    own: Sequence[type[StudyhallError]], *, has_key: bool, has_path: bool, has_body: bool
+) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer, by status, as references to the document's components."""
+    kinds = [
+        *_ANY,
+        *(_WITH_KEY if has_key else ()),
+        *(_WITH_PATH if has_path else ()),
+        *(_WITH_BODY if has_body else ()),
+        *own,
+    ]
+    by_status: dict[int, list[str]] = {}
+    for kind in kinds:
+        codes = by_status.setdefault(status_of(kind).value, [])
+        if kind.code not in codes:
+            codes.append(kind.code)
+    return {status: _response(status, codes) for status, codes in sorted(by_status.items())}
+
+
+def describe(routes: Sequence[BaseRoute], *, version: str) -> dict[str, Any]:
+    """The OpenAPI document of routes."""
+    document = get_openapi(
+        title="Studyhall",
+        version=version,
+        description=DESCRIPTION,
+        routes=routes,
+        separate_input_output_schemas=False,  # answers leave absent fields out, as requests may
+    )
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    _, definitions = models_json_schema(
+        [(Problem, "validation"), (FieldProblem, "validation")], ref_template="#/components/schemas/{model}"
+    )
+    schemas.update(definitions["$defs"])
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    return document
+
+
+def _response(status: int, codes: Sequence[str]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "description": ", ".join(codes),
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    if status in (429, 503):
+        described["headers"] = {
+            "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+        }
+    return described

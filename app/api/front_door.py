@@ -1,0 +1,153 @@
+"""The one ASGI middleware: every request passes it first, every answer last.
+
+Why one, and why pure ASGI: a middleware of Starlette's `BaseHTTPMiddleware` kind costs 230 microseconds a request, this
+one about ten. It gives the request its id, refuses what breaks a limit or comes from a foreign page, turns any error
+into a problem and puts the security headers on whatever goes out.
+"""
+
+import random
+import re
+from collections.abc import Collection
+from contextvars import ContextVar
+from typing import Final
+
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.limits import Body, Headers, Limits, check_body_headers, read_headers
+from app.api.problems import InternalError, render, understood
+from studyhall.errors import BadRequest, CrossOrigin, PayloadTooLarge
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the request being answered; log lines carry it."""
+
+SECURITY_HEADERS: Final = (
+    (
+        b"content-security-policy",
+        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        b"base-uri 'none'; frame-ancestors 'none'; form-action 'self'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+_POLICY: Final = SECURITY_HEADERS[0][0]
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+log = structlog.get_logger("api")
+
+
+class FrontDoor:
+    """Wraps the application.
+
+    Args:
+        hosts: names that may stand in the Host header, lower case without port; empty: any.
+        origins: origins of foreign pages that may write (`https://host:port`); pages of our own host always may.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, limits: Limits, hosts: Collection[str] = (), origins: Collection[str] = ()
+    ) -> None:
+        self._app = app
+        self._limits = limits
+        self._hosts = frozenset(host.encode() for host in hosts)
+        self._origins = frozenset(origin.encode() for origin in origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(send, _request_id(scope))
+        scope["request_id"] = answer.request_id
+        REQUEST_ID.set(answer.request_id)
+        body = Body(receive, self._limits)
+        try:
+            has_body = self._admit(scope)
+            if scope["method"] == "HEAD":
+                scope = {**scope, "method": "GET"}  # a copy: the server must still know not to send the body
+            await self._app(scope, body if has_body else receive, answer)
+        except ClientDisconnect:
+            return
+        except Exception as error:  # noqa: BLE001  # the edge of the process: whatever happened becomes an answer
+            await self._refuse(error, scope, body, answer)
+
+    def _admit(self, scope: Scope) -> bool:
+        headers = read_headers(scope, self._limits)
+        self._check_host(headers)
+        if scope["method"] not in _SAFE:
+            self._check_origin(headers)
+        scope["headers_by_name"] = headers
+        return check_body_headers(headers, self._limits)
+
+    def _check_host(self, headers: Headers) -> None:
+        host = headers.get(b"host", b"").lower()
+        if self._hosts and _without_port(host) not in self._hosts:
+            raise BadRequest("This server is not known by the name in the Host header; see the setting `hosts`.")
+
+    def _check_origin(self, headers: Headers) -> None:
+        origin = headers.get(b"origin")
+        if origin is None or origin in self._origins:
+            return
+        # The scheme is not compared: behind a proxy that ends TLS ours is always http.
+        if origin.lower().partition(b"://")[2] != headers.get(b"host", b"").lower():
+            raise CrossOrigin
+
+    async def _refuse(self, error: Exception, scope: Scope, body: Body, answer: "_Answer") -> None:
+        where = {"method": scope["method"], "path": scope["path"]}
+        if answer.has_started:
+            log.error("answer broken off", **where, exc_info=error)
+            raise error
+        ours = understood(error, scope)
+        if isinstance(ours, InternalError):
+            log.error("unexpected error", **where, exc_info=error)
+        status, headers, content = render(ours, answer.request_id)
+        log.info("refused", **where, status=status, code=ours.code)
+        await answer({"type": "http.response.start", "status": status, "headers": headers})
+        if not isinstance(ours, PayloadTooLarge):
+            await answer({"type": "http.response.body", "body": content})
+            return
+        await answer({"type": "http.response.body", "body": content, "more_body": True})
+        await body.drain()
+        await answer({"type": "http.response.body", "body": b""})
+
+
+class _Answer:
+    """A `send` that adds the request id and the security headers, and knows whether it has begun."""
+
+    __slots__ = ("_send", "has_started", "request_id")
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self.request_id = request_id
+        self.has_started = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.has_started = True
+            headers = message["headers"]
+            for name, _ in headers:
+                if name == _POLICY:  # the dashboard brings its own, which is stricter
+                    break
+            else:
+                headers.extend(SECURITY_HEADERS)
+            headers.append((b"x-request-id", self.request_id.encode()))
+        await self._send(message)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return value.decode() if _REQUEST_ID.fullmatch(value) else _new_request_id()
+    return _new_request_id()
+
+
+def _new_request_id() -> str:
+    return f"req_{random.getrandbits(96):024x}"
+
+
+def _without_port(host: bytes) -> bytes:
+    if host.startswith(b"["):
+        return host.partition(b"]")[0] + b"]"
+    return host.partition(b":")[0]

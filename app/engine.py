@@ -1,0 +1,154 @@
+"""The engine process: `python -m app.engine`, started and watched by `app.services.engine_pool`.
+
+Reads questions from its standard input, answers on its standard output. It holds nothing that could be lost: what it
+keeps of each study is a copy, and the server sends it again after a restart.
+"""
+
+import argparse
+import ctypes
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final
+
+from app.search.engine import Engine, History, Observation, Suggestion
+from app.services.engine_messages import LENGTH_BYTES, Answer, Ask, Load, Message, frame
+from studyhall.space import Space
+from studyhall.study import Algorithm
+
+_PR_SET_PDEATHSIG: Final = 1
+_LONGEST_ERROR: Final = 500
+
+
+@dataclass(slots=True)
+class Known:
+    """What the process keeps of a study."""
+
+    space: Space
+    observations: dict[int, Observation] = field(default_factory=dict)
+
+
+def main() -> int:
+    """Serves until the server closes the pipe or ends."""
+    arguments = _arguments()
+    _die_with(arguments.parent)
+    _limit(arguments.memory_mb, arguments.niceness)
+    questions, answers = _take_over_pipes()
+    studies: dict[str, Known] = {}
+    while (message := _read(questions)) is not None:
+        try:
+            answer = Answer(suggestions=tuple(_perform(message, studies)))
+        except MemoryError:
+            _write(answers, Answer(error="out of memory"))
+            return 1  # what is left of the heap is not worth trusting
+        except Exception as error:  # noqa: BLE001  # the edge of the process: whatever an engine raises is its answer
+            answer = Answer(error=f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])
+        _write(answers, answer)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m app.engine", description="Runs engines for a server.")
+    parser.add_argument("--parent", type=int, default=os.getppid(), help="process id of the server")
+    parser.add_argument("--memory-mb", type=int, default=0, help="address space limit; 0: none")
+    parser.add_argument("--niceness", type=int, default=5, help="how far behind the server it stands for the processor")
+    return parser.parse_args()
+
+
+def _perform(message: Message, studies: dict[str, Known]) -> list[Suggestion]:
+    if message.load is not None:
+        return _load(message.load)
+    if message.ask is None:
+        raise ValueError("an empty message")
+    return _suggest(message.ask, studies)
+
+
+def _load(load: Load) -> list[Suggestion]:
+    _engine(load.algorithm)
+    return []
+
+
+def _suggest(ask: Ask, studies: dict[str, Known]) -> list[Suggestion]:
+    for study in ask.forget:
+        studies.pop(study, None)
+    known = _update(ask, studies)
+    history = History(
+        objectives=ask.objectives,
+        observations=tuple(known.observations[number] for number in sorted(known.observations)),
+        constraints=ask.constraints,
+        max_trials=ask.max_trials,
+        parallelism=ask.parallelism,
+    )
+    seed = ask.algorithm.seed or 0
+    return _engine(ask.algorithm)(known.space, history, ask.count, seed=seed, number=ask.number)
+
+
+def _update(ask: Ask, studies: dict[str, Known]) -> Known:
+    if ask.space is not None:
+        studies[ask.study] = Known(ask.space)
+    known = studies[ask.study]
+    for number in ask.removed:
+        known.observations.pop(number, None)
+    for observation in ask.changed:
+        known.observations[observation.number] = observation
+    return known
+
+
+def _engine(algorithm: Algorithm) -> Engine:
+    # Imported here: the limits and OMP_NUM_THREADS must hold before numpy is loaded.
+    from app.search import registry
+
+    return registry.engine(algorithm)
+
+
+def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipe to the server, out of reach of whatever prints: what goes to stdout from now on lands on stderr."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return sys.stdin.buffer, answers
+
+
+def _read(questions: BinaryIO) -> Message | None:
+    head = questions.read(LENGTH_BYTES)
+    if len(head) < LENGTH_BYTES:
+        return None
+    return Message.model_validate_json(questions.read(int.from_bytes(head, "big")))
+
+
+def _write(answers: BinaryIO, answer: Answer) -> None:
+    answers.write(frame(answer))
+    answers.flush()
+
+
+def _limit(memory_mb: int, niceness: int) -> None:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.nice(niceness)
+    if memory_mb:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides when we end
+
+
+def _die_with(parent: int) -> None:
+    """Ends this process when the server does, also in the middle of a calculation."""
+    if platform.system() == "Linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it ended before we could ask
+            os._exit(1)
+        return
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
