@@ -51,6 +51,17 @@ class BayesOptions(Options):
     """Sobol points before the first model; absent: one more than there are parameters, from 5 to 10."""
 
 
+class TpeOptions(Options):
+    """A tree-structured Parzen estimator."""
+
+    start: StartTrials | None = None
+    """Sobol points before the first model; absent: one more than there are parameters, from 5 to 10."""
+    good_share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    """The share of results that count as good, at most 25 of them."""
+    candidates: Annotated[int, Field(ge=1, le=10_000)] = 24
+    """Points drawn for each suggestion; more of them search closer to the best."""
+
+
 class AutoOptions(Options):
     """`auto` chooses by itself."""
 

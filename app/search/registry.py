@@ -21,6 +21,7 @@ from app.search.options import (
     RandomOptions,
     SkoptOptions,
     SobolOptions,
+    TpeOptions,
 )
 from studyhall.errors import FieldError, InvalidInput, field_errors
 from studyhall.study import Algorithm
@@ -69,6 +70,12 @@ ENTRIES: Final[dict[str, Entry]] = {
             "app.search.sobol",
         ),
         Entry("grid", "Every combination once, then the study is exhausted.", GridOptions, "app.search.grid"),
+        Entry(
+            "tpe",
+            "A tree-structured Parzen estimator over whole assignments: cheap, robust to noise and failures.",
+            TpeOptions,
+            "app.search.tpe",
+        ),
         Entry(
             "skopt",
             "scikit-optimize: Gaussian process, random forest or extra trees.",

@@ -16,8 +16,9 @@ from typing import Final, TypeAlias
 import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtr
 
-from app.search.axes import Floats, Truths
+from app.search.axes import Floats
 from app.search.bayes.beliefs import Beliefs, features
+from app.search.pareto import non_dominated
 
 HALF_LOG_TAU: Final = 0.5 * math.log(2.0 * math.pi)
 DRAWS: Final = 64
@@ -54,16 +55,6 @@ def log_h(z: Floats) -> Floats:
     ratio = 1.0 + outer * math.sqrt(math.pi / 2.0) * erfcx(-outer / math.sqrt(2.0))
     tail = np.where(outer < -1e5, outer**-2.0, np.maximum(ratio, 1e-300))
     return np.where(near, direct, -0.5 * outer**2 - HALF_LOG_TAU + np.log(tail))
-
-
-def non_dominated(losses: Floats) -> Truths:
-    """Which rows no other row beats in all objectives, shape `(n,)`; of equal rows the first one stays."""
-    kept = np.ones(len(losses), dtype=bool)
-    for i, loss in enumerate(losses):
-        beats = (losses <= loss).all(axis=1)
-        strictly = (losses < loss).any(axis=1)
-        kept[i] = not ((beats & strictly).any() or (beats & ~strictly)[:i].any())
-    return kept
 
 
 def reference_point(front: Floats, losses: Floats) -> Floats:

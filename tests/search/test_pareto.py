@@ -1,0 +1,38 @@
+"""Orders of merit with several objectives."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.search.pareto import fronts, non_dominated, room
+
+losses = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=25)
+
+
+@given(losses)
+def test_the_front_holds_exactly_what_nothing_beats_each_point_once(rows):
+    L = np.array(rows, dtype=float)
+
+    kept = non_dominated(L)
+
+    for i, row in enumerate(L):
+        beaten = any((other <= row).all() and (other < row).any() for other in L)
+        repeated = any((other == row).all() for other in L[:i])
+        assert kept[i] == (not beaten and not repeated)
+
+
+@given(losses)
+def test_every_front_is_dominated_by_the_one_before_it_only(rows):
+    L = np.unique(np.array(rows, dtype=float), axis=0)
+
+    level = fronts(L)
+
+    for i, row in enumerate(L):
+        above = {int(level[j]) for j, other in enumerate(L) if (other <= row).all() and (other < row).any()}
+        assert level[i] == max(above, default=-1) + 1
+
+
+def test_the_ends_of_a_front_have_unlimited_room_and_crowds_have_little():
+    L = np.array([[0.0, 1.0], [0.45, 0.5], [0.5, 0.45], [1.0, 0.0]])
+
+    assert room(L, fronts(L)).tolist() == [np.inf, 1.05, 1.05, np.inf]
