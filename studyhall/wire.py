@@ -353,6 +353,13 @@ class Worker(Word):
     last_seen_at: datetime
 
 
+class PatchWorker(Word):
+    """What a person may change of a worker: put it aside, drain it, or take it back."""
+
+    state: Literal["online", "draining", "quarantined"]
+    reason: PlainText | None = None
+
+
 Scope = Literal["admin", "user", "reader", "worker"]
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from app.search import registry
 from app.search.engine import History, Suggestion
+from app.services.fleet import may_claim
 from app.services.lookup import study_of
 from app.services.moves import HEARTBEATS_PER_LEASE, new_id, start
 from app.services.principal import Principal
@@ -47,6 +48,7 @@ def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:
 
     Raises:
         NotFound: the study it names does not exist.
+        WorkerAside: the worker is quarantined.
     """
     token = token_hash(claim.token)
     held = [trial for trial in tx.trials_of_token(token) if trial.result is None or TrialState(trial.state).is_final]
@@ -55,6 +57,8 @@ def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:
             raise NotFound
         return Handed(held)
     handed = Handed()
+    if not may_claim(tx, principal.project, claim.worker):
+        return handed
     for study in _candidates(tx, principal, claim, handed):
         missing = claim.count - len(handed.trials)
         if missing == 0:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from app.services.fleet import count_outcome
 from app.storage.domain import definition_from
 from app.storage.rows import AttemptRow, StudyRow, TrialRow
 from app.storage.transaction import Transaction
@@ -63,7 +64,8 @@ def finish(tx: Transaction, study: StudyRow, trial: TrialRow, to: TrialState, *,
         tx, study, trial, to, event=f"trial.{to.value}", finished_at=tx.now, expires_at=None, not_before=None,
         stop_requested=None, **columns,
     )  # fmt: skip
-    _count_for_worker(tx, study, trial, to)
+    tx.change(study, last_result=study.sequence)
+    count_outcome(tx, study.project, trial.worker, "cancelled" if to is TrialState.CANCELLED else outcome)
     settle(tx, study)
 
 
@@ -106,6 +108,7 @@ def fail(tx: Transaction, study: StudyRow, trial: TrialRow, *, kind: str, messag
     counted = {"lost": trial.lost + 1} if infrastructure else {"errors": trial.errors + 1}
     if used < allowed and study.state in ("active", "paused") and trial.stop_requested is None:
         outcome = "lost" if infrastructure else "failed"
+        count_outcome(tx, study.project, trial.worker, outcome)
         requeue(
             tx,
             study,
@@ -234,14 +237,3 @@ def end(tx: Transaction, study: StudyRow, state: str, reason: str) -> None:
     cancel_waiting(tx, study, reason)
     tx.change(study, state=state, reason=reason, ended_at=tx.now)
     tx.record(study, f"study.{state}", None, reason=reason)
-
-
-def _count_for_worker(tx: Transaction, study: StudyRow, trial: TrialRow, to: TrialState) -> None:
-    # Counted only for workers that registered; a curl user is no worker.
-    worker = tx.worker(study.project, trial.worker) if trial.worker else None
-    if worker is None:
-        return
-    if to == TrialState.FAILED:
-        tx.change(worker, failed=worker.failed + 1)
-    elif to != TrialState.CANCELLED:
-        tx.change(worker, completed=worker.completed + 1)

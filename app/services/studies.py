@@ -180,6 +180,7 @@ def _first_row(tx: Transaction, principal: Principal, request: CreateStudy) -> S
         best_number=None,
         best_value=None,
         device_seconds=0.0,
+        last_result=0,
         created_at=tx.now,
         updated_at=tx.now,
         ended_at=None,

@@ -7,7 +7,7 @@ of a healthy fleet away.
 
 from dataclasses import dataclass
 
-from app.services.moves import fail, finish, settle, stop
+from app.services.moves import fail, finish, requeue, settle, stop
 from app.storage.domain import definition_from
 from app.storage.rows import StudyRow, TrialRow
 from app.storage.transaction import Transaction
@@ -46,6 +46,7 @@ def sweep(tx: Transaction, watch: Watch, monotonic: float) -> int:
         return 0
     up_s = monotonic - watch.since
     ended = sum(_end_lease(tx, trial_id, up_s) for trial_id, _ in sorted(tx.expired(BATCH), key=lambda pair: pair[1]))
+    _give_back(tx)
     for study_id in tx.open_studies():
         _check_time(tx, study_id)
     tx.forget_answers(tx.now - ANSWERS_KEPT_S)
@@ -64,6 +65,15 @@ def _end_lease(tx: Transaction, trial_id: str, up_s: float) -> bool:
     else:
         fail(tx, study, trial, kind="worker_lost", message=f"its worker '{trial.worker}' has not been heard of")
     return True
+
+
+def _give_back(tx: Transaction) -> None:
+    """Takes the trials of quarantined workers away; `result` makes sure that they do not come back for them."""
+    for trial_id in tx.held_by_quarantined(BATCH):
+        trial = tx.trial(trial_id)
+        if trial is not None and trial.state == TrialState.RUNNING:
+            reason = f"its worker '{trial.worker}' is quarantined"
+            requeue(tx, tx.study_of(trial), trial, outcome="released", reason=reason, result="quarantined")
 
 
 def _has_expired(tx: Transaction, trial: TrialRow, up_s: float) -> bool:

@@ -1,7 +1,5 @@
 """What the drivers' errors mean: which are worth another try, and which of ours they become."""
 
-import sqlite3
-
 from app.storage.transaction import Overtaken
 from studyhall.errors import StorageBusy, StorageFull, StorageUnavailable, StudyhallError
 
@@ -24,7 +22,7 @@ def translate(error: BaseException) -> BaseException:
         return _caused(StorageFull(retry_after_s=5), error)
     if isinstance(error, Overtaken) or _state(error) in _BUSY_STATES or "database is locked" in text:
         return _caused(StorageBusy(retry_after_s=1), error)
-    if _is_driver_error(error) and not _is_integrity_error(error):
+    if _is_unreachable(error):
         return _caused(StorageUnavailable(retry_after_s=1), error)
     return error
 
@@ -46,11 +44,9 @@ def _is_disconnect(error: BaseException) -> bool:
     )
 
 
-def _is_driver_error(error: BaseException) -> bool:
-    if isinstance(error, sqlite3.Error) or type(error).__module__.startswith("psycopg"):
-        return True
-    return type(error).__module__.startswith("sqlalchemy.exc")
-
-
-def _is_integrity_error(error: BaseException) -> bool:
-    return any(kind.__name__ == "IntegrityError" for kind in type(error).__mro__)
+def _is_unreachable(error: BaseException) -> bool:
+    # By name: SQLAlchemy wraps the drivers' errors in classes of the same names, and psycopg may not be installed.
+    comes_from = type(error).__module__.partition(".")[0]
+    return comes_from in ("sqlite3", "psycopg", "psycopg_pool", "sqlalchemy") and any(
+        kind.__name__ in ("OperationalError", "InterfaceError", "TimeoutError") for kind in type(error).__mro__
+    )

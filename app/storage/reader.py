@@ -221,7 +221,7 @@ def workers(connection: Connection, project: str, *, now: float, offline_after_s
         connection.execute(
             select(_T.worker, func.count()).join(tables.studies, _S.id == _T.study_id)
             .where(_T.state == "running", _S.project == project).group_by(_T.worker)
-        ).tuples().all()
+        ).all()
     )  # fmt: skip
     rows = connection.execute(select(*tables.workers.columns).where(w.project == project).order_by(w.name).limit(2000))
     return [

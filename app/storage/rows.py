@@ -36,6 +36,7 @@ class StudyRow:
     best_number: int | None
     best_value: float | None
     device_seconds: float
+    last_result: int
     created_at: float
     updated_at: float
     ended_at: float | None
@@ -134,6 +135,7 @@ class WorkerRow:
     trainables: str
     completed: int
     failed: int
+    streak: int
     first_seen_at: float
     last_seen_at: float
 

@@ -69,6 +69,7 @@ studies = Table(
     Column("best_number", Integer),
     Column("best_value", Double),
     Column("device_seconds", Double, nullable=False),
+    Column("last_result", BigInteger, nullable=False),  # the sequence number at which a trial last ended
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Column("ended_at", Double),
@@ -183,6 +184,7 @@ workers = Table(
     Column("trainables", Text, nullable=False),
     Column("completed", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
+    Column("streak", Integer, nullable=False),  # failures in a row
     Column("first_seen_at", Double, nullable=False),
     Column("last_seen_at", Double, nullable=False),
 )

@@ -132,6 +132,25 @@ WORKER: Final = Statement(
         tables.workers.c.project == bindparam("project"), tables.workers.c.name == bindparam("name")
     )
 )
+OTHERS_SUCCEED: Final = Statement(
+    select(tables.workers.c.name)
+    .where(
+        tables.workers.c.project == bindparam("project"),
+        tables.workers.c.name != bindparam("name"),
+        tables.workers.c.last_seen_at >= bindparam("since"),
+        tables.workers.c.completed > 0,
+        tables.workers.c.streak == 0,
+    )
+    .limit(1)
+)
+HELD_BY_QUARANTINED: Final = Statement(
+    select(_T.id)
+    .join(tables.studies, _S.id == _T.study_id)
+    .join(tables.workers, and_(tables.workers.c.name == _T.worker, tables.workers.c.project == _S.project))
+    .where(_T.state == "running", tables.workers.c.state == "quarantined")
+    .order_by(_T.study_id)
+    .limit(bindparam("limit"))
+)
 KEY: Final = Statement(_select(tables.keys).where(tables.keys.c.id == bindparam("id")))
 KEYS: Final = Statement(_select(tables.keys).order_by(tables.keys.c.created_at))
 ANSWER: Final = Statement(
@@ -286,6 +305,15 @@ class Transaction:
             rows = self._rows(WORKER, {"project": project, "name": name})
             self._workers[project, name] = WorkerRow(*rows[0]) if rows else None
         return self._workers[project, name]
+
+    def others_succeed(self, worker: WorkerRow, *, since: float) -> bool:
+        """Whether another worker of the project was heard of since a time, and its last attempt went well."""
+        values = {"project": worker.project, "name": worker.name, "since": since}
+        return bool(self._fresh(OTHERS_SUCCEED, values))
+
+    def held_by_quarantined(self, limit: int) -> list[str]:
+        """The ids of running trials whose worker has been put aside."""
+        return [row[0] for row in self._fresh(HELD_BY_QUARANTINED, {"limit": limit})]
 
     def key(self, id: str) -> KeyRow | None:
         """An API key by its id."""
