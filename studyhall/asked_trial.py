@@ -115,9 +115,10 @@ class AskedTrial:
         return self.stop_reason is None
 
     def complete(self, value: Number | Mapping[str, Number] | None = None, /, **metrics: Number) -> Trial:
-        """Tells the final metrics: a number for the one objective, a mapping, keywords, or else what was reported last.
+        """Tells the final metrics: a number for the one objective, a mapping or keywords.
 
-        After `report()` or `check()` has said to stop, the trial counts as pruned.
+        Metrics that are not given keep the value that was reported last, as for a worker's trials. After `report()` or
+        `check()` has said to stop, the trial counts as pruned.
 
         Raises:
             Infeasible: an objective is not a finite number; the server has been told that these parameters cannot work.
@@ -126,7 +127,7 @@ class AskedTrial:
         """
         given = result_metrics(value, self._gate.objectives) | metrics
         try:
-            found = self._gate.finite(given, "at the end") or self._last
+            found = self._last | self._gate.finite(given, "at the end")
         except Infeasible as error:
             raise self.infeasible(error.reason) from None
         body = self._held(Complete, metrics=found, pruned=self._was_told_to_stop)

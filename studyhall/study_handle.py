@@ -139,6 +139,16 @@ class StudyHandle:
             after = max(after, told.sequence)
             wait_s = 0.0 if told.items else POLL_S
 
+    def summaries(self, *, every_s: float = POLL_S) -> Iterator[Summary]:
+        """How the study stands now, and again when something happens or `every_s` seconds have passed, to its end."""
+        while True:
+            summary = self.summary()
+            yield summary
+            if summary.state.has_ended:
+                return
+            query: Query = {"after": summary.sequence, "wait_s": every_s}
+            self._get("events", Events, query=query, wait_s=every_s)
+
     def pause(self) -> Study:
         """Hands out no more trials until `resume()`; running ones go on."""
         return self._keep(self._post("pause", None, Study))

@@ -17,6 +17,7 @@ from studyhall.errors import Unavailable
 READY: Final = "ready "
 """A child that serves prints this word and its address once it does."""
 LOG_TAIL_LINES: Final = 5
+ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Child:
@@ -33,7 +34,7 @@ class Child:
         *,
         log: Path,
         environment: Mapping[str, str],
-        ended: "SimpleQueue[Child | int]",
+        ended: "SimpleQueue[Child]",
     ) -> None:
         self.name = name
         self.arguments = tuple(arguments)
@@ -80,10 +81,12 @@ class Child:
         lines = self.log.read_text("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:]
         return " | ".join(line.strip() for line in lines if line.strip())
 
-    def stop(self, grace_s: float) -> None:
-        """Asks it to end, and ends it and all its children when it has not after `grace_s` seconds."""
-        if not self._ended.is_set():
-            self._signal(signal.SIGTERM)
+    def ask_to_end(self) -> None:
+        """Says that it should end soon."""
+        self._signal(signal.SIGTERM)
+
+    def wait_or_kill(self, grace_s: float) -> None:
+        """Waits for its end, and ends it and all its children when that takes more than `grace_s` seconds."""
         if not self._ended.wait(grace_s):
             self.kill()
             self._ended.wait()
@@ -98,7 +101,7 @@ class Child:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number) if whole_group else os.kill(self.pid, number)
 
-    def _wait(self, ended: "SimpleQueue[Child | int]") -> None:
+    def _wait(self, ended: "SimpleQueue[Child]") -> None:
         self.exit_code = self._process.wait()
         self._ended.set()
         self._ready.set()
@@ -117,12 +120,16 @@ class Child:
 
 
 class Children:
-    """Children in the order of their start; they are stopped the other way round."""
+    """The children of this process.
+
+    Args:
+        logs: a directory for their logs; made when it is needed.
+    """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._running: list[Child] = []
-        self._news: SimpleQueue[Child | int] = SimpleQueue()
+        self._ended: SimpleQueue[Child] = SimpleQueue()
 
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Child:
         """Starts a Python program: `["-m", "app", "serve"]`."""
@@ -132,36 +139,49 @@ class Children:
             arguments,
             log=self._logs / f"{name.replace(' ', '-')}.log",
             environment=environment or {},
-            ended=self._news,
+            ended=self._ended,
         )
         self._running.append(child)
         return child
 
-    def news(self, timeout_s: float | None = None) -> Child | int | None:
-        """What happened first: a child that ended, or the number of a signal; None when nothing did in time."""
+    def next_end(self, timeout_s: float | None = None) -> Child | None:
+        """The next child that ends without having been told to; None when none did in time."""
         try:
-            found = self._news.get(timeout=timeout_s)
+            child = self._ended.get(timeout=timeout_s)
         except Empty:
             return None
-        if isinstance(found, Child) and found in self._running:
-            self._running.remove(found)
-        return found
+        self._running.remove(child)
+        return child
 
-    def hear_signals(self) -> None:
-        """From here on an interrupt, a hang-up or a termination is news instead of the end of this process."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._hear)
-
-    def stop(self, grace_s: float) -> None:
-        """Stops all, the last one started first. A second interrupt ends them at once."""
-        signal.signal(signal.SIGINT, self._kill_all)
-        while self._running:
-            self._running[-1].stop(grace_s)
-            self._running.pop()
-
-    def _hear(self, number: int, _frame: FrameType | None) -> None:
-        self._news.put(number)
+    def stop(self, grace_s: float, *, but: Child | None = None) -> None:
+        """Stops all, or all but one, together. Another signal ends them at once."""
+        for number in ENDING_SIGNALS:
+            signal.signal(number, self._kill_all)
+        stopping = [child for child in self._running if child is not but]
+        for child in stopping:
+            child.ask_to_end()
+        for child in stopping:
+            child.wait_or_kill(grace_s)
+            self._running.remove(child)
 
     def _kill_all(self, _number: int, _frame: FrameType | None) -> None:
         for child in self._running:
             child.kill()
+
+
+class Stopped(BaseException):
+    """Somebody wants this process to end: an interrupt, a termination, or a terminal that was closed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+def raise_on_signals() -> None:
+    """From here on the signals that end a process raise `Stopped` in it, so that it can clean up."""
+    for number in ENDING_SIGNALS:
+        signal.signal(number, _raise_stopped)
+
+
+def _raise_stopped(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
 
 from studyhall.commands.asking import client_for, limited
 from studyhall.commands.printing import print_facts, print_json, print_table
@@ -12,7 +11,9 @@ from studyhall.progress import ProgressLine
 from studyhall.study import Study, StudyState
 from studyhall.study_handle import StudyHandle
 from studyhall.trial import Trial
-from studyhall.wire import Summary
+
+REPAINT_S = 1.0
+"""How often the time that has passed is painted anew, in seconds."""
 
 
 def create(arguments: argparse.Namespace) -> int:
@@ -103,7 +104,7 @@ def _study(arguments: argparse.Namespace) -> StudyHandle:
 def _watch(study: StudyHandle, *, as_json: bool) -> int:
     objective, total = study.definition.objectives[0], study.definition.budget.max_trials
     with ProgressLine(stream=sys.stdout, shown=not as_json) as line:
-        for summary in _summaries(study):
+        for summary in study.summaries(every_s=REPAINT_S):
             line.show(summary, goal=objective, total=total)
             if as_json:
                 print_json(summary.to_dict())
@@ -113,14 +114,6 @@ def _watch(study: StudyHandle, *, as_json: bool) -> int:
         if found:
             _print_best(found)
     return 1 if study.definition.state is StudyState.FAILED else 0
-
-
-def _summaries(study: StudyHandle) -> Iterator[Summary]:
-    summary = study.summary()
-    yield summary
-    for _ in study.events(after=summary.sequence):
-        summary = study.summary()
-        yield summary
 
 
 def _row(study: Study) -> tuple[object, ...]:

@@ -102,10 +102,7 @@ def test_watching_ends_with_the_study_and_its_best(command_line):
         {
             "GET /v1/studies/st_1": ended,
             "GET /v1/studies/st_1/summary": [SUMMARY, done],
-            "GET /v1/studies/st_1/events": [
-                {"items": [{"sequence": 7, "kind": "x", "study": "st_1", "at": NOW}], "sequence": 7},
-                {"items": [], "sequence": 7},
-            ],
+            "GET /v1/studies/st_1/events": {"items": [], "sequence": 7},
             "GET /v1/studies/st_1/best": {"trials": [DONE]},
         }
     )
@@ -116,11 +113,10 @@ def test_watching_ends_with_the_study_and_its_best(command_line):
 
 
 def test_watching_a_study_that_fails_leaves_code_1(command_line):
-    empty = {"items": [], "sequence": 7}
     run = command_line(
         {
             "GET /v1/studies/st_1": STUDY | {"state": "failed"},
-            "GET /v1/studies/st_1/events": empty,
+            "GET /v1/studies/st_1/summary": SUMMARY | {"state": "failed"},
             "GET /v1/studies/st_1/best": {"trials": []},
         }
     )
