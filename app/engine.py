@@ -78,7 +78,7 @@ def _suggest(ask: Ask, studies: dict[str, Known]) -> list[Suggestion]:
     known = _update(ask, studies)
     history = History(
         objectives=ask.objectives,
-        observations=tuple(known.observations[number] for number in sorted(known.observations)),
+        observations=tuple(known.observations[n] for n in sorted(known.observations.keys() - set(ask.hidden))),
         constraints=ask.constraints,
         max_trials=ask.max_trials,
         parallelism=ask.parallelism,

@@ -40,7 +40,9 @@ class StudyhallError(Exception):
 
     code: ClassVar[str] = "error"
 
-    def __init__(self, message: str = "", *, errors: Sequence[FieldError] = (), retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, errors: Sequence[FieldError] = (), retry_after_s: float | None = None
+    ) -> None:
         self.message = message or (type(self).__doc__ or "").strip()
         self.errors = tuple(errors)
         self.retry_after_s = retry_after_s
@@ -317,7 +319,11 @@ def json_pointer(path: Iterable[str | int]) -> str:
 
 def _without_tags(path: tuple[str | int, ...]) -> list[str | int]:
     # A discriminated union puts its tag into the path (`parameters/0/float/low`); clients never sent that name.
-    return [part for position, part in enumerate(path) if not (position and part in _TAGS and isinstance(path[position - 1], int))]
+    return [
+        part
+        for position, part in enumerate(path)
+        if not (position and part in _TAGS and isinstance(path[position - 1], int))
+    ]
 
 
 _TAGS = {"float", "int", "categorical", "ordinal", "bool", "constant", "permutation", "subset", "simplex"}

@@ -37,16 +37,19 @@ class Algorithm(Word):
     """Which engine proposes, with which options; `GET /v1/algorithms` lists both."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)] = "auto"
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
     seed: Count | None = None
     """Everything random follows from it; a study made without one is given one."""
+    ahead: Annotated[int, Field(ge=0, le=64)] | None = None
+    """How many suggestions are kept ready for the next claims, and made anew when results come in. 0: each is computed
+    when it is asked for, with all results known. Absent: one for every four trials that run, at most 8."""
 
 
 class Stopping(Word):
     """The rule that ends weak trials early."""
 
     rule: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=32)] = "none"
-    options: Options = {}
+    options: Options = Field(default_factory=dict)
 
 
 class Budget(Word):
@@ -71,7 +74,7 @@ class Resources(Word):
     cpu: Annotated[float, Field(ge=0, le=1024)] = 1
     gpu: Annotated[float, Field(ge=0, le=64)] = 0
     memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
-    labels: Labels = {}
+    labels: Labels = Field(default_factory=dict)
 
 
 class Task(Word):
@@ -79,8 +82,10 @@ class Task(Word):
 
     trainable: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] | None = None
     entry_point: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", max_length=256)] | None = None
-    command: Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(min_length=1, max_length=200)] | None = None
-    settings: Options = {}
+    command: (
+        Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(min_length=1, max_length=200)] | None
+    ) = None
+    settings: Options = Field(default_factory=dict)
     resources: Resources = Resources()
     timeout_s: Annotated[float, Field(gt=0, le=30 * 86400)] | None = None
 
@@ -114,7 +119,7 @@ class StudyDefinition(Word):
     space: Space
     objectives: Annotated[tuple[Objective, ...], Field(min_length=1, max_length=10)]
     constraints: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...], Field(max_length=50)] = ()
-    """Over metrics: `latency_ms <= 20`. A trial that breaks one counts as infeasible for the best and the front."""
+    """Over metrics: `latency_ms <= 20`. A trial that breaks one is left out of the best and the front."""
     algorithm: Algorithm = Algorithm()
     stopping: Stopping = Stopping()
     budget: Budget = Budget()
@@ -123,7 +128,7 @@ class StudyDefinition(Word):
     """The most trials that may run at once."""
     task: Task | None = None
     """Absent: whoever claims the trials evaluates them."""
-    labels: Labels = {}
+    labels: Labels = Field(default_factory=dict)
     description: PlainText = ""
 
     @model_validator(mode="after")

@@ -1,11 +1,11 @@
 """The trial: one evaluation, the moves it may make, and the measurements on its way.
 
-    (new) --a--> waiting --b--> running --c--> completed
-                    |             |  |---d--> pruned
-                    |             |  |---e--> infeasible
-                    |             |  |---f--> failed
-                    |             |---h--> waiting     (released, or its lease expired and retries are left)
-                    |---g--> cancelled <--g---|
+(new) --a--> waiting --b--> running --c--> completed
+                |             |  |---d--> pruned
+                |             |  |---e--> infeasible
+                |             |  |---f--> failed
+                |             |---h--> waiting     (released, or its lease expired and retries are left)
+                |---g--> cancelled <--g---|
 """
 
 from datetime import datetime
@@ -88,7 +88,7 @@ class Trial(Word):
     """Why it ended as it did, or why it waits again."""
     failure: FailureKind | None = None
     parameters: Parameters
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field(default_factory=dict)
     """The final metrics; of a pruned trial, its last measurement."""
     attempt: int = 0
     """How many times it has been claimed."""
@@ -104,7 +104,7 @@ class Trial(Word):
     stop_requested: str | None = None
     """Why the worker has been asked to stop; it ends the trial, not the request."""
     retry_of: str | None = None
-    labels: Labels = {}
+    labels: Labels = Field(default_factory=dict)
     note: PlainText = ""
     excluded: bool = False
     """Kept for people, hidden from the engine and from the best."""

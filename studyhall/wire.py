@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 from studyhall.space import Space
 from studyhall.study import Algorithm, Budget, Objective, Stopping, StudyDefinition, StudyState, Task
 from studyhall.trial import FailureKind, Measurement, Trial
-from studyhall.words import JsonScalar, Labels, Metrics, ParameterName, Parameters, PlainText, Token, WorkerName, Word
+from studyhall.words import JsonScalar, Labels, Metrics, ParameterName, Parameters, PlainText, Token, Word, WorkerName
 
 LEASE_S = 60.0
 LONGEST_WAIT_S = 60.0
@@ -76,7 +76,7 @@ class QueueTrial(Word):
     metrics: Metrics | None = None
     measurements: Annotated[tuple[Measurement, ...], Field(max_length=1000)] = ()
     reason: PlainText | None = None
-    labels: Labels = {}
+    labels: Labels = Field(default_factory=dict)
     note: PlainText = ""
 
 
@@ -123,7 +123,7 @@ class Capabilities(Word):
     cpu: Annotated[float, Field(ge=0)] = 1
     gpu: Annotated[float, Field(ge=0)] = 0
     memory_mb: Annotated[int, Field(ge=0)] = 0
-    labels: Labels = {}
+    labels: Labels = Field(default_factory=dict)
 
 
 class Lease(Word):
@@ -248,7 +248,7 @@ class Event(Word):
     trial: str | None = None
     number: int | None = None
     at: datetime
-    data: dict[str, JsonValue] = {}
+    data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Events(Word):
@@ -323,7 +323,7 @@ class TrainableInfo(Word):
     name: str
     summary: str
     settings: dict[str, Any]
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict)
     metrics: tuple[str, ...] = ()
 
 

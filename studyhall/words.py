@@ -41,7 +41,9 @@ WorkerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.:@/-]+$", m
 Token = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+$", min_length=16, max_length=64)]
 """A secret made by the client with its claim, a UUID for instance; it names the lease."""
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./-]+$", min_length=1, max_length=64)]
-PlainText = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$", max_length=4096)]
+PlainText = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$", max_length=4096)
+]
 """Free text: tabs and newlines, but no other control characters and none that reverse the reading direction."""
 Labels = Annotated[dict[LabelKey, Annotated[PlainText, StringConstraints(max_length=256)]], Field(max_length=64)]
 Metrics = Annotated[dict[MetricName, Finite], Field(min_length=1, max_length=100)]

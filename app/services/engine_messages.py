@@ -31,6 +31,8 @@ class Ask(Word):
     parallelism: int | None
     changed: tuple[Observation, ...]
     removed: tuple[int, ...]
+    hidden: tuple[int, ...] = ()
+    """Trials that this question leaves out: its answers are to take their place."""
     forget: tuple[str, ...] = ()
     """Studies that will not be asked about again soon."""
 

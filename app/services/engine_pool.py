@@ -68,6 +68,8 @@ class SuggestRequest:
     max_trials: int | None
     parallelism: int | None
     changes_after: Callable[[int], Awaitable[HistoryChanges]]
+    hidden: tuple[int, ...] = ()
+    """Waiting trials that the suggestions are to replace; the engine does not see them."""
 
 
 class EnginePool:
@@ -205,6 +207,7 @@ class _EngineProcess:
             parallelism=request.parallelism,
             changed=changes.observations,
             removed=changes.removed,
+            hidden=request.hidden,
             forget=_least_recent(child.copies, keep=request.study_id),
         )
         return _Copy(request.space_version, changes.sequence), ask

@@ -34,6 +34,7 @@ def move(tx: Transaction, study: StudyRow, trial: TrialRow, to: TrialState, *, e
     if (came_from, to) not in MOVES:
         raise ValueError(f"no move from {came_from} to {to}")
     tx.change(trial, state=to.value, **columns)
+    tx.moved.add(study.id)
     if to is TrialState.WAITING or study.parallelism is not None:
         tx.openings.add(study.id)
     tx.change(study, **{came_from.value: getattr(study, came_from.value) - 1, to.value: getattr(study, to.value) + 1})
@@ -236,4 +237,5 @@ def end(tx: Transaction, study: StudyRow, state: str, reason: str) -> None:
     """The study has ended."""
     cancel_waiting(tx, study, reason)
     tx.change(study, state=state, reason=reason, ended_at=tx.now)
+    tx.openings.add(study.id)  # those who wait for a trial need wait no longer
     tx.record(study, f"study.{state}", None, reason=reason)

@@ -54,7 +54,8 @@ class Services:
     ) -> None:
         self.signals = Signals()
         self.database = Database(url, self.signals.committed, clock=clock)
-        self.suggesting = Suggesting(self.database, pool)
+        self.suggesting = Suggesting(self.database, pool, monotonic=monotonic)
+        self.signals.on_moved = self.suggesting.trials_moved
         self.clock = clock or time.time
         self._monotonic = monotonic
         self._sweep_s = sweep_s
@@ -76,7 +77,7 @@ class Services:
         await self.suggesting.close()
         await asyncio.to_thread(self.database.close)
 
-    async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:
+    async def write(self, verb: Callable[[Transaction], T | StudyhallError], touches: Touches = NOTHING) -> T:
         """Runs a verb in the next transaction of the writer.
 
         A verb may give an error as its value: then what it wrote stays, and the error is raised here.

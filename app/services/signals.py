@@ -5,7 +5,7 @@ Whoever waits registers before looking, so that no wake-up is lost between the l
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from app.storage.committed import EVERYTHING, Committed
@@ -41,6 +41,8 @@ class Signals:
         self._openings: dict[str, set[Waiter]] = defaultdict(set)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.is_closing = False
+        self.on_moved: Callable[[Iterable[str]], None] = _nobody
+        """Called with the studies in which a trial has changed its state."""
 
     def start(self) -> None:
         """Binds to the running event loop."""
@@ -81,6 +83,11 @@ class Signals:
     def _wake(self, committed: Committed) -> None:
         _wake_all(self._changes, committed.sequences)
         _wake_all(self._openings, committed.openings)
+        self.on_moved(committed.moved)
+
+
+def _nobody(_: Iterable[str]) -> None:
+    """Nobody wants to know."""
 
 
 def _wake_all(waiting: dict[str, set[Waiter]], study_ids: dict[str, int] | set[str]) -> None:

@@ -1,15 +1,18 @@
 """Getting suggestions out of the engine process and into the study, as waiting trials.
 
 Claims that find nothing say how many trials they lack (`demand`); one task a study turns all demand that has gathered
-into one call of the engine, conditioned on what is running. Nothing is locked while an engine thinks. When it is late
-or fails, chance answers, marked `fallback`: a claim is late by the limit at most, and a study never stands still.
+into one call of the engine, conditioned on what is running. While many workers are busy a few suggestions are kept
+ready, and made anew when results come in. Nothing is locked while an engine thinks. When it is late or fails, chance
+answers, marked `fallback`: a claim is late by the limit at most, and a study never stands still.
 """
 
 import asyncio
+import itertools
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -34,6 +37,9 @@ log = structlog.get_logger(__name__)
 PATIENCE = 3
 """How often a suggestion is thrown away because another server was faster, before it is kept all the same."""
 MOST_AT_ONCE = 64
+MOST_AHEAD = 8
+WORKERS_PER_SUGGESTION = 4
+FORGOTTEN_AFTER_S = 600.0
 LINES_A_READ = 20_000
 
 
@@ -43,82 +49,118 @@ class Pool(Protocol):
     async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]: ...
 
 
-@dataclass(slots=True)
-class _Demand:
-    count: int
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to ask the engine for: `missing` new trials, and others in the place of the `stale` ones."""
+
+    missing: int
+    stale: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """How many suggestions that takes."""
+        return self.missing + len(self.stale)
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Suggestions on their way into a study."""
 
+    plan: Plan
     suggestions: tuple[Suggestion, ...]
-    asked: int
     number: int
+    """The number that the first new trial was to get."""
     sequence: int
+    """What was known: the study's sequence number."""
     source: str | None = None
     """Overrides the suggestions' own source."""
 
 
-class Suggesting:
-    """Keeps waiting trials coming for those who wait for them."""
+@dataclass(slots=True)
+class _Followed:
+    """A study that somebody has waited for, and when its stale suggestions may next be made anew."""
 
-    def __init__(self, database: Database, pool: Pool) -> None:
+    demand: dict[int, int] = field(default_factory=dict)
+    """How many trials each waiting claim lacks."""
+    task: asyncio.Task[None] | None = None
+    is_stirred: bool = False
+    refresh_at: float = 0.0
+    wanted_at: float = 0.0
+
+    @property
+    def wanted(self) -> int:
+        return sum(self.demand.values())
+
+
+class Suggesting:
+    """Keeps waiting trials coming, for those who wait for them and a few ahead of demand."""
+
+    def __init__(self, database: Database, pool: Pool, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._pool = pool
-        self._demand: dict[str, set[int]] = {}
-        self._counts: dict[int, _Demand] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._next = 0
+        self._monotonic = monotonic
+        self._followed: dict[str, _Followed] = {}
+        self._tickets = itertools.count()
 
     @contextmanager
     def demand(self, study_id: str, count: int) -> Iterator[None]:
         """While entered, `count` more trials of a study are wanted."""
-        self._next += 1
-        ticket = self._next
-        self._counts[ticket] = _Demand(count)
-        self._demand.setdefault(study_id, set()).add(ticket)
-        self._start(study_id)
+        followed = self._followed.setdefault(study_id, _Followed())
+        followed.wanted_at = self._monotonic()
+        ticket = next(self._tickets)
+        followed.demand[ticket] = count
+        self._stir(study_id, followed)
         try:
             yield
         finally:
-            del self._counts[ticket]
-            self._demand[study_id].discard(ticket)
-            if not self._demand[study_id]:
-                del self._demand[study_id]
+            del followed.demand[ticket]
+
+    def trials_moved(self, study_ids: Iterable[str]) -> None:
+        """Trials of these studies were claimed or have ended: suggestions may be missing, or stale."""
+        for study_id in study_ids:
+            followed = self._followed.get(study_id)
+            if followed is not None:
+                self._stir(study_id, followed)
 
     async def close(self) -> None:
         """Stops asking engines."""
-        for task in self._tasks.values():
+        tasks = [followed.task for followed in self._followed.values() if followed.task is not None]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _start(self, study_id: str) -> None:
-        if study_id not in self._tasks:
-            self._tasks[study_id] = asyncio.create_task(self._serve(study_id), name=f"suggest {study_id}")
+    def _stir(self, study_id: str, followed: _Followed) -> None:
+        followed.is_stirred = True
+        if followed.task is None:
+            followed.task = asyncio.create_task(self._serve(study_id, followed), name=f"suggest {study_id}")
 
-    def _wanted(self, study_id: str) -> int:
-        return sum(self._counts[ticket].count for ticket in self._demand.get(study_id, ()))
-
-    async def _serve(self, study_id: str) -> None:
+    async def _serve(self, study_id: str, followed: _Followed) -> None:
         try:
-            while await self._serve_once(study_id):
-                pass
+            while followed.is_stirred:
+                followed.is_stirred = False
+                while await self._serve_once(study_id, followed):
+                    pass
         except Exception:  # the edge of a task: whoever waits gets 204 and asks again, which starts a new one
             log.exception("suggesting_failed", study=study_id)
         finally:
-            self._tasks.pop(study_id, None)
+            followed.task = None
+        if not followed.demand and self._monotonic() - followed.wanted_at > FORGOTTEN_AFTER_S:
+            self._followed.pop(study_id, None)
 
-    async def _serve_once(self, study_id: str) -> bool:
-        """One call of the engine for all demand; False when there is nothing to do (any more)."""
+    async def _serve_once(self, study_id: str, followed: _Followed) -> bool:
+        """One call of the engine for all that is wanted; False when there is nothing to do (any more)."""
         for tries in range(1, PATIENCE + 1):
-            study = await self._database.read(partial(_study, study_id=study_id))
-            if study is None or study.state != "active":
+            found = await self._database.read(partial(_study, study_id=study_id))
+            if found is None or found[0].state != "active":
                 return False
-            count = min(self._wanted(study_id) - study.waiting, room(study), budget_left(study), MOST_AT_ONCE)
-            if count <= 0:
+            study, unclaimed = found
+            plan = make_plan(study, unclaimed, wanted=followed.wanted)
+            if plan.count == 0 or (plan.missing == 0 and not self._may_refresh(study_id, followed)):
                 return False
-            batch = await self._suggest(study, count)
+            began = self._monotonic()
+            batch = await self._suggest(study, plan)
+            # Making suggestions anew takes at most half of an engine's time; what nobody has claimed is no hurry.
+            followed.refresh_at = self._monotonic() + (self._monotonic() - began)
             if batch is None:
                 return False
             verb = partial(insert_suggestions, study_id=study_id, batch=batch, insist=tries == PATIENCE)
@@ -126,16 +168,22 @@ class Suggesting:
                 break
         return True
 
-    async def _suggest(self, study: StudyRow, count: int) -> _Batch | None:
+    def _may_refresh(self, study_id: str, followed: _Followed) -> bool:
+        wait_s = followed.refresh_at - self._monotonic()
+        if wait_s > 0:
+            asyncio.get_running_loop().call_later(wait_s, self.trials_moved, (study_id,))
+        return wait_s <= 0
+
+    async def _suggest(self, study: StudyRow, plan: Plan) -> _Batch | None:
         definition = definition_from(study.definition)
         try:
-            suggestions = await self._pool.suggest(self._request(study, definition, count))
+            suggestions = await self._pool.suggest(self._request(study, definition, plan))
         except (EngineLate, EngineFailed) as error:
             log.warning("engine_fallback", study=study.id, algorithm=definition.algorithm.name, error=str(error))
-            return _by_chance(study, definition, count, str(error))
-        return _Batch(tuple(suggestions), count, study.next_number, study.sequence)
+            return _by_chance(study, definition, plan.missing, str(error))
+        return _Batch(plan, tuple(suggestions), study.next_number, study.sequence)
 
-    def _request(self, study: StudyRow, definition: StudyDefinition, count: int) -> SuggestRequest:
+    def _request(self, study: StudyRow, definition: StudyDefinition, plan: Plan) -> SuggestRequest:
         return SuggestRequest(
             study_id=study.id,
             space_version=study.space_version,
@@ -143,15 +191,40 @@ class Suggesting:
             objectives=definition.objectives,
             constraints=definition.constraints,
             algorithm=seeded(study, definition),
-            count=count,
-            number=study.next_number,
+            count=plan.count,
+            number=min((*plan.stale, study.next_number)),
             max_trials=study.max_trials,
             parallelism=study.parallelism,
             changes_after=partial(self._changes_after, study.id, definition),
+            hidden=plan.stale,
         )
 
     async def _changes_after(self, study_id: str, definition: StudyDefinition, sequence: int) -> HistoryChanges:
         return await self._database.read(partial(_changes, study_id=study_id, definition=definition, after=sequence))
+
+
+def make_plan(study: StudyRow, unclaimed: Sequence[tuple[int, int]], *, wanted: int) -> Plan:
+    """What a study needs now.
+
+    Those who wait come first; then what is kept ready, anew where results have come in since.
+
+    Args:
+        unclaimed: (number, sequence it was suggested at) of waiting trials that are suggestions.
+        wanted: trials that claims are waiting for.
+    """
+    missing = min(wanted, room(study)) - study.waiting
+    if missing > 0:
+        return Plan(min(missing, budget_left(study), MOST_AT_ONCE))
+    missing = min(ahead(study) - study.waiting, budget_left(study), MOST_AT_ONCE)
+    stale = tuple(number for number, suggested_at in unclaimed if suggested_at < study.last_result)
+    return Plan(max(0, missing), stale[:MOST_AT_ONCE])
+
+
+def ahead(study: StudyRow) -> int:
+    """How many suggestions a study keeps ready."""
+    chosen = definition_from(study.definition).algorithm.ahead
+    # With few workers a suggestion made before their results would cost the search more than it saves in waiting.
+    return min(study.running // WORKERS_PER_SUGGESTION, MOST_AHEAD) if chosen is None else chosen
 
 
 def insert_suggestions(tx: Transaction, *, study_id: str, batch: _Batch, insist: bool) -> bool:
@@ -163,20 +236,42 @@ def insert_suggestions(tx: Transaction, *, study_id: str, batch: _Batch, insist:
     study = tx.study(study_id)
     if study is None or study.state != "active":
         return True
-    if study.next_number != batch.number and not insist:
+    if study.next_number != batch.number and batch.plan.missing and not insist:
         return False
-    for suggestion in batch.suggestions[: budget_left(study)]:
+    anew = batch.suggestions[: len(batch.plan.stale)]
+    for number, suggestion in zip(batch.plan.stale, anew, strict=False):
+        _replace(tx, study, number, suggestion, batch)
+    for suggestion in batch.suggestions[len(anew) :][: budget_left(study)]:
         trial = add_trial(tx, study, suggestion, TrialState.WAITING, source=batch.source, at=batch.sequence)
         tx.record(study, "trial.suggested", trial)
     tx.openings.add(study.id)
-    if len(batch.suggestions) < batch.asked:
+    if len(batch.suggestions) < batch.plan.count:
         tx.change(study, exhausted=True)
         tx.record(study, "study.exhausted")
         settle(tx, study)
     return True
 
 
+def _replace(tx: Transaction, study: StudyRow, number: int, suggestion: Suggestion, batch: _Batch) -> None:
+    trial = tx.numbered(study, number)
+    if trial is None or trial.state != TrialState.WAITING or trial.attempt > 0:
+        return  # somebody has claimed it meanwhile
+    predicted = suggestion.predicted
+    tx.change(
+        trial,
+        parameters=json.dumps(suggestion.parameters),
+        source=suggestion.source,
+        why=suggestion.why,
+        predicted=None if predicted is None else predicted.model_dump_json(),
+        suggested_at=batch.sequence,
+    )
+    tx.record(study, "trial.suggested", trial)
+
+
 def _by_chance(study: StudyRow, definition: StudyDefinition, count: int, error: str) -> _Batch | None:
+    """Random suggestions for those who wait; what is only stale stays as it is."""
+    if count == 0:
+        return None
     why = f"random: {error}"[:300]
     try:
         points = [draw(definition.space, study.seed, study.next_number + n) for n in range(count)]
@@ -184,11 +279,12 @@ def _by_chance(study: StudyRow, definition: StudyDefinition, count: int, error: 
         log.warning("no_feasible_point", study=study.id)
         return None
     suggestions = tuple(Suggestion(point, "initial", why) for point in points)
-    return _Batch(suggestions, count, study.next_number, study.sequence, source="fallback")
+    return _Batch(Plan(count), suggestions, study.next_number, study.sequence, source="fallback")
 
 
-def _study(connection: reader.Connection, *, study_id: str) -> StudyRow | None:
-    return reader.study_by_id(connection, study_id)
+def _study(connection: reader.Connection, *, study_id: str) -> tuple[StudyRow, list[tuple[int, int]]] | None:
+    row = reader.study_by_id(connection, study_id)
+    return None if row is None else (row, reader.unclaimed(connection, study_id) if row.waiting else [])
 
 
 def _changes(

@@ -28,11 +28,14 @@ class Committed:
 
     sequences: dict[str, int] = field(default_factory=dict)
     openings: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    """Studies in which a trial has changed its state; known of this process's commits only."""
 
     def add(self, other: "Committed") -> None:
         """Takes in what another transaction has changed."""
         self.sequences |= other.sequences
         self.openings |= other.openings
+        self.moved |= other.moved
 
     def payloads(self, server: str) -> Iterator[str]:
         """The messages that tell the other servers."""

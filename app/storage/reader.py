@@ -185,6 +185,14 @@ def lines_after(connection: Connection, study_id: str, after: int, limit: int) -
     return [TrialLine(*row) for row in connection.execute(query)]
 
 
+def unclaimed(connection: Connection, study_id: str) -> list[tuple[int, int]]:
+    """(number, sequence it was suggested at) of waiting trials that an engine suggested and nobody has claimed yet."""
+    query = select(_T.number, _T.suggested_at).where(
+        _T.study_id == study_id, _T.state == "waiting", _T.attempt == 0, _T.suggested_at.is_not(None)
+    )
+    return [(row[0], row[1]) for row in connection.execute(query.order_by(_T.number))]
+
+
 def curves_of(connection: Connection, study_id: str, numbers: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
     """(step, metrics) of the current attempts of some trials, by number."""
     m = tables.measurements.c

@@ -77,6 +77,9 @@ WAITING: Final = Statement(
     .order_by(_T.number)
     .limit(bindparam("limit"))
 )
+NUMBERED: Final = Statement(
+    _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.number == bindparam("number"))
+)
 IN_STATE: Final = Statement(
     _select(tables.trials)
     .where(_T.study_id == bindparam("study_id"), _T.state == bindparam("state"))
@@ -183,6 +186,8 @@ class Transaction:
         """The new sequence number of each study written to; listeners are woken with it after the commit."""
         self.openings: set[str] = set()
         """Studies that may have a trial for a waiting claim now."""
+        self.moved: set[str] = set()
+        """Studies in which a trial has changed its state."""
         self._session = session
         self._studies: dict[str, StudyRow | None] = {}
         self._trials: dict[str, TrialRow | None] = {}
@@ -253,6 +258,11 @@ class Transaction:
             return []
         values = {"study_id": study.id, "now": self.now, "limit": limit}
         return self._known_trials(self._fresh(WAITING, values))
+
+    def numbered(self, study: StudyRow, number: int) -> TrialRow | None:
+        """A study's trial by number."""
+        found = self._known_trials(self._fresh(NUMBERED, {"study_id": study.id, "number": number}))
+        return found[0] if found else None
 
     def in_state(self, study: StudyRow, state: str) -> list[TrialRow]:
         """All trials of a study in one state, by number."""

@@ -180,7 +180,7 @@ class Writer:
             for work in batch:
                 _perform(work, transaction)
             transaction.flush()
-            committed = Committed(transaction.sequences, transaction.openings)
+            committed = Committed(transaction.sequences, transaction.openings, transaction.moved)
             self._tell_other_servers(session, committed)
             self._commit(connection, cursor)
         except Exception:

@@ -1,0 +1,192 @@
+"""Suggestions on their way from an engine to those who wait, with an engine that the test speaks for."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from app.search.engine import Suggestion
+from app.search.random import draw
+from app.services.engine_pool import EngineFailed, EngineLate, SuggestRequest
+from app.services.services import Services
+from app.services.studies import create_study
+from app.services.suggesting import Plan, ahead, make_plan
+from app.services.telling import complete
+from app.storage import reader
+from studyhall.study import Study
+from studyhall.wire import Claim, Claimed, Complete, CreateStudy
+from tests.databases import ADMIN, SPACE, House, new_token
+
+pytestmark = pytest.mark.anyio
+
+
+class SpokenPool:
+    """Suggests random points, remembers what it was asked, and fails or waits when it is told to."""
+
+    def __init__(self) -> None:
+        self.requests: list[SuggestRequest] = []
+        self.histories: list[list[int]] = []
+        self.error: Exception | None = None
+        self.go = asyncio.Event()
+        self.go.set()
+        self.fewer = 0
+
+    async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
+        self.requests.append(request)
+        changes = await request.changes_after(0)
+        self.histories.append([o.number for o in changes.observations if o.number not in request.hidden])
+        await self.go.wait()
+        if self.error is not None:
+            raise self.error
+        numbers = range(request.number, request.number + request.count - self.fewer)
+        return tuple(Suggestion(draw(request.space, 1, n), "model", "spoken") for n in numbers)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def pool() -> SpokenPool:
+    return SpokenPool()
+
+
+@pytest.fixture
+async def services(database_url: str, pool: SpokenPool) -> AsyncIterator[Services]:
+    made = Services(database_url, pool)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def study(services: Services, **fields: object) -> Study:
+    body = {"name": new_token(), "space": SPACE, "objectives": [{"metric": "loss"}], "algorithm": {"name": "sobol"}}
+    request = CreateStudy.model_validate_json(json.dumps(body | fields))
+    made, _ = await services.write(lambda tx: create_study(tx, ADMIN, request))
+    return made
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Lets the other tasks run until something is so; the test's own time-out is the bound."""
+    while not condition():  # noqa: ASYNC110  # nothing tells when a plain condition comes true
+        await asyncio.sleep(0)
+
+
+async def claim(services: Services, study_id: str, *, count: int = 1, wait_s: float = 20.0) -> Claimed | None:
+    request = Claim(token=new_token(), worker="w", study=study_id, count=count, wait_s=wait_s)
+    claimed, _ = await services.claim(ADMIN, request)
+    return claimed
+
+
+async def test_a_claim_waits_for_the_engine_and_gets_its_suggestion(services: Services, pool: SpokenPool) -> None:
+    made = await study(services)
+
+    claimed = await claim(services, made.id)
+
+    assert claimed is not None
+    assert (claimed.trials[0].trial.source, claimed.trials[0].trial.why) == ("model", "spoken")
+    assert len(pool.requests) == 1
+
+
+async def test_claims_that_gather_while_an_engine_thinks_become_one_call(services: Services, pool: SpokenPool) -> None:
+    made = await study(services)
+    pool.go.clear()
+    claims = [asyncio.create_task(claim(services, made.id)) for _ in range(8)]
+    await until(lambda: len(pool.requests) > 0)
+    await until(lambda: sum(len(f.demand) for f in services.suggesting._followed.values()) == 8)
+    pool.go.set()
+
+    claimed = await asyncio.gather(*claims)
+
+    assert len({c.trials[0].trial.id for c in claimed if c is not None}) == 8
+    assert sum(request.count for request in pool.requests) == 8
+    assert len(pool.requests) <= 2
+
+
+async def test_the_engine_sees_what_is_running(services: Services, pool: SpokenPool) -> None:
+    made = await study(services)
+    await claim(services, made.id)
+
+    await claim(services, made.id)
+
+    assert pool.histories == [[], [0]]
+
+
+@pytest.mark.parametrize("error", [EngineLate("no suggestion within 5 s"), EngineFailed("ValueError: singular")])
+async def test_chance_answers_when_the_engine_does_not(services: Services, pool: SpokenPool, error: Exception) -> None:
+    made = await study(services)
+    pool.error = error
+
+    claimed = await claim(services, made.id)
+
+    assert claimed is not None
+    assert claimed.trials[0].trial.source == "fallback"
+    assert str(error) in (claimed.trials[0].trial.why or "")
+
+
+async def test_a_claim_that_does_not_wait_gets_nothing_and_the_next_one_gets_it(
+    services: Services, pool: SpokenPool
+) -> None:
+    made = await study(services)
+
+    first = await claim(services, made.id, wait_s=0.0)
+    second = await claim(services, made.id)
+
+    assert first is None
+    assert second is not None
+
+
+async def test_a_study_completes_when_its_engine_has_nothing_left(services: Services, pool: SpokenPool) -> None:
+    made = await study(services)
+    pool.fewer = 1
+
+    claimed, state = await services.claim(ADMIN, Claim(token=new_token(), worker="w", study=made.id, wait_s=20.0))
+
+    assert (claimed, state) == (None, "completed")
+
+
+async def test_a_claim_ends_when_its_study_does(services: Services, pool: SpokenPool) -> None:
+    made = await study(services, budget={"max_trials": 1}, algorithm={"name": "random"})
+    token = new_token()
+    first, _ = await services.claim(ADMIN, Claim(token=token, worker="w", study=made.id))
+    assert first is not None
+    waiting = asyncio.create_task(claim(services, made.id, wait_s=60.0))
+    await asyncio.sleep(0)
+    told = Complete(attempt=1, token=token, metrics={"loss": 1.0})
+
+    await services.write(lambda tx: complete(tx, ADMIN, first.trials[0].trial.id, told))
+
+    assert await asyncio.wait_for(waiting, 10) is None
+
+
+async def test_suggestions_kept_ready_are_made_anew_after_a_result(services: Services, pool: SpokenPool) -> None:
+    made = await study(services, algorithm={"name": "sobol", "ahead": 1})
+    token = new_token()
+    first, _ = await services.claim(ADMIN, Claim(token=token, worker="w", study=made.id))
+    assert first is not None
+    await until(lambda: services.database.read_now(lambda c: reader.study_by_id(c, made.id)).waiting == 1)
+    told = Complete(attempt=1, token=token, metrics={"loss": 1.0})
+
+    await services.write(lambda tx: complete(tx, ADMIN, first.trials[0].trial.id, told))
+    await until(lambda: any(request.hidden for request in pool.requests))
+
+    request = next(request for request in pool.requests if request.hidden)
+    assert (request.hidden, request.number, request.count) == ((1,), 1, 1)
+    assert (await services.read(lambda c: reader.study_by_id(c, made.id))).waiting == 1
+
+
+def test_those_who_wait_come_before_what_is_kept_ready(house: House) -> None:
+    row = house.study_row(house.study(algorithm={"name": "sobol", "ahead": 2}, budget={"max_trials": 10}).id)
+
+    assert make_plan(row, [], wanted=3) == Plan(3)
+    assert make_plan(row, [], wanted=0) == Plan(2)
+    row.waiting, row.last_result = 2, 7
+    assert make_plan(row, [(4, 5), (5, 9)], wanted=0) == Plan(0, stale=(4,))
+
+
+def test_few_workers_get_fresh_suggestions(house: House) -> None:
+    row = house.study_row(house.study(algorithm={"name": "sobol"}).id)
+
+    assert [(setattr(row, "running", n), ahead(row))[1] for n in (0, 3, 4, 8, 100)] == [0, 0, 1, 2, 8]
