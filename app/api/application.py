@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from functools import cached_property
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
@@ -11,15 +11,19 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from app.api import claims, events, fleet, health, keys, spaces, studies, trials
 from app.api.auth import Authenticator
 from app.api.documented import describe
 from app.api.front_door import FrontDoor
 from app.api.limits import Limits
+from app.api.pages import page_routes
 from app.api.routing import StrictRoute
+from app.services.services import Services
 
-if TYPE_CHECKING:
-    from app.services.services import Services
-
+ROUTES: Final = tuple(
+    route for subject in (claims, trials, studies, events, spaces, fleet, keys, health) for route in subject.routes.all
+)
+"""Every route of the API, in the order in which they are matched: what is asked most often first."""
 
 # Asking three times a request whether OpenTelemetry is configured costs a quarter of what the whole request does.
 _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
@@ -29,17 +33,17 @@ class Api(FastAPI):
     """The ASGI application.
 
     Args:
-        routes: in the order in which they are matched: what is asked most often first.
+        routes: what it answers; tests bring their own.
         hosts, origins: as in `FrontDoor`.
     """
 
     def __init__(
         self,
-        routes: Iterable[StrictRoute],
         *,
-        services: "Services",
+        services: Services,
         authenticator: Authenticator,
         limits: Limits,
+        routes: Iterable[StrictRoute] = ROUTES,
         hosts: Collection[str] = (),
         origins: Collection[str] = (),
         **options: Any,
@@ -49,6 +53,7 @@ class Api(FastAPI):
         self.authenticator = authenticator
         self.router.redirect_slashes = False
         self.router.routes.extend(routes)
+        self.router.routes.extend(page_routes())
         self.add_middleware(FrontDoor, limits=limits, hosts=hosts, origins=origins)
         # The framework would answer these itself, in words of its own.
         self.add_exception_handler(HTTPException, _leave_to_the_front_door)
@@ -62,9 +67,12 @@ class Api(FastAPI):
         return describe(self.routes, version=version("studyhall"))
 
     @cached_property
+    def _document_json(self) -> bytes:
+        return to_json(self._document)
+
     def openapi_json(self) -> bytes:
         """The same, as it is served."""
-        return to_json(self._document)
+        return self._document_json
 
 
 async def _leave_to_the_front_door(_request: Request, error: Exception) -> NoReturn:

@@ -3,17 +3,16 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from fastapi import Depends, Security
 from fastapi.security import HTTPBearer
 from starlette.types import Receive
 
+from app.api.auth import Authenticator
 from app.services.principal import Principal
+from app.services.services import Services
 from studyhall.errors import InvalidInput, VersionConflict
-
-if TYPE_CHECKING:
-    from app.services.services import Services
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 _VERSION: Final = re.compile(r'(?:W/)?"(\d{1,18})"')
@@ -22,12 +21,23 @@ ANYONE: Final = Principal(key_id="", project="", scope="reader")
 """Who asks at an open route: nobody in particular, and of no project."""
 
 
+class Application(Protocol):
+    """What a request needs of the application it came to."""
+
+    services: Services
+    authenticator: Authenticator
+
+
 @dataclass(slots=True)
 class Context:
     """One request on its way through an endpoint."""
 
-    services: "Services"
+    services: Services
+    authenticator: Authenticator
     principal: Principal
+    route: str
+    """Its name in the OpenAPI document."""
+    path: str
     request_id: str
     headers: dict[bytes, bytes]
     receive: Receive
@@ -87,7 +97,7 @@ class Context:
     @property
     def request_hash(self) -> str:
         """What tells whether two requests with one Idempotency-Key are the same."""
-        return hashlib.sha256(self.body).hexdigest()
+        return hashlib.sha256(self.path.encode() + b"\0" + self.body).hexdigest()
 
 
 def _nothing() -> None:

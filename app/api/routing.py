@@ -7,22 +7,19 @@ bytes and model) costs three times as much and takes `true` for 1, "12" for 12 a
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from app.api.context import ANYONE, Context
+from app.api.context import ANYONE, Application, Context
 from app.api.documented import problem_responses
 from app.api.signature import Endpoint, Signature
 from app.services.principal import Principal
 from app.services.principal import Scope as KeyScope
 from studyhall.errors import Forbidden, InvalidInput, StudyhallError
-
-if TYPE_CHECKING:
-    from app.api.application import Api
 
 E = TypeVar("E", bound=Endpoint)
 Scopes = frozenset[KeyScope]
@@ -93,10 +90,19 @@ class StrictRoute(APIRoute):
         return Match.FULL if known else Match.PARTIAL, {"path_params": found.groupdict(), "route": self}
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        api: Api = scope["app"]
+        api: Application = scope["app"]
         headers: dict[bytes, bytes] = scope["headers_by_name"]
         principal = await self._principal(api, headers, scope) if self.scopes else ANYONE
-        context = Context(api.services, principal, scope["request_id"], headers, receive)
+        context = Context(
+            services=api.services,
+            authenticator=api.authenticator,
+            principal=principal,
+            route=self.unique_id,
+            path=scope["path"],
+            request_id=scope["request_id"],
+            headers=headers,
+            receive=receive,
+        )
         arguments = self._signature.read(scope["path_params"], scope["query_string"])
         if not self._ignores_body:
             context.body = await _whole(receive)
@@ -112,7 +118,7 @@ class StrictRoute(APIRoute):
         await send({"type": "http.response.start", "status": status, "headers": answer_headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _principal(self, api: "Api", headers: dict[bytes, bytes], scope: Scope) -> Principal:
+    async def _principal(self, api: Application, headers: dict[bytes, bytes], scope: Scope) -> Principal:
         client = scope.get("client")
         principal = await api.authenticator.principal(headers.get(b"authorization"), client[0] if client else "")
         if principal.scope not in self.scopes:

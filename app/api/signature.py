@@ -97,7 +97,7 @@ def _query_values(query_string: bytes, many: frozenset[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, value in pairs:
         if name in many:
-            values.setdefault(name, []).append(value)
+            values.setdefault(name, []).extend(value.split(","))
         elif name in values:
             raise InvalidInput(errors=[FieldError(f"/query/{name[:100]}", "given twice")])
         else:

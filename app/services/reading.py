@@ -97,4 +97,5 @@ def history(connection: reader.Connection, *, principal: Principal, name: str, m
     row = find_study(connection, principal, name)
     objective = definition_from(row.definition).objectives[0]
     found = course(reader.value_history(connection, row.id), objective.goal, max_points)
-    return History.model_construct(metric=objective.metric, goal=objective.goal, **asdict(found)), row.sequence
+    columns = {name: tuple(of) if isinstance(of, list) else of for name, of in asdict(found).items()}
+    return History.model_construct(metric=objective.metric, goal=objective.goal, **columns), row.sequence

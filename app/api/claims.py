@@ -1,0 +1,91 @@
+"""What workers ask and tell: claims, measurements, heartbeats, and how a trial ended.
+
+These come first in the list of routes, and take no detour: a busy fleet sends little else. Their repetition is
+harmless by itself, so that an Idempotency-Key is accepted and not needed: a claim is named by its token, what is told
+of a trial by attempt, token and step.
+"""
+
+from app.api.answering import while_connected
+from app.api.context import Caller
+from app.api.queries import TrialId
+from app.api.routing import WORKERS, Routes
+from app.services import telling
+from app.services.fleet import WorkerAside
+from studyhall.errors import MeasurementConflict, NotFound, StaleLease, TooMuch, TrialFinished
+from studyhall.trial import Trial
+from studyhall.wire import Claim, Claimed, Complete, Completed, Fail, Heartbeat, Infeasible, Release, Report, Told
+
+routes = Routes("workers' words")
+
+_LOST = (StaleLease, TrialFinished)
+_NOTHING_NOW = {
+    204: {
+        "description": "Nothing to do now.",
+        "headers": {
+            "Retry-After": {"description": "Seconds until asking again is worth it.", "schema": {"type": "integer"}},
+            "X-Study-State": {
+                "description": "The state of the study that was named; `completed` and `failed` mean: no more to come.",
+                "schema": {"type": "string"},
+            },
+        },
+    }
+}
+
+
+@routes.post("/v1/trials/{trial}/measurements", scopes=WORKERS, problems=[*_LOST, MeasurementConflict, TooMuch])
+async def report(context: Caller, trial: TrialId, body: Report) -> Told:
+    """Keeps measurements of a running trial, renews its lease, and says whether to go on."""
+    return await context.services.write(
+        lambda tx: telling.report(tx, context.principal, trial, body), telling.touches(trial, body)
+    )
+
+
+@routes.post("/v1/trials/{trial}/complete", scopes=WORKERS, problems=[*_LOST, MeasurementConflict, TooMuch])
+async def complete(context: Caller, trial: TrialId, body: Complete) -> Completed:
+    """Ends a trial with its final metrics; with `claim` also asks for the next one."""
+    return await context.services.write(
+        lambda tx: telling.complete(tx, context.principal, trial, body), telling.touches(trial, body)
+    )
+
+
+@routes.post("/v1/claims", scopes=WORKERS, problems=[NotFound, WorkerAside], responses=_NOTHING_NOW)
+async def claim(context: Caller, body: Claim) -> Claimed | None:
+    """Asks for trials to run, waiting up to `wait_s` for some; the same token again gets the same trials."""
+    waiting = context.services.claim(context.principal, body)
+    claimed, study_state = await (while_connected(context, waiting) if body.wait_s else waiting)
+    if study_state is not None:
+        context.add_header("x-study-state", study_state)
+    if claimed is None:
+        context.add_header("retry-after", "1")
+    return claimed
+
+
+@routes.post("/v1/trials/{trial}/heartbeat", scopes=WORKERS, problems=_LOST)
+async def heartbeat(context: Caller, trial: TrialId, body: Heartbeat) -> Told:
+    """Renews a lease, and says whether to go on; with `wait_s` waits for the word to stop."""
+    waiting = context.services.heartbeat(context.principal, trial, body)
+    return await (while_connected(context, waiting) if body.wait_s else waiting)
+
+
+@routes.post("/v1/trials/{trial}/infeasible", scopes=WORKERS, problems=_LOST)
+async def infeasible(context: Caller, trial: TrialId, body: Infeasible) -> Trial:
+    """Ends a trial whose configuration cannot work: the engine learns from it."""
+    return await context.services.write(
+        lambda tx: telling.infeasible(tx, context.principal, trial, body), telling.touches(trial, body)
+    )
+
+
+@routes.post("/v1/trials/{trial}/fail", scopes=WORKERS, problems=_LOST)
+async def fail(context: Caller, trial: TrialId, body: Fail) -> Trial:
+    """Ends an attempt that went wrong; its kind decides whether the trial is tried again."""
+    return await context.services.write(
+        lambda tx: telling.fail_trial(tx, context.principal, trial, body), telling.touches(trial, body)
+    )
+
+
+@routes.post("/v1/trials/{trial}/release", scopes=WORKERS, problems=_LOST)
+async def release(context: Caller, trial: TrialId, body: Release) -> Trial:
+    """Gives a trial back; it costs neither budget nor a retry."""
+    return await context.services.write(
+        lambda tx: telling.release(tx, context.principal, trial, body), telling.touches(trial, body)
+    )

@@ -1,0 +1,79 @@
+"""What happens in a study, as it happens: pages to wait for, or a stream.
+
+A stream says only how far the study has come; whoever listens asks for what changed. So a slow reader holds no data
+back, and a reader that lost its connection goes on with `Last-Event-ID`.
+"""
+
+from collections.abc import AsyncIterator
+from functools import partial
+
+from starlette.responses import Response, StreamingResponse
+
+from app.api.answering import while_connected
+from app.api.context import Caller, Context
+from app.api.queries import EventsQuery, StudyRef
+from app.api.routing import READERS, Routes
+from app.services import reading
+from studyhall.errors import FieldError, InvalidInput
+from studyhall.wire import Events
+
+routes = Routes("events")
+
+PING_S = 15.0
+LONGEST_STREAM_S = 3600.0
+"""After an hour the stream ends and the client comes again: keys expire, and load balancers forget."""
+
+_STREAM = {
+    200: {
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string", "description": 'Events `id: SEQ` with `data: {"sequence": SEQ}`.'}
+            }
+        }
+    }
+}
+
+
+@routes.get("/v1/studies/{study}/events", scopes=READERS, responses=_STREAM)
+async def list_events(context: Caller, study: StudyRef, query: EventsQuery) -> Events | Response:
+    """Tells what happened after a sequence number, waiting for it if nothing has; or streams how far the study is.
+
+    With `Accept: text/event-stream` the answer is a stream of server-sent events, which `Last-Event-ID` resumes.
+    """
+    services = context.services
+    found = await services.read(partial(reading.find_study, principal=context.principal, name=study))
+    if "text/event-stream" in (context.header("accept") or ""):
+        after = _resumed_after(context, query.after)
+        return StreamingResponse(
+            _stream(context, found.id, after),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
+        )
+    waiting = services.events(found.id, query.after, wait_s=query.wait_s, limit=query.limit)
+    items, sequence = await (while_connected(context, waiting) if query.wait_s else waiting)
+    return Events.model_construct(items=tuple(items), sequence=sequence)
+
+
+async def _stream(context: Context, study_id: str, after: int) -> AsyncIterator[bytes]:
+    services = context.services
+    for _ in range(int(LONGEST_STREAM_S / PING_S)):
+        items, sequence = await services.events(study_id, after, wait_s=PING_S, limit=500)
+        if items:
+            after = sequence
+            yield b'id: %d\ndata: {"sequence": %d}\n\n' % (sequence, sequence)
+        elif services.signals.is_closing:
+            return
+        else:
+            yield b": ping\n\n"
+
+
+def _resumed_after(context: Context, after: int) -> int:
+    text = context.header("last-event-id")
+    if text is None:
+        return after
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise InvalidInput(
+            "The header Last-Event-ID is not a sequence number.",
+            errors=[FieldError("", "send the id of the last event")],
+        )
+    return int(text)

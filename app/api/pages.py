@@ -1,0 +1,41 @@
+"""What is served besides the API: the dashboard's files, and the OpenAPI document. Open to everyone, from memory."""
+
+from collections.abc import Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from app.dashboard.assets import Asset, load_assets
+from studyhall.errors import NotFound
+
+_OPENAPI_HEADERS: Final = {"cache-control": "no-cache"}
+
+
+def page_routes() -> list[BaseRoute]:
+    """Routes for the dashboard and the document."""
+    assets = load_assets()
+
+    async def page(request: Request) -> Response:
+        asset = assets.get(request.url.path)
+        if asset is None:
+            raise NotFound
+        return _answer(request, asset)
+
+    return [
+        Route("/", page),
+        Route("/dashboard/{rest:path}", page),
+        Route("/openapi.json", _openapi),
+    ]
+
+
+def _answer(request: Request, asset: Asset) -> Response:
+    if asset.etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=dict(asset.headers))
+    return Response(asset.body, headers=dict(asset.headers), media_type=asset.media_type)
+
+
+async def _openapi(request: Request) -> Response:
+    document: Callable[[], bytes] = request.app.openapi_json
+    return Response(document(), headers=_OPENAPI_HEADERS, media_type="application/json")

@@ -1,0 +1,73 @@
+"""What stands in addresses: names and ids in paths, and the queries of lists."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from studyhall.study import StudyState
+from studyhall.trial import TrialState
+from studyhall.wire import LONGEST_WAIT_S
+from studyhall.words import Count, Word, WorkerName
+
+StudyRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.: -]+$", min_length=1, max_length=128)]
+"""A study's id or name."""
+TrialId = Annotated[str, StringConstraints(pattern=r"^tr_[A-Za-z0-9]+$", min_length=4, max_length=64)]
+KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{8}$")]
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", min_length=1, max_length=256)]
+
+
+class PageQuery(Word):
+    """Which page of a list."""
+
+    limit: Annotated[int, Field(ge=1, le=500, description="The most items of a page.")] = 50
+    cursor: Annotated[Text | None, Field(max_length=1024, description="`next_cursor` of the page before.")] = None
+
+
+class StudiesQuery(PageQuery):
+    """Which studies; newest first."""
+
+    state: Annotated[tuple[StudyState, ...], Field(max_length=10, description="Any of these.")] = ()
+    name: Annotated[Text | None, Field(description="A part of the name.")] = None
+    label: Annotated[Text | None, Field(description="`key` or `key=value`.")] = None
+
+
+class TrialsQuery(PageQuery):
+    """Which trials of a study, in which order."""
+
+    state: Annotated[tuple[TrialState, ...], Field(max_length=10, description="Any of these.")] = ()
+    label: Annotated[Text | None, Field(description="`key` or `key=value`.")] = None
+    worker: Annotated[WorkerName | None, Field(description="Only those of this worker.")] = None
+    since: Annotated[Count | None, Field(description="Only those changed after this sequence number.")] = None
+    sort: Literal["number", "-number", "value", "-value"] = "number"
+    fields: Annotated[
+        Text | None, Field(description="Only these fields of each trial, by commas; `id` and `number` always.")
+    ] = None
+
+
+class MeasurementsQuery(PageQuery):
+    """Which measurements of a trial."""
+
+    attempt: Annotated[int | None, Field(ge=1, le=1_000_000, description="Only those of this attempt.")] = None
+
+
+class EventsQuery(Word):
+    """Which events of a study, and how long to wait for one."""
+
+    after: Annotated[Count, Field(description="The sequence number reached so far.")] = 0
+    wait_s: Annotated[float, Field(ge=0, le=LONGEST_WAIT_S, description="How long to wait when there is none yet.")] = (
+        0.0
+    )
+    limit: Annotated[int, Field(ge=1, le=500, description="The most events of one answer.")] = 100
+
+
+class DeleteStudyQuery(Word):
+    """How to delete a study."""
+
+    force: Annotated[bool, Field(description="Also while trials are running.")] = False
+
+
+class CourseQuery(Word):
+    """How fine a chart may be."""
+
+    max_points: Annotated[int, Field(ge=10, le=5000, description="The most trials to tell of.")] = 2000

@@ -1,0 +1,134 @@
+"""Studies: make, list, change, pause, resume, stop, delete; their best and their course."""
+
+import asyncio
+from functools import partial
+
+from starlette.responses import Response
+
+from app.api.answering import answer_once, write_once
+from app.api.context import Caller
+from app.api.queries import CourseQuery, DeleteStudyQuery, StudiesQuery, StudyRef
+from app.api.routing import EVERY_KEY, READERS, USERS, Routes
+from app.services import lists, reading, studies
+from app.services.principal import Principal
+from app.storage.transaction import Transaction
+from studyhall.errors import (
+    BudgetExhausted,
+    NameTaken,
+    RequestInProgress,
+    SpaceInfeasible,
+    StudyBusy,
+    StudyImmutable,
+    VersionConflict,
+)
+from studyhall.study import Study
+from studyhall.wire import Best, CreateStudy, History, Page, PatchStudy, StopStudy, Summary
+
+routes = Routes("studies")
+
+_GRACEFUL = StopStudy()
+
+
+@routes.post("/v1/studies", scopes=USERS, status=201, problems=[NameTaken, SpaceInfeasible, RequestInProgress])
+async def create_study(context: Caller, body: CreateStudy) -> Study | Response:
+    """Makes a study.
+
+    With `if_exists: "get"` and a name that is taken, answers 200 and the study that has it.
+    """
+    await asyncio.to_thread(studies.check_definition, body)  # draws samples of the space
+    made = await answer_once(context, partial(_create, principal=context.principal, request=body))
+    if isinstance(made, Response):
+        return made
+    study, context.status = made
+    context.add_header("location", f"/v1/studies/{study.id}")
+    return study
+
+
+@routes.get("/v1/studies", scopes=READERS)
+async def list_studies(context: Caller, query: StudiesQuery) -> Page[Study]:
+    """Lists studies, newest first."""
+    return await context.services.read(partial(lists.studies, principal=context.principal, **dict(query)))
+
+
+@routes.get("/v1/studies/{study}", scopes=EVERY_KEY)
+async def get_study(context: Caller, study: StudyRef) -> Study:
+    """Tells a study; its ETag is its sequence number."""
+    found = await context.services.read(partial(reading.get_study, principal=context.principal, name=study))
+    context.tag(found.sequence)
+    return found
+
+
+@routes.patch("/v1/studies/{study}", scopes=USERS, problems=[StudyImmutable, VersionConflict, SpaceInfeasible])
+async def patch_study(context: Caller, study: StudyRef, body: PatchStudy) -> Study:
+    """Changes what may change in a study; absent fields stay as they are.
+
+    With `If-Match` only if the study is still at that version.
+    """
+    version = context.if_match
+    changed = await context.services.write(
+        lambda tx: studies.patch_study(tx, context.principal, study, body, version=version)
+    )
+    context.tag(changed.sequence)
+    return changed
+
+
+@routes.delete("/v1/studies/{study}", scopes=USERS, problems=[StudyBusy])
+async def delete_study(context: Caller, study: StudyRef, query: DeleteStudyQuery) -> None:
+    """Deletes a study with all its trials."""
+    await context.services.write(lambda tx: studies.delete_study(tx, context.principal, study, force=query.force))
+
+
+@routes.post("/v1/studies/{study}/pause", scopes=USERS, problems=[StudyImmutable])
+async def pause_study(context: Caller, study: StudyRef) -> Study | Response:
+    """Hands out no trials until the study is resumed; running ones go on."""
+    return await write_once(context, lambda tx: studies.pause_study(tx, context.principal, study))
+
+
+@routes.post("/v1/studies/{study}/resume", scopes=USERS, problems=[BudgetExhausted])
+async def resume_study(context: Caller, study: StudyRef) -> Study | Response:
+    """Hands out trials again, also of a study that had ended."""
+    return await write_once(context, lambda tx: studies.resume_study(tx, context.principal, study))
+
+
+@routes.post("/v1/studies/{study}/stop", scopes=USERS, problems=[RequestInProgress])
+async def stop_study(context: Caller, study: StudyRef, body: StopStudy = _GRACEFUL) -> Study | Response:
+    """Ends a study: `drain` lets running trials end, `graceful` asks them to stop, `kill` cancels them at once."""
+    return await write_once(context, lambda tx: studies.stop_study(tx, context.principal, study, body))
+
+
+@routes.get("/v1/studies/{study}/best", scopes=READERS)
+async def get_best(context: Caller, study: StudyRef) -> Best:
+    """Tells the best trial; for several objectives the Pareto front."""
+    best, sequence = await context.services.read(partial(reading.best, principal=context.principal, name=study))
+    context.tag(sequence)
+    return best
+
+
+@routes.get("/v1/studies/{study}/pareto", scopes=READERS)
+async def get_pareto(context: Caller, study: StudyRef) -> Best:
+    """Tells the Pareto front."""
+    front, sequence = await context.services.read(partial(reading.pareto, principal=context.principal, name=study))
+    context.tag(sequence)
+    return front
+
+
+@routes.get("/v1/studies/{study}/summary", scopes=READERS)
+async def get_summary(context: Caller, study: StudyRef) -> Summary:
+    """Tells a study at a glance."""
+    services = context.services
+    return await services.read(partial(reading.summary, principal=context.principal, name=study, now=services.clock()))
+
+
+@routes.get("/v1/studies/{study}/analyses/history", scopes=READERS)
+async def get_history(context: Caller, study: StudyRef, query: CourseQuery) -> History:
+    """Tells the course of a search in columns: number, state, value, best so far, time of finish."""
+    history, sequence = await context.services.read(
+        partial(reading.history, principal=context.principal, name=study, max_points=query.max_points)
+    )
+    context.tag(sequence)
+    return history
+
+
+def _create(tx: Transaction, *, principal: Principal, request: CreateStudy) -> tuple[Study, int]:
+    study, is_new = studies.create_study(tx, principal, request)
+    return study, 201 if is_new else 200

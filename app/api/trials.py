@@ -1,0 +1,142 @@
+"""Trials: list, queue, import, read, correct; stop, cancel, retry."""
+
+from functools import partial
+from typing import Any
+
+from pydantic import TypeAdapter
+from starlette.responses import Response
+
+from app.api.answering import page_of, write_once
+from app.api.context import Caller
+from app.api.queries import MeasurementsQuery, PageQuery, StudyRef, TrialId, TrialsQuery
+from app.api.routing import EVERY_KEY, READERS, USERS, Routes
+from app.services import lists, reading, trials
+from app.storage.reader import TrialFilter
+from app.storage.transaction import Touches
+from studyhall.errors import (
+    BudgetExhausted,
+    Conflict,
+    FieldError,
+    InvalidInput,
+    RequestInProgress,
+    SpaceInfeasible,
+    StudyEnded,
+    TrialFinished,
+)
+from studyhall.trial import Attempt, RecordedMeasurement, Trial
+from studyhall.wire import Ask, Page, PatchTrial, QueueTrials
+
+routes = Routes("trials")
+
+_NO_REASON = Ask()
+_PAGE = TypeAdapter(Page[Trial])
+
+
+@routes.get("/v1/studies/{study}/trials", scopes=READERS)
+async def list_trials(context: Caller, study: StudyRef, query: TrialsQuery) -> Page[Trial] | Response:
+    """Lists the trials of a study."""
+    fields = _fields(query.fields)
+    filter = TrialFilter(tuple(query.state), query.label, query.worker, query.since, query.sort)
+    page = await context.services.read(
+        partial(
+            lists.trials,
+            principal=context.principal,
+            name=study,
+            filter=filter,
+            limit=query.limit,
+            cursor=query.cursor,
+        )
+    )
+    return page if fields is None else _with_only(page, fields)
+
+
+@routes.post(
+    "/v1/studies/{study}/trials",
+    scopes=USERS,
+    status=201,
+    problems=[BudgetExhausted, StudyEnded, SpaceInfeasible, RequestInProgress],
+)
+async def queue_trials(context: Caller, study: StudyRef, body: QueueTrials) -> Page[Trial] | Response:
+    """Queues trials to run, or imports finished ones; all or none."""
+    return await write_once(
+        context,
+        lambda tx: Page[Trial].model_construct(items=tuple(trials.queue_trials(tx, context.principal, study, body))),
+        status=201,
+    )
+
+
+@routes.get("/v1/trials/{trial}", scopes=EVERY_KEY)
+async def get_trial(context: Caller, trial: TrialId) -> Trial:
+    """Tells a trial."""
+    return await context.services.read(partial(reading.get_trial, principal=context.principal, trial_id=trial))
+
+
+@routes.patch("/v1/trials/{trial}", scopes=USERS, problems=[Conflict])
+async def patch_trial(context: Caller, trial: TrialId, body: PatchTrial) -> Trial:
+    """Changes notes, labels, whether it counts, or (audited) the metrics of a finished trial."""
+    return await context.services.write(
+        lambda tx: trials.patch_trial(tx, context.principal, trial, body), Touches(trials=(trial,))
+    )
+
+
+@routes.post("/v1/trials/{trial}/stop", scopes=USERS, problems=[TrialFinished, trials.NotRunning])
+async def stop_trial(context: Caller, trial: TrialId, body: Ask = _NO_REASON) -> Trial | Response:
+    """Asks a running trial to stop; its worker ends it."""
+    return await write_once(
+        context,
+        lambda tx: trials.stop_trial(tx, context.principal, trial, body.reason),
+        touches=Touches(trials=(trial,)),
+    )
+
+
+@routes.post("/v1/trials/{trial}/cancel", scopes=USERS, problems=[TrialFinished])
+async def cancel_trial(context: Caller, trial: TrialId, body: Ask = _NO_REASON) -> Trial | Response:
+    """Ends a trial at once; a worker that runs it finds out on its next call."""
+    return await write_once(
+        context,
+        lambda tx: trials.cancel_trial(tx, context.principal, trial, body.reason),
+        touches=Touches(trials=(trial,)),
+    )
+
+
+@routes.post("/v1/trials/{trial}/retry", scopes=USERS, status=201, problems=[Conflict, BudgetExhausted, StudyEnded])
+async def retry_trial(context: Caller, trial: TrialId) -> Trial | Response:
+    """Queues a new trial with the parameters of one that has ended."""
+    return await write_once(
+        context,
+        lambda tx: trials.retry_trial(tx, context.principal, trial),
+        status=201,
+        touches=Touches(trials=(trial,)),
+    )
+
+
+@routes.get("/v1/trials/{trial}/measurements", scopes=READERS)
+async def list_measurements(context: Caller, trial: TrialId, query: MeasurementsQuery) -> Page[RecordedMeasurement]:
+    """Lists the measurements of a trial, by attempt and step."""
+    return await context.services.read(
+        partial(lists.measurements, principal=context.principal, trial_id=trial, **dict(query))
+    )
+
+
+@routes.get("/v1/trials/{trial}/attempts", scopes=READERS)
+async def list_attempts(context: Caller, trial: TrialId, query: PageQuery) -> Page[Attempt]:
+    """Lists the attempts of a trial, first to last."""
+    found = await context.services.read(partial(lists.attempts, principal=context.principal, trial_id=trial))
+    return page_of(found, query)
+
+
+def _fields(text: str | None) -> set[str] | None:
+    if text is None:
+        return None
+    names = set(text.split(","))
+    unknown = sorted(names - Trial.model_fields.keys())
+    if unknown:
+        known = ", ".join(Trial.model_fields)
+        raise InvalidInput(errors=[FieldError("/query/fields", f"unknown field '{unknown[0][:100]}'; known: {known}")])
+    return names | {"id", "number"}
+
+
+def _with_only(page: Page[Trial], fields: set[str]) -> Response:
+    shown: dict[str, Any] = {"items": {"__all__": fields}, "next_cursor": True}
+    body = _PAGE.dump_json(page, include=shown, exclude_none=True)
+    return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
