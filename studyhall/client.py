@@ -159,7 +159,7 @@ class Client:
     def studies(
         self,
         *,
-        state: StudyState | str | None = None,
+        state: StudyState | str | Sequence[StudyState | str] | None = None,
         name: str | None = None,
         label: str | None = None,
         page_size: int = 100,

@@ -3,7 +3,7 @@
 import itertools
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, overload
 
@@ -117,14 +117,20 @@ class StudyHandle:
     def trials(
         self,
         *,
-        state: TrialState | str | None = None,
+        state: TrialState | str | Sequence[TrialState | str] | None = None,
         label: str | None = None,
         worker: str | None = None,
         since: int | None = None,
         sort: Sort = "number",
         page_size: int = 100,
     ) -> Iterator[Trial]:
-        """All trials that match, page by page as they are needed; `since`: changed after that sequence."""
+        """All trials that match, page by page as they are needed.
+
+        Args:
+            state: one, or any of several.
+            label: `key` or `key=value`.
+            since: only those changed after that sequence number.
+        """
         query: Query = {"state": state, "label": label, "worker": worker, "since": since, "sort": sort}
         return self._connection.pages(self._path("trials"), Page[Trial], query=query, page_size=page_size)
 

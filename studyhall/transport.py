@@ -15,7 +15,7 @@ import re
 import ssl
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self, TypeVar, overload
@@ -53,7 +53,8 @@ MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
-Query = Mapping[str, str | int | float | bool | None]
+Scalar = str | int | float | bool
+Query = Mapping[str, Scalar | Sequence[str] | None]
 
 _RETRIED: Final = frozenset({408, 429, 502, 503, 504})
 _LOST: Final = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError, httpx2.ProxyError)
@@ -363,7 +364,9 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text and re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text) else None
 
 
-def _text(value: str | float) -> str:
+def _text(value: Scalar | Sequence[str]) -> str | list[str]:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [str(one) for one in value]
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
