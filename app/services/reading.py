@@ -1,6 +1,7 @@
 """What is read of studies and trials, put together from several queries on one connection."""
 
 from dataclasses import asdict
+from typing import Any
 
 from app.analysis.series import course
 from app.services.lookup import no_study, no_trial
@@ -97,5 +98,5 @@ def history(connection: reader.Connection, *, principal: Principal, name: str, m
     row = find_study(connection, principal, name)
     objective = definition_from(row.definition).objectives[0]
     found = course(reader.value_history(connection, row.id), objective.goal, max_points)
-    columns = {name: tuple(of) if isinstance(of, list) else of for name, of in asdict(found).items()}
+    columns: dict[str, Any] = {name: tuple(of) if isinstance(of, list) else of for name, of in asdict(found).items()}
     return History.model_construct(metric=objective.metric, goal=objective.goal, **columns), row.sequence

@@ -7,7 +7,7 @@ from typing import Any
 from app.search import registry
 from app.search.random import check_feasible
 from app.services.lookup import study_of
-from app.services.moves import cancel_all, cancel_waiting, end, new_id, settle, stop
+from app.services.moves import cancel_all, cancel_one_waiting, cancel_waiting, end, new_id, settle, stop
 from app.services.principal import Principal
 from app.storage.domain import definition_from, study_from
 from app.storage.rows import StudyRow
@@ -21,6 +21,8 @@ from studyhall.errors import (
     StudyImmutable,
     VersionConflict,
 )
+from studyhall.parameters import has_default
+from studyhall.space import Space
 from studyhall.study import Study, StudyDefinition
 from studyhall.wire import CreateStudy, PatchStudy, StopStudy
 
@@ -65,8 +67,9 @@ def patch_study(
 
     Raises:
         VersionConflict: the study has changed since.
-        StudyImmutable: the objectives or the space of a study with trials.
-        InvalidInput: a budget below what has been made already, an unknown algorithm.
+        StudyImmutable: the objectives of a study with trials.
+        InvalidInput: a budget below what has been made already, an unknown algorithm, a new parameter without a
+            default in the space of a study with trials.
     """
     study = study_of(tx, principal, name)
     if version is not None and version != study.sequence:
@@ -86,6 +89,8 @@ def patch_study(
         columns |= {"space_version": study.space_version + 1, "exhausted": False}
     tx.change(study, **columns)
     tx.record(study, "study.changed", fields=sorted(patch.model_fields_set))
+    if patch.space is not None:
+        _drop_misfits(tx, study, patch.space)
     tx.openings.add(study.id)
     settle(tx, study)
     return study_from(study)
@@ -196,18 +201,42 @@ def _patched(study: StudyRow, patch: PatchStudy) -> StudyDefinition:
     definition = definition_from(study.definition)
     if study.next_number > 0:
         _refuse_immutable(patch)
+        _refuse_gaps(definition.space, patch.space)
     changed = json.loads(_stored(definition)) | json.loads(patch.model_dump_json(exclude_unset=True))
     kept = {name: value for name, value in changed.items() if value is not None}
     new = CreateStudy.model_validate_json(json.dumps(kept))
-    check_definition(new)
+    registry.check(new.algorithm)
+    _check_stopping(new)
+    if patch.space is not None:
+        check_feasible(new.space, study.seed)
     return StudyDefinition.model_validate_json(json.dumps(kept))
 
 
 def _refuse_immutable(patch: PatchStudy) -> None:
-    fields = [name for name in ("space", "objectives") if getattr(patch, name) is not None]
-    if fields:
-        errors = [FieldError(f"/{name}", "cannot change once the study has trials") for name in fields]
-        raise StudyImmutable("this part of a study cannot change once it has trials; create a new study", errors=errors)
+    if patch.objectives is not None:
+        raise StudyImmutable(errors=[FieldError("/objectives", "cannot change once the study has trials")])
+
+
+def _refuse_gaps(old: Space, new: Space | None) -> None:
+    """A parameter that earlier trials do not have needs a default: that is what they ran with."""
+    if new is None:
+        return
+    gaps = [
+        FieldError(
+            f"/space/parameters/{index}/default", "a new parameter needs a default: what earlier trials ran with"
+        )
+        for index, parameter in enumerate(new.parameters)
+        if parameter.name not in old.by_name and not has_default(parameter)
+    ]
+    if gaps:
+        raise InvalidInput(errors=gaps)
+
+
+def _drop_misfits(tx: Transaction, study: StudyRow, space: Space) -> None:
+    """Cancels waiting trials that are not of the new space."""
+    for trial in tx.in_state(study, "waiting"):
+        if not space.contains(json.loads(trial.parameters)):
+            cancel_one_waiting(tx, study, trial, "the space has changed")
 
 
 STOPPING_RULES = ("none",)
