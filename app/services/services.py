@@ -38,7 +38,7 @@ class Services:
     """Everything a route needs.
 
     Args:
-        pool: runs the engines.
+        pool: runs the engines; None: other processes on the same database do (`studyhall engine`).
         clock: seconds since 1970, None for the database's own; tests move theirs.
         sweep_s: seconds between two rounds of the sweeper.
     """
@@ -46,7 +46,7 @@ class Services:
     def __init__(
         self,
         url: str,
-        pool: Pool,
+        pool: Pool | None,
         *,
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
@@ -56,6 +56,8 @@ class Services:
         self.database = Database(url, self.signals.committed, clock=clock)
         self.suggesting = Suggesting(self.database, pool, monotonic=monotonic)
         self.signals.on_moved = self.suggesting.trials_moved
+        if pool is not None:
+            self.signals.on_demand = self.suggesting.wanted_elsewhere
         self.clock = clock or time.time
         self._monotonic = monotonic
         self._sweep_s = sweep_s

@@ -43,6 +43,8 @@ class Signals:
         self.is_closing = False
         self.on_moved: Callable[[Iterable[str]], None] = _nobody
         """Called with the studies in which a trial has changed its state."""
+        self.on_demand: Callable[[dict[str, int]], None] = _nobody
+        """Called with the trials that servers without engines are waiting for, by study."""
 
     def start(self) -> None:
         """Binds to the running event loop."""
@@ -84,6 +86,7 @@ class Signals:
         _wake_all(self._changes, committed.sequences)
         _wake_all(self._openings, committed.openings)
         self.on_moved(committed.moved)
+        self.on_demand(committed.demand)
 
 
 def _nobody(_: Iterable[str]) -> None:

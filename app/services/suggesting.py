@@ -43,6 +43,8 @@ MOST_AT_ONCE = 64
 MOST_AHEAD = 8
 WORKERS_PER_SUGGESTION = 4
 FORGOTTEN_AFTER_S = 600.0
+ELSEWHERE_S = 6.0
+LOOK_S = 0.05
 LINES_A_READ = 20_000
 
 
@@ -96,9 +98,16 @@ class _Followed:
 
 
 class Suggesting:
-    """Keeps waiting trials coming, for those who wait for them and a few ahead of demand."""
+    """Keeps waiting trials coming, for those who wait for them and a few ahead of demand.
 
-    def __init__(self, database: Database, pool: Pool, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        pool: runs the engines; None: they run in other processes on the same PostgreSQL database, which are told what
+            is wanted. Should none of them answer in time, chance does.
+    """
+
+    def __init__(
+        self, database: Database, pool: Pool | None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._database = database
         self._pool = pool
         self._monotonic = monotonic
@@ -124,6 +133,13 @@ class Suggesting:
             followed = self._followed.get(study_id)
             if followed is not None:
                 self._stir(study_id, followed)
+
+    def wanted_elsewhere(self, demand: dict[str, int]) -> None:
+        """A server without engines waits for trials; it says so again if it still does when this is forgotten."""
+        for study_id, count in demand.items():
+            entered = self.demand(study_id, count)
+            entered.__enter__()
+            asyncio.get_running_loop().call_later(ELSEWHERE_S, entered.__exit__, None, None, None)
 
     async def close(self) -> None:
         """Stops asking engines."""
@@ -179,12 +195,27 @@ class Suggesting:
 
     async def _suggest(self, study: StudyRow, plan: Plan) -> _Batch | None:
         definition = definition_from(study.definition)
+        if self._pool is None:
+            return await self._wait_for_others(study, definition, plan)
         try:
             suggestions = await self._pool.suggest(self._request(study, definition, plan))
         except (EngineLate, EngineFailed) as error:
             log.warning("engine_fallback", study=study.id, algorithm=definition.algorithm.name, error=str(error))
             return _by_chance(study, definition, plan.missing, str(error))
         return _Batch(plan, tuple(suggestions), study.next_number, study.sequence)
+
+    async def _wait_for_others(self, study: StudyRow, definition: StudyDefinition, plan: Plan) -> _Batch | None:
+        """Tells engine processes what is wanted and waits for it; chance answers when they do not."""
+        if plan.missing == 0:
+            return None  # what is kept ready is their business too
+        await self._database.write(partial(_announce, study_id=study.id, count=plan.missing))
+        deadline = self._monotonic() + ELSEWHERE_S
+        while self._monotonic() < deadline:
+            await asyncio.sleep(LOOK_S)
+            now = await self._database.read(partial(reader.study_by_id, study_id=study.id))
+            if now is None or now.state != "active" or now.next_number > study.next_number:
+                return None
+        return _by_chance(study, definition, plan.missing, "no engine process answered")
 
     def _request(self, study: StudyRow, definition: StudyDefinition, plan: Plan) -> SuggestRequest:
         return SuggestRequest(
@@ -253,6 +284,10 @@ def insert_suggestions(tx: Transaction, *, study_id: str, batch: _Batch, insist:
         tx.record(study, "study.exhausted")
         settle(tx, study)
     return True
+
+
+def _announce(tx: Transaction, *, study_id: str, count: int) -> None:
+    tx.demand[study_id] = count
 
 
 def _replace(tx: Transaction, study: StudyRow, number: int, suggestion: Suggestion, batch: _Batch) -> None:

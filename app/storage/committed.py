@@ -29,21 +29,31 @@ class Committed:
     sequences: dict[str, int] = field(default_factory=dict)
     openings: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
-    """Studies in which a trial has changed its state; known of this process's commits only."""
+    """Studies in which a trial has changed its state; of another server's commits: all that changed."""
+    demand: dict[str, int] = field(default_factory=dict)
+    """How many trials claims of a server without engines are waiting for, by study."""
 
     def add(self, other: "Committed") -> None:
         """Takes in what another transaction has changed."""
         self.sequences |= other.sequences
         self.openings |= other.openings
         self.moved |= other.moved
+        self.demand |= other.demand
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to tell anybody."""
+        return not self.sequences and not self.demand
 
     def payloads(self, server: str) -> Iterator[str]:
         """The messages that tell the other servers."""
-        changed = list(self.sequences.items())
-        for start in range(0, len(changed), _STUDIES_A_MESSAGE):
-            part = changed[start : start + _STUDIES_A_MESSAGE]
-            open_now = [study for study, _ in part if study in self.openings]
-            yield json.dumps([server, dict(part), open_now], separators=(",", ":"))
+        studies = list(self.sequences | self.demand)
+        for start in range(0, len(studies), _STUDIES_A_MESSAGE):
+            part = studies[start : start + _STUDIES_A_MESSAGE]
+            sequences = {study: self.sequences[study] for study in part if study in self.sequences}
+            open_now = [study for study in part if study in self.openings]
+            demand = {study: self.demand[study] for study in part if study in self.demand}
+            yield json.dumps([server, sequences, open_now, demand], separators=(",", ":"))
 
 
 class Listener(Protocol):
@@ -96,6 +106,6 @@ class Listening:
             connection.close()
 
     def _hear(self, payload: str) -> None:
-        server, sequences, openings = json.loads(payload)
+        server, sequences, openings, demand = json.loads(payload)
         if server != self._server:
-            self._listener(Committed(sequences, set(openings)))
+            self._listener(Committed(sequences, set(openings), set(sequences), demand))

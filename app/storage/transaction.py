@@ -188,6 +188,8 @@ class Transaction:
         """Studies that may have a trial for a waiting claim now."""
         self.moved: set[str] = set()
         """Studies in which a trial has changed its state."""
+        self.demand: dict[str, int] = {}
+        """Trials that are wanted of engines elsewhere, by study."""
         self._session = session
         self._studies: dict[str, StudyRow | None] = {}
         self._trials: dict[str, TrialRow | None] = {}

@@ -116,7 +116,7 @@ class Writer:
             batch, closing = self._gather(work)
             committed = self._run(batch)
             self._answer(batch)
-            if committed.sequences:
+            if not committed.is_empty:
                 self._listener(committed)
             if closing:
                 return
@@ -180,7 +180,7 @@ class Writer:
             for work in batch:
                 _perform(work, transaction)
             transaction.flush()
-            committed = Committed(transaction.sequences, transaction.openings, transaction.moved)
+            committed = Committed(transaction.sequences, transaction.openings, transaction.moved, transaction.demand)
             self._tell_other_servers(session, committed)
             self._commit(connection, cursor)
         except Exception:
@@ -198,7 +198,7 @@ class Writer:
 
     def _tell_other_servers(self, session: Session, committed: Committed) -> None:
         # In the transaction: PostgreSQL delivers it with the commit, or not at all.
-        if self._dialect == "postgresql" and committed.sequences:
+        if self._dialect == "postgresql" and not committed.is_empty:
             session.run(NOTIFY, [{"payload": payload} for payload in committed.payloads(self.server)])
 
     def _commit(self, connection: DBAPIConnection, cursor: Any) -> None:

@@ -190,3 +190,18 @@ def test_few_workers_get_fresh_suggestions(house: House) -> None:
     row = house.study_row(house.study(algorithm={"name": "sobol"}).id)
 
     assert [(setattr(row, "running", n), ahead(row))[1] for n in (0, 3, 4, 8, 100)] == [0, 0, 1, 2, 8]
+
+
+async def test_a_server_without_engines_is_served_by_an_engine_process_elsewhere(postgres_url: str) -> None:
+    pool = SpokenPool()
+    server, engine = Services(postgres_url, None), Services(postgres_url, pool)
+    await server.start()
+    await engine.start()
+    made = await study(server)
+
+    claimed = await claim(server, made.id)
+
+    assert claimed is not None
+    assert claimed.trials[0].trial.why == "spoken"
+    await server.stop()
+    await engine.stop()
