@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
@@ -32,9 +33,9 @@ class Known:
     observations: dict[int, Observation] = field(default_factory=dict)
 
 
-def main() -> int:
+def main(words: Sequence[str] | None = None) -> int:
     """Serves until the server closes the pipe or ends."""
-    arguments = _arguments()
+    arguments = _arguments(words)
     _die_with(arguments.parent)
     _limit(arguments.memory_mb, arguments.niceness)
     questions, answers = _take_over_pipes()
@@ -51,12 +52,12 @@ def main() -> int:
     return 0
 
 
-def _arguments() -> argparse.Namespace:
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m app.engine", description="Runs engines for a server.")
     parser.add_argument("--parent", type=int, default=os.getppid(), help="process id of the server")
     parser.add_argument("--memory-mb", type=int, default=0, help="address space limit; 0: none")
     parser.add_argument("--niceness", type=int, default=5, help="how far behind the server it stands for the processor")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 def _perform(message: Message, studies: dict[str, Known]) -> list[Suggestion]:

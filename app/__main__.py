@@ -1,0 +1,85 @@
+"""`python -m app serve | engine | migrate | settings | openapi`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from app.config import ConfigError, Settings, each_setting, load_settings
+from studyhall.errors import StudyhallError
+
+BAD_SETTINGS = 2
+CANNOT_START = 1
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Runs one of the programs; 1: it could not start, 2: it was not told rightly how."""
+    if words is None:
+        words = sys.argv[1:]
+    if words[:1] == ["engine"]:
+        from app import engine
+
+        return engine.main(words[1:])
+    arguments = _parser().parse_args(words)
+    try:
+        return _run(arguments)
+    except ConfigError as error:
+        print(f"{arguments.command}: {error}", file=sys.stderr)
+        return BAD_SETTINGS
+    except StudyhallError as error:
+        print(f"{arguments.command}: {error}", file=sys.stderr)
+        return CANNOT_START
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "settings":
+        print(_settings_table())
+        return 0
+    settings = load_settings(_given(arguments), config=arguments.config)
+    if arguments.command == "migrate":
+        return _migrate(settings)
+    from app.main import serve
+
+    return serve(settings)
+
+
+def _migrate(settings: Settings) -> int:
+    from app.storage.migrate import upgrade
+
+    upgrade(settings.database_url.get_secret_value())
+    return 0
+
+
+def _given(arguments: argparse.Namespace) -> dict[str, Any]:
+    named = {"host": "host", "port": "port", "key_file": "first_key_file"}
+    given = {setting: getattr(arguments, name, None) for name, setting in named.items()}
+    return {setting: value for setting, value in given.items() if value is not None}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app", description="The server of Studyhall.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = _command(commands, "serve", "run the server with its engine processes")
+    serve.add_argument("--host", help="the address to listen at (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, help="the port to listen at; 0: any free one (default: 8000)")
+    serve.add_argument("--key-file", type=Path, metavar="FILE", help="where the admin key of a new database is written")
+    _command(commands, "migrate", "bring the database to this version")
+    commands.add_parser("settings", help="list every setting, as Markdown")
+    commands.add_parser("engine", help="run an engine process; the server starts its own")
+    return parser
+
+
+def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help.capitalize() + ".")
+    command.add_argument("--config", type=Path, metavar="FILE", help="settings as TOML")
+    return command
+
+
+def _settings_table() -> str:
+    rows = [f"| `{name}` | `{default}` | {description} |" for name, default, description in each_setting()]
+    return "\n".join(["| setting | default | what it does |", "|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

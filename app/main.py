@@ -1,0 +1,189 @@
+"""The composition root: puts a server together from its settings, and runs it."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from app.api.application import Api
+from app.api.auth import Authenticator
+from app.api.connection import guarded
+from app.config import Settings
+from app.logs import configure_logs
+from app.services.engine_pool import EnginePool
+from app.services.services import Services
+from app.storage import migrate
+from app.storage.connect import sqlite_file
+from studyhall.errors import Conflict, Unavailable
+from studyhall.home import write_private
+
+KEEP_ALIVE_S: Final = 75
+"""Longer than any long-poll and than the idle time of usual load balancers."""
+
+log = structlog.get_logger("server")
+
+
+def create_app(settings: Settings) -> Api:
+    """The application on a migrated database; its lifespan starts and stops everything behind it."""
+    pool = EnginePool(
+        processes=settings.engine.processes, limit_s=settings.engine.limit_s, memory_mb=settings.engine.memory_mb
+    )
+    services = Services(settings.database_url.get_secret_value(), pool, sweep_s=settings.sweep_s)
+
+    @asynccontextmanager
+    async def running(_app: FastAPI) -> AsyncIterator[None]:
+        await pool.start()
+        await services.start()
+        await _hand_out_first_key(services, settings)
+        try:
+            yield
+        finally:
+            await services.stop()
+            await pool.stop()
+
+    return Api(
+        services=services,
+        authenticator=Authenticator(services.find_key, required=settings.auth.required),
+        limits=settings.limits,
+        hosts=settings.known_hosts,
+        origins=settings.origins,
+        lifespan=running,
+    )
+
+
+def serve(settings: Settings) -> int:
+    """Serves until it is told to stop.
+
+    Returns: 0; 130 after Ctrl-C.
+
+    Raises:
+        StudyhallError: it cannot start: the database, or the port, is not to be had.
+    """
+    configure_logs(settings.log.level, settings.log.format)
+    url = settings.database_url.get_secret_value()
+    with _alone(sqlite_file(url)), _listening(settings.host, settings.port) as listener:
+        migrate.upgrade(url)
+        api = create_app(settings)
+        server = _Server(_uvicorn_config(api, settings), api, _address(settings.host, listener))
+        server.run(sockets=[listener])
+        return server.exit_code
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, that says when it is ready and ends in order."""
+
+    def __init__(self, config: uvicorn.Config, api: Api, address: str) -> None:
+        super().__init__(config)
+        self._api = api
+        self._address = address
+        self.exit_code = 0
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            sys.stdout.write(f"ready {self._address}\n")
+            sys.stdout.flush()
+            log.info("ready", address=self._address, pid=os.getpid())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        log.info("going_down")
+        self._api.services.signals.close()  # not ready any more; whoever waits is answered
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """The first signal drains, the second one stops now."""
+        self.exit_code = 130 if sig == signal.SIGINT else 0
+        if self.should_exit:
+            self.force_exit = True
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """As uvicorn's, without raising the signal again at the end: a server that was told to stop has not failed."""
+        before = {sig: signal.signal(sig, self.handle_exit) for sig in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
+
+
+def _uvicorn_config(api: Api, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        api,
+        http=guarded(settings.limits),
+        ws="none",
+        loop="auto",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=round(settings.drain_s),
+    )
+
+
+async def _hand_out_first_key(services: Services, settings: Settings) -> None:
+    key = await services.create_first_key()
+    if key is None or key.secret is None:
+        return
+    if settings.first_key_file is None:
+        sys.stdout.write(f"key {key.secret}\n")
+        sys.stdout.flush()
+    else:
+        await asyncio.to_thread(write_private, settings.first_key_file, f"{key.secret}\n")
+
+
+@contextmanager
+def _alone(database: Path | None) -> Iterator[None]:
+    """Holds a SQLite file: two servers on one would each believe to be its only writer."""
+    if database is None:
+        yield
+        return
+    lock = database.with_name(database.name + ".lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a")
+    except OSError as error:
+        raise Unavailable(f"cannot write beside the database {database}: {error.strerror}") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict(f"another server uses {database}; stop it first, or use PostgreSQL for several") from None
+        yield
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A bound socket, so that a port in use is known before anything else is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    with contextlib.closing(listener):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host.strip("[]"), port))
+        except OSError as error:
+            raise Conflict(f"cannot listen at {host}:{port}: {error.strerror}; choose another --port") from None
+        yield listener
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    shown = host.strip("[]")
+    if shown in ("0.0.0.0", "::"):  # noqa: S104  # where to reach it, not where it listens
+        shown = "127.0.0.1"
+    name = f"[{shown}]" if ":" in shown else shown
+    return f"http://{name}:{listener.getsockname()[1]}"
