@@ -34,8 +34,10 @@ RUN pip install --no-cache-dir --no-deps --force-reinstall .
 FROM python:${PYTHON}-slim-bookworm AS runtime
 # A fixed number, so that volumes and Kubernetes' runAsNonRoot can name it.
 RUN groupadd --gid 10001 studyhall \
-    && useradd --uid 10001 --gid 10001 --create-home --home-dir /var/lib/studyhall --shell /usr/sbin/nologin studyhall
-ENV PATH=/opt/studyhall/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+    && useradd --uid 10001 --gid 10001 --create-home --home-dir /var/lib/studyhall --shell /usr/sbin/nologin studyhall \
+    # A new volume takes over the owner of the folder it covers.
+    && install --directory --owner=10001 --group=10001 --mode=700 /state /keys
+ENV PATH=/opt/studyhall/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 STUDYHALL_HOME=/var/lib/studyhall
 WORKDIR /var/lib/studyhall
 USER 10001:10001
 ENTRYPOINT ["studyhall"]
@@ -46,7 +48,7 @@ EXPOSE 8000
 # /readyz and not /healthz: a server that cannot reach its database should get no traffic.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-CMD ["serve", "--host", "0.0.0.0", "--no-engine"]
+CMD ["serve", "--host", "0.0.0.0"]
 
 FROM runtime AS worker
 COPY --from=worker-build /opt/studyhall /opt/studyhall

@@ -1,16 +1,30 @@
 """What the container files promise. No engine runs here: docs/deployment.md says what was tried and what was not."""
 
+import json
 import re
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # its types are another package
+
+from app.config import each_setting
+from studyhall.commands.grammar import parse
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+
+def image_of(service: dict[str, Any]) -> str | None:
+    """Which of our two images a service runs; None for somebody else's."""
+    match = re.fullmatch(r"studyhall-(server|worker):[\d.]+", service["image"])
+    return match and match[1]
+
+
+OURS = {name: service for name, service in SERVICES.items() if image_of(service)}
 
 
 def stage(name: str) -> str:
@@ -55,7 +69,10 @@ def test_the_database_is_out_of_reach_of_trials_and_of_the_world() -> None:
 
 
 def test_the_server_is_published_on_this_machine_only() -> None:
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES["server"]["ports"])
+    published = [port for service in SERVICES.values() for port in service.get("ports", [])]
+
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
 
 
 @pytest.mark.parametrize("target", ["server", "worker"])
@@ -73,3 +90,34 @@ def test_the_server_image_installs_no_torch() -> None:
 
 def test_no_image_is_built_with_a_compiler() -> None:
     assert not re.search(r"apt-get|build-essential|gcc", DOCKERFILE)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_container_runs_a_command_that_exists(name: str) -> None:
+    image = image_of(OURS[name])
+    default = re.search(r"(?m)^CMD (\[.*\])$", stage(str(image)))
+    assert default is not None
+
+    command = OURS[name].get("command") or json.loads(default[1])
+
+    assert parse(command).run
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_container_sets_only_settings_that_are_read(name: str) -> None:
+    server = {f"STUDYHALL_{setting.replace('.', '__').upper()}" for setting, _, _ in each_setting()}
+    client = {"STUDYHALL_URL", "STUDYHALL_KEY_FILE"}
+    given = {variable for variable in OURS[name]["environment"] if variable.startswith("STUDYHALL_")}
+
+    assert given <= server | client
+
+
+def test_the_images_are_of_this_version() -> None:
+    assert {service["image"].partition(":")[2] for service in OURS.values()} == {metadata.version("studyhall")}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_what_a_service_waits_for_is_there_and_ends_or_turns_healthy(name: str) -> None:
+    for other, wait in OURS[name]["depends_on"].items():
+        once = SERVICES[other]["restart"] == "no"
+        assert wait["condition"] == ("service_completed_successfully" if once else "service_healthy")

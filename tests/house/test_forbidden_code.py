@@ -10,12 +10,29 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # Calls that turn data into code, by their full name or their last part.
-CODE_FROM_DATA = {"eval", "exec", "compile", "__import__", "torch.load", "joblib.load", "os.system", "os.popen"}
+CODE_FROM_DATA = {
+    "eval",
+    "exec",
+    "builtins.eval",
+    "builtins.exec",
+    "compile",
+    "__import__",
+    "torch.load",
+    "joblib.load",
+    "os.system",
+    "os.popen",
+}
 CODE_FROM_DATA_MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal", "joblib"}
 YAML_LOADERS = {"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_load"}
 
+# Dangers that were looked at, each with what makes it safe there.
+LOOKED_AT = {
+    "study_file.py": "yaml.load",  # with a subclass of SafeLoader, on a file that its user names
+}
+
 # What the language may import beside the standard library; an integration also imports the framework it serves.
 LANGUAGE_NEEDS = {"pydantic", "pydantic_core", "annotated_types", "httpx2", "typing_extensions", "studyhall"}
+OPTIONAL = {"studyhall/commands/study_file.py: yaml"}  # imported when a study is written in YAML, and missed politely
 
 
 def sources(*packages: str) -> list[Path]:
@@ -44,7 +61,7 @@ def dangers(path: Path) -> Iterator[str]:
             yield f"{path.name}: imports {module}"
     for call in calls(tree):
         name = ast.unparse(call.func)
-        if name in CODE_FROM_DATA | YAML_LOADERS or name in {"builtins.eval", "builtins.exec"}:
+        if name in CODE_FROM_DATA | YAML_LOADERS and LOOKED_AT.get(path.name) != name:
             yield f"{path.name}:{call.lineno} {name}"
         if any(word.arg == "shell" and ast.unparse(word.value) != "False" for word in call.keywords):
             yield f"{path.name}:{call.lineno} {name}(shell=...)"
@@ -84,4 +101,4 @@ def test_the_language_needs_pydantic_and_httpx2_only() -> None:
         if module.partition(".")[0] not in LANGUAGE_NEEDS | sys.stdlib_module_names
     }
 
-    assert found == set()
+    assert found - OPTIONAL == set()
