@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Receive
 
 from app.api.context import Context
 from app.api.queries import PageQuery
@@ -69,7 +70,7 @@ async def while_connected(context: Context, waiting: Coroutine[Any, Any, T]) -> 
         ClientDisconnect: the client has gone; what was waited for was cancelled.
     """
     answer = asyncio.ensure_future(waiting)
-    gone = asyncio.ensure_future(context.receive())
+    gone = asyncio.ensure_future(_left(context.receive))
     try:
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
@@ -78,3 +79,9 @@ async def while_connected(context: Context, waiting: Coroutine[Any, Any, T]) -> 
     finally:
         answer.cancel()
         gone.cancel()
+
+
+async def _left(receive: Receive) -> None:
+    # The first message of a request without a body is its empty body.
+    while (await receive())["type"] != "http.disconnect":
+        pass
