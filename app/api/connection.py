@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.api.limits import Limits
 from app.api.problems import render
-from studyhall.errors import BadRequest, HeadersTooLarge, StudyhallError, Unavailable, UriTooLong
+from studyhall.errors import BadRequest, HeadersTooLarge, RequestTimeout, StudyhallError, Unavailable, UriTooLong
 
 _SLACK_BYTES = 64 << 10
 """A head may be this much larger than the limit before it is cut off; smaller ones get a better answer upstairs."""
@@ -39,6 +39,8 @@ class GuardedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._head_deadline is None and (self.cycle is None or self.cycle.response_complete):
+            self._await_head()  # of a later request, on a connection that was kept alive
         super().data_received(data)
         if self._head_deadline is None:
             return
@@ -49,7 +51,7 @@ class GuardedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._head_deadline is None:  # a later request of a connection that is kept alive
+        if self._head_deadline is None:  # of a request that was sent before the one before it was answered
             self._await_head()
 
     def on_headers_complete(self) -> None:
@@ -62,18 +64,19 @@ class GuardedConnection(HttpToolsProtocol):
 
     def _await_head(self) -> None:
         self._head_bytes = 0
-        self._head_deadline = self.loop.call_later(self.limits.head_s, self._close_silently)
+        self._head_deadline = self.loop.call_later(self.limits.head_s, self._give_up)
 
     def _head_is_whole(self) -> None:
         if self._head_deadline is not None:
             self._head_deadline.cancel()
             self._head_deadline = None
 
-    def _close_silently(self) -> None:
-        # Nothing was asked yet, so there is nothing to answer: a browser opens spare connections and never uses them.
+    def _give_up(self) -> None:
         self._head_deadline = None
-        if not self.transport.is_closing():
-            self.transport.close()
+        if self._head_bytes:
+            self._turn_away(RequestTimeout(f"The request's head did not arrive within {self.limits.head_s:g} s."))
+        elif not self.transport.is_closing():
+            self.transport.close()  # silently: a browser opens spare connections and never uses them
 
     def _turn_away(self, error: StudyhallError) -> None:
         self._head_is_whole()

@@ -33,7 +33,7 @@ SECURITY_HEADERS: Final = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 _POLICY: Final = SECURITY_HEADERS[0][0]
-_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_READS: Final = frozenset({"GET", "HEAD"})
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 log = structlog.get_logger("api")
@@ -76,7 +76,7 @@ class FrontDoor:
     def _admit(self, scope: Scope) -> bool:
         headers = read_headers(scope, self._limits)
         self._check_host(headers)
-        if scope["method"] not in _SAFE:
+        if scope["method"] not in _READS:
             self._check_origin(headers)
         scope["headers_by_name"] = headers
         return check_body_headers(headers, self._limits)

@@ -1,0 +1,1 @@
+"""The API: what goes in and out over HTTP."""
