@@ -6,7 +6,9 @@ for the others the caller is told which studies want suggestions (`Handed.wantin
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from app.search import registry
 from app.search.engine import History, Suggestion
@@ -21,6 +23,9 @@ from studyhall.errors import NotFound
 from studyhall.study import Algorithm, StudyDefinition, Task
 from studyhall.trial import TrialState
 from studyhall.wire import Capabilities, Claim, Claimed, ClaimedTrial, Lease, StudyBrief
+
+MOST_STUDIES = 64
+"""How many studies one claim looks into."""
 
 
 @dataclass(slots=True)
@@ -60,8 +65,8 @@ def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:
     if not may_claim(tx, principal.project, claim.worker):
         return handed
     for study in _candidates(tx, principal, claim, handed):
-        missing = claim.count - len(handed.trials)
-        if missing == 0:
+        missing = claim.count - len(handed.trials) - sum(handed.wanting.values())
+        if missing <= 0:
             break
         _claim_from(tx, study, claim, token, missing, handed)
     return handed
@@ -166,19 +171,23 @@ def seeded(study: StudyRow, definition: StudyDefinition) -> Algorithm:
     return Algorithm.model_construct(name=algorithm.name, options=algorithm.options, seed=study.seed)
 
 
-def _candidates(tx: Transaction, principal: Principal, claim: Claim, handed: Handed) -> list[StudyRow]:
+def _candidates(tx: Transaction, principal: Principal, claim: Claim, handed: Handed) -> Iterator[StudyRow]:
     if claim.study is not None:
         study = study_of(tx, principal, claim.study)
         handed.study_state = study.state
-        return [study]
+        yield study
+        return
     capabilities = claim.capabilities or Capabilities()
-    fitting = [
+    fitting = (
         id
         for id, definition in tx.claimable(principal.project)
         if can_run(capabilities, definition_from(definition).task)
-    ]
-    # Only as many as can be needed: each is locked.
-    return [found for id in fitting[: 2 * claim.count] if (found := tx.study(id)) is not None]
+    )
+    # One after the other: each is locked, and the first ones may have nothing but trials in their pause.
+    for id in islice(fitting, MOST_STUDIES):
+        found = tx.study(id)
+        if found is not None:
+            yield found
 
 
 def _claim_from(tx: Transaction, study: StudyRow, claim: Claim, token: str, missing: int, handed: Handed) -> None:

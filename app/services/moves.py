@@ -75,8 +75,13 @@ def requeue(
 ) -> None:
     """Edge h: the trial waits for another attempt; after a pause, so that a broken machine does not spin."""
     end_attempt(tx, study, trial, outcome=outcome, reason=columns.get("reason"))
+    event = "trial.retried" if outcome == "failed" else f"trial.{outcome}"  # trial.failed is the end
+    if trial.state == TrialState.WAITING:  # the sweeper was faster: it waits, and has had its pause, already
+        tx.change(trial, **columns)
+        tx.record(study, event, trial, attempt=trial.attempt)
+        return
     move(
-        tx, study, trial, TrialState.WAITING, event=f"trial.{outcome}", expires_at=None,
+        tx, study, trial, TrialState.WAITING, event=event, expires_at=None,
         not_before=tx.now + pause_s if pause_s else None, **columns,
     )  # fmt: skip
 
@@ -93,6 +98,15 @@ def end_attempt(tx: Transaction, study: StudyRow, trial: TrialRow, *, outcome: s
     tx.change(study, device_seconds=study.device_seconds + max(0.0, tx.now - attempt.started_at))
 
 
+def reopen_attempt(tx: Transaction, study: StudyRow, trial: TrialRow) -> None:
+    """Takes back that an attempt has ended, and the time that was booked for it."""
+    attempt = tx.attempt(trial)
+    if attempt is None or attempt.ended_at is None:
+        return
+    tx.change(study, device_seconds=study.device_seconds - max(0.0, attempt.ended_at - attempt.started_at))
+    tx.change(attempt, ended_at=None, outcome=None, reason=None)
+
+
 def pause_after(times: int) -> float:
     """How long to wait before the next attempt: 5 s doubling, at most 5 minutes."""
     return min(LONGEST_PAUSE_S, 5.0 * 2.0**times)
@@ -107,8 +121,11 @@ def fail(tx: Transaction, study: StudyRow, trial: TrialRow, *, kind: str, messag
     if kind == "oom":
         allowed = min(allowed, 1)  # the same configuration runs out of memory again
     counted = {"lost": trial.lost + 1} if infrastructure else {"errors": trial.errors + 1}
+    outcome = "lost" if infrastructure else "failed"
+    if infrastructure and trial.state == TrialState.WAITING:  # the sweeper has counted this attempt
+        requeue(tx, study, trial, outcome=outcome, reason=reason, failure=kind, **columns)
+        return
     if used < allowed and study.state in ("active", "paused") and trial.stop_requested is None:
-        outcome = "lost" if infrastructure else "failed"
         count_outcome(tx, study.project, trial.worker, outcome)
         requeue(
             tx,

@@ -152,6 +152,8 @@ class Services:
             try:
                 await self.sweep()
             except StudyhallError as error:
+                # Workers cannot renew their leases either; once the database is back they get the time to do so.
+                self.watch.forgive(self._monotonic())
                 log.warning("sweep_failed", error=str(error))
             except Exception:  # the edge of a task: the next round may succeed, and nothing else ends leases
                 log.exception("sweep_failed")

@@ -18,10 +18,11 @@ from typing import Protocol
 
 import structlog
 
-from app.search.engine import Observation, Suggestion
+from app.search.engine import Suggestion
 from app.search.random import draw
 from app.services.claiming import add_trial, budget_left, room, seeded
 from app.services.engine_pool import EngineFailed, EngineLate, HistoryChanges, SuggestRequest
+from app.services.histories import changes_after
 from app.services.moves import settle
 from app.storage import reader
 from app.storage.database import Database
@@ -29,11 +30,8 @@ from app.storage.domain import definition_from
 from app.storage.rows import StudyRow
 from app.storage.transaction import Touches, Transaction
 from studyhall.errors import SpaceInfeasible
-from studyhall.parameters import has_default
-from studyhall.space import Space
 from studyhall.study import StudyDefinition
 from studyhall.trial import TrialState
-from studyhall.words import Parameters
 
 log = structlog.get_logger(__name__)
 
@@ -45,7 +43,6 @@ WORKERS_PER_SUGGESTION = 4
 FORGOTTEN_AFTER_S = 600.0
 ELSEWHERE_S = 6.0
 LOOK_S = 0.05
-LINES_A_READ = 20_000
 
 
 class Pool(Protocol):
@@ -234,7 +231,8 @@ class Suggesting:
         )
 
     async def _changes_after(self, study_id: str, definition: StudyDefinition, sequence: int) -> HistoryChanges:
-        return await self._database.read(partial(_changes, study_id=study_id, definition=definition, after=sequence))
+        query = partial(changes_after, study_id=study_id, definition=definition, after=sequence)
+        return await self._database.read(query)
 
 
 def make_plan(study: StudyRow, unclaimed: Sequence[tuple[int, int]], *, wanted: int) -> Plan:
@@ -323,59 +321,3 @@ def _by_chance(study: StudyRow, definition: StudyDefinition, count: int, error: 
 def _study(connection: reader.Connection, *, study_id: str) -> tuple[StudyRow, list[tuple[int, int]]] | None:
     row = reader.study_by_id(connection, study_id)
     return None if row is None else (row, reader.unclaimed(connection, study_id) if row.waiting else [])
-
-
-def _changes(
-    connection: reader.Connection, *, study_id: str, definition: StudyDefinition, after: int
-) -> HistoryChanges:
-    lines: list[reader.TrialLine] = []
-    while True:
-        page = reader.lines_after(connection, study_id, lines[-1].sequence if lines else after, LINES_A_READ)
-        lines += page
-        if len(page) < LINES_A_READ:
-            break
-    seen = [observation_of(line, definition) for line in lines]
-    return HistoryChanges(
-        observations=tuple(observation for observation in seen if observation is not None),
-        removed=tuple(line.number for line, observation in zip(lines, seen, strict=True) if observation is None),
-        sequence=max((line.sequence for line in lines), default=after),
-    )
-
-
-def observation_of(line: reader.TrialLine, definition: StudyDefinition) -> Observation | None:
-    """A stored trial as an engine may see it; None when it may not.
-
-    Hidden are excluded trials, cancelled ones (they say nothing about their configuration), and those outside of the
-    space as it is now.
-    """
-    if line.excluded or line.state == TrialState.CANCELLED:
-        return None
-    parameters = backfilled(definition.space, json.loads(line.parameters))
-    if parameters is None:
-        return None
-    metrics: dict[str, float] = json.loads(line.metrics) if line.metrics else {}
-    values = tuple(metrics[o.metric] for o in definition.objectives if o.metric in metrics)
-    seconds = None if line.finished_at is None or line.started_at is None else line.finished_at - line.started_at
-    return Observation(
-        number=line.number,
-        state=TrialState(line.state),
-        parameters=parameters,
-        values=values if len(values) == len(definition.objectives) else None,
-        metrics=metrics,
-        seconds=seconds,
-    )
-
-
-def backfilled(space: Space, parameters: Parameters) -> Parameters | None:
-    """An assignment of an earlier version of a space in the present one; None when it lies outside.
-
-    A parameter that came later had its default then; one that was taken away is left out.
-    """
-    if space.contains(parameters):
-        return parameters
-    later = {p.name: p.default for p in space.parameters if p.name not in parameters and has_default(p)}
-    try:
-        adapted = space.resolve({**parameters, **later})
-    except KeyError:
-        return None
-    return adapted if space.contains(adapted) else None

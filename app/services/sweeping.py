@@ -1,8 +1,9 @@
 """The sweeper: what happens because time passes. Only it ends a lease.
 
-A lease that has run out is a hint; the sweeper judges it again under the study's lock. After a start, and after the
-clock has jumped, nobody is judged for one lease (amnesty), so that an outage of the server does not take the trials
-of a healthy fleet away.
+A lease that has run out is a hint; the sweeper judges it again under the study's lock. After a start, after the clock
+has jumped and after the database was away, nobody is judged for one lease (amnesty), so that an outage does not take
+the trials of a healthy fleet away. A jump renews every lease instead of shifting it: several servers see one jump, and
+renewing twice is renewing once.
 """
 
 from dataclasses import dataclass
@@ -27,22 +28,24 @@ class Watch:
     last_monotonic: float
     last_now: float | None = None
 
-    def jump(self, now: float, monotonic: float) -> float:
-        """By how much the wall clock has moved beyond the time that passed; starts a new amnesty when it jumped."""
+    def has_jumped(self, now: float, monotonic: float) -> bool:
+        """Whether the wall clock has moved by more than the time that passed; starts a new amnesty when it has."""
         last, self.last_now = self.last_now, now
         passed, self.last_monotonic = monotonic - self.last_monotonic, monotonic
-        moved = 0.0 if last is None else now - last - passed
-        if abs(moved) <= JUMP_S:
-            return 0.0
+        jumped = last is not None and abs(now - last - passed) > JUMP_S
+        if jumped:
+            self.forgive(monotonic)
+        return jumped
+
+    def forgive(self, monotonic: float) -> None:
+        """Starts a new amnesty: nobody is judged for one lease."""
         self.since = monotonic
-        return moved
 
 
 def sweep(tx: Transaction, watch: Watch, monotonic: float) -> int:
     """One round; how many leases it ended."""
-    jumped = watch.jump(tx.now, monotonic)
-    if jumped:
-        tx.shift_leases(jumped)
+    if watch.has_jumped(tx.now, monotonic):
+        tx.renew_leases()
         return 0
     up_s = monotonic - watch.since
     ended = sum(_end_lease(tx, trial_id, up_s) for trial_id, _ in sorted(tx.expired(BATCH), key=lambda pair: pair[1]))

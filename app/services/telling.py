@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from app.services.claiming import answer as claim_answer
-from app.services.claiming import claim_trials, lease_of, token_hash
+from app.services.claiming import claim_trials, lease_of, room, token_hash
+from app.services.fleet import WorkerAside
 from app.services.lookup import trial_of
-from app.services.moves import fail, finish, move, requeue, score
+from app.services.moves import fail, finish, move, reopen_attempt, requeue, score
 from app.services.principal import Principal
 from app.storage.domain import definition_from, trial_from
 from app.storage.rows import MeasurementRow, StudyRow, TrialRow
@@ -169,12 +170,16 @@ def _refusal(trial: TrialRow, attempt: int, token: str) -> StudyhallError | None
 
 
 def _revive(tx: Transaction, study: StudyRow, trial: TrialRow) -> None:
-    """Takes back a worker whose lease had run out, when nobody has claimed the trial since."""
+    """Takes back a worker whose lease had run out, when neither its trial nor its place has been given away since.
+
+    Raises:
+        StaleLease: as many trials run as may.
+    """
     if trial.state != TrialState.WAITING:
         return
-    attempt = tx.attempt(trial)
-    if attempt is not None:
-        tx.change(attempt, ended_at=None, outcome=None, reason=None)
+    if room(study) < 1:
+        raise StaleLease
+    reopen_attempt(tx, study, trial)
     move(tx, study, trial, TrialState.RUNNING, event="trial.resumed", reason=None, failure=None, not_before=None)
 
 
@@ -287,5 +292,8 @@ def _next(tx: Transaction, principal: Principal, study: StudyRow, trial: TrialRo
         lease_s=told.claim.lease_s,
         capabilities=None,
     )
-    handed = claim_trials(tx, principal, claim)
+    try:
+        handed = claim_trials(tx, principal, claim)
+    except WorkerAside:  # it gets no other trial, but what it has finished counts
+        return None
     return claim_answer(tx, handed) if handed.trials else None

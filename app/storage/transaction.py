@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Table, and_, bindparam, func, or_, select, text
+from sqlalchemy import Table
 
-from app.storage import tables
+from app.storage import sql, tables
 from app.storage.rows import AnswerRow, AttemptRow, EventRow, KeyRow, MeasurementRow, StudyRow, TrialRow, WorkerRow
 from app.storage.statement import Session, Statement, insert, update
 
@@ -36,140 +36,6 @@ class Touches:
 
 NOTHING: Final = Touches()
 
-
-def _select(table: Table) -> Any:
-    return select(*table.columns)
-
-
-def _many(table: Table, column: str) -> Statement:
-    return Statement(_select(table).where(table.c[column].in_([bindparam(f"v{i}") for i in range(_GROUP)])))
-
-
-_GROUP = 16  # names per IN list: few enough statements to compile once, long enough for a usual batch
-_T, _S = tables.trials.c, tables.studies.c
-
-STUDIES: Final = Statement(
-    _select(tables.studies)
-    .where(_S.id.in_([bindparam(f"v{i}") for i in range(_GROUP)]))
-    .order_by(_S.id)
-    .with_for_update()
-)
-STUDY: Final = Statement(_select(tables.studies).where(_S.id == bindparam("id")).with_for_update())
-STUDY_NAMED: Final = Statement(
-    _select(tables.studies).where(_S.project == bindparam("project"), _S.name == bindparam("name")).with_for_update()
-)
-STUDIES_OF_TRIALS: Final = Statement(
-    select(_T.study_id).distinct().where(_T.id.in_([bindparam(f"v{i}") for i in range(_GROUP)]))
-)
-STUDY_OF_TRIAL: Final = Statement(select(_T.study_id).where(_T.id == bindparam("id")))
-STUDIES_OF_TOKENS: Final = Statement(
-    select(_T.study_id).distinct().where(_T.token.in_([bindparam(f"v{i}") for i in range(_GROUP)]))
-)
-TRIALS: Final = _many(tables.trials, "id")
-TRIALS_OF_TOKENS: Final = _many(tables.trials, "token")
-WAITING: Final = Statement(
-    _select(tables.trials)
-    .where(
-        _T.study_id == bindparam("study_id"),
-        _T.state == "waiting",
-        or_(_T.not_before.is_(None), _T.not_before <= bindparam("now")),
-    )
-    .order_by(_T.number)
-    .limit(bindparam("limit"))
-)
-NUMBERED: Final = Statement(
-    _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.number == bindparam("number"))
-)
-IN_STATE: Final = Statement(
-    _select(tables.trials)
-    .where(_T.study_id == bindparam("study_id"), _T.state == bindparam("state"))
-    .order_by(_T.number)
-)
-FRONT: Final = Statement(_select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.on_front))
-VALUED: Final = Statement(
-    _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.state == "completed", _T.excluded.is_(False))
-)
-EXPIRED: Final = Statement(
-    select(_T.id, _T.study_id)
-    .where(_T.state == "running", _T.expires_at < bindparam("now"))
-    .order_by(_T.expires_at)
-    .limit(bindparam("limit"))
-)
-CLAIMABLE: Final = Statement(
-    select(_S.id, _S.definition)
-    .where(
-        _S.project == bindparam("project"),
-        _S.claimable,
-        _S.state == "active",
-        or_(_S.parallelism.is_(None), _S.running < _S.parallelism),
-        or_(_S.waiting > 0, and_(_S.exhausted.is_(False), or_(_S.max_trials.is_(None), _S.created < _S.max_trials))),
-    )
-    .order_by(_S.running, _S.created_at)
-    .limit(1000)
-)
-OPEN: Final = Statement(
-    select(_S.id).where(or_(_S.state == "active", _S.state == "paused", _S.state == "stopping")).order_by(_S.id)
-)
-MEASURED: Final = Statement(
-    select(*tables.measurements.columns).where(
-        tables.measurements.c.trial_id == bindparam("trial_id"),
-        tables.measurements.c.attempt == bindparam("attempt"),
-        tables.measurements.c.step.in_([bindparam(f"v{i}") for i in range(_GROUP)]),
-    )
-)
-LAST_MEASURED: Final = Statement(
-    select(*tables.measurements.columns)
-    .where(
-        tables.measurements.c.trial_id == bindparam("trial_id"), tables.measurements.c.attempt == bindparam("attempt")
-    )
-    .order_by(tables.measurements.c.step.desc())
-    .limit(1)
-)
-ATTEMPT: Final = Statement(
-    select(*tables.attempts.columns).where(
-        tables.attempts.c.trial_id == bindparam("trial_id"), tables.attempts.c.attempt == bindparam("attempt")
-    )
-)
-WORKER: Final = Statement(
-    _select(tables.workers).where(
-        tables.workers.c.project == bindparam("project"), tables.workers.c.name == bindparam("name")
-    )
-)
-OTHERS_SUCCEED: Final = Statement(
-    select(tables.workers.c.name)
-    .where(
-        tables.workers.c.project == bindparam("project"),
-        tables.workers.c.name != bindparam("name"),
-        tables.workers.c.last_seen_at >= bindparam("since"),
-        tables.workers.c.completed > 0,
-        tables.workers.c.streak == 0,
-    )
-    .limit(1)
-)
-HELD_BY_QUARANTINED: Final = Statement(
-    select(_T.id)
-    .join(tables.studies, _S.id == _T.study_id)
-    .join(tables.workers, and_(tables.workers.c.name == _T.worker, tables.workers.c.project == _S.project))
-    .where(_T.state == "running", tables.workers.c.state == "quarantined")
-    .order_by(_T.study_id)
-    .limit(bindparam("limit"))
-)
-KEY: Final = Statement(_select(tables.keys).where(tables.keys.c.id == bindparam("id")))
-KEYS: Final = Statement(_select(tables.keys).order_by(tables.keys.c.created_at))
-ANSWER: Final = Statement(
-    _select(tables.answers).where(
-        tables.answers.c.key_id == bindparam("key_id"),
-        tables.answers.c.route == bindparam("route"),
-        tables.answers.c.idempotency_key == bindparam("idempotency_key"),
-    )
-)
-OLD_ANSWERS: Final = Statement(tables.answers.delete().where(tables.answers.c.at < bindparam("before")))
-DELETE_STUDY: Final = Statement(tables.studies.delete().where(_S.id == bindparam("id")))
-NOTIFY: Final = Statement(select(func.pg_notify("studyhall", bindparam("payload"))))
-NOW: Final = Statement(text("SELECT extract(epoch FROM clock_timestamp())"))
-SHIFT_LEASES: Final = Statement(
-    tables.trials.update().where(_T.state == "running").values(expires_at=_T.expires_at + bindparam("by"))
-)
 
 Row = StudyRow | TrialRow | AttemptRow | MeasurementRow | EventRow | WorkerRow | KeyRow | AnswerRow
 
@@ -207,16 +73,19 @@ class Transaction:
         trial_ids = _unique(id for touch in touches for id in touch.trials)
         tokens = _unique(token for touch in touches for token in touch.tokens)
         study_ids = set(_unique(id for touch in touches for id in touch.studies))
-        study_ids |= {row[0] for row in self._in(STUDIES_OF_TRIALS, trial_ids)}
+        self._lock_tokens(
+            {token for touch in touches if not touch.studies and not touch.trials for token in touch.tokens}
+        )
+        study_ids |= {row[0] for row in self._in(sql.STUDIES_OF_TRIALS, trial_ids)}
         # SQLite: the lock is ours already, so nobody can have taken a token since.
         self._lock_studies(study_ids)
-        self._keep_trials(self._in(TRIALS, trial_ids), trial_ids)
+        self._keep_trials(self._in(sql.TRIALS, trial_ids), trial_ids)
         self._keep_tokens(tokens)
 
     def study(self, id: str) -> StudyRow | None:
         """A study by id, locked; None when there is none."""
         if id not in self._studies:
-            rows = self._rows(STUDY, {"id": id})
+            rows = self._rows(sql.STUDY, {"id": id})
             self._studies[id] = StudyRow(*rows[0]) if rows else None
         return self._studies[id]
 
@@ -225,7 +94,7 @@ class Transaction:
         for row in self._studies.values():
             if row is not None and row.project == project and row.name == name:
                 return row
-        rows = self._rows(STUDY_NAMED, {"project": project, "name": name})
+        rows = self._rows(sql.STUDY_NAMED, {"project": project, "name": name})
         if not rows:
             return None
         row = StudyRow(*rows[0])
@@ -235,10 +104,10 @@ class Transaction:
     def trial(self, id: str) -> TrialRow | None:
         """A trial by id, with its study locked first."""
         if id not in self._trials:
-            owner = self._rows(STUDY_OF_TRIAL, {"id": id})
+            owner = self._rows(sql.STUDY_OF_TRIAL, {"id": id})
             if owner:
                 self.study(owner[0][0])
-            self._keep_trials(self._in(TRIALS, [id]), [id])
+            self._keep_trials(self._in(sql.TRIALS, [id]), [id])
         return self._trials[id]
 
     def study_of(self, trial: TrialRow) -> StudyRow:
@@ -251,6 +120,7 @@ class Transaction:
     def trials_of_token(self, token: str) -> list[TrialRow]:
         """The trials that were claimed with a token (given by its hash) and not released since."""
         if token not in self._by_token:
+            self._lock_tokens({token})
             self._keep_tokens([token])
         return sorted(self._by_token[token], key=lambda row: row.number)
 
@@ -259,53 +129,53 @@ class Transaction:
         if study.waiting == 0:
             return []
         values = {"study_id": study.id, "now": self.now, "limit": limit}
-        return self._known_trials(self._fresh(WAITING, values))
+        return self._known_trials(self._fresh(sql.WAITING, values))
 
     def numbered(self, study: StudyRow, number: int) -> TrialRow | None:
         """A study's trial by number."""
-        found = self._known_trials(self._fresh(NUMBERED, {"study_id": study.id, "number": number}))
+        found = self._known_trials(self._fresh(sql.NUMBERED, {"study_id": study.id, "number": number}))
         return found[0] if found else None
 
     def in_state(self, study: StudyRow, state: str) -> list[TrialRow]:
         """All trials of a study in one state, by number."""
-        return self._known_trials(self._fresh(IN_STATE, {"study_id": study.id, "state": state}))
+        return self._known_trials(self._fresh(sql.IN_STATE, {"study_id": study.id, "state": state}))
 
     def front(self, study: StudyRow) -> list[TrialRow]:
         """The trials on the Pareto front."""
-        return self._known_trials(self._fresh(FRONT, {"study_id": study.id}))
+        return self._known_trials(self._fresh(sql.FRONT, {"study_id": study.id}))
 
     def valued(self, study: StudyRow) -> list[TrialRow]:
         """All completed trials that count; for corrections, which may change the best."""
-        return self._known_trials(self._fresh(VALUED, {"study_id": study.id}))
+        return self._known_trials(self._fresh(sql.VALUED, {"study_id": study.id}))
 
     def expired(self, limit: int) -> list[tuple[str, str]]:
         """(trial id, study id) of running trials whose lease has run out; a hint, to be judged again under the lock."""
-        return [(row[0], row[1]) for row in self._fresh(EXPIRED, {"now": self.now, "limit": limit})]
+        return [(row[0], row[1]) for row in self._fresh(sql.EXPIRED, {"now": self.now, "limit": limit})]
 
     def claimable(self, project: str) -> list[tuple[str, str]]:
         """(id, definition) of studies that workers may be given trials of, those with the fewest running first."""
-        return [(row[0], row[1]) for row in self._fresh(CLAIMABLE, {"project": project})]
+        return [(row[0], row[1]) for row in self._fresh(sql.CLAIMABLE, {"project": project})]
 
     def open_studies(self) -> list[str]:
         """The ids of the studies that have not ended."""
-        return [row[0] for row in self._fresh(OPEN, {})]
+        return [row[0] for row in self._fresh(sql.OPEN, {})]
 
     def measured(self, trial: TrialRow, steps: Sequence[int]) -> dict[int, MeasurementRow]:
         """What the current attempt has reported at some steps."""
         self.flush()
         values = {"trial_id": trial.id, "attempt": trial.attempt}
-        return {row[2]: MeasurementRow(*row) for row in self._in(MEASURED, sorted(set(steps)), values)}
+        return {row[2]: MeasurementRow(*row) for row in self._in(sql.MEASURED, sorted(set(steps)), values)}
 
     def last_measured(self, trial: TrialRow) -> dict[str, float] | None:
         """The metrics of the last step of the current attempt."""
-        rows = self._fresh(LAST_MEASURED, {"trial_id": trial.id, "attempt": trial.attempt})
+        rows = self._fresh(sql.LAST_MEASURED, {"trial_id": trial.id, "attempt": trial.attempt})
         return json.loads(rows[0][3]) if rows else None
 
     def attempt(self, trial: TrialRow) -> AttemptRow | None:
         """The record of a trial's current attempt."""
         key = (trial.id, trial.attempt)
         if key not in self._attempts:
-            rows = self._rows(ATTEMPT, {"trial_id": trial.id, "attempt": trial.attempt})
+            rows = self._rows(sql.ATTEMPT, {"trial_id": trial.id, "attempt": trial.attempt})
             if not rows:
                 return None
             self._attempts[key] = AttemptRow(*rows[0])
@@ -314,31 +184,31 @@ class Transaction:
     def worker(self, project: str, name: str) -> WorkerRow | None:
         """A worker by name."""
         if (project, name) not in self._workers:
-            rows = self._rows(WORKER, {"project": project, "name": name})
+            rows = self._rows(sql.WORKER, {"project": project, "name": name})
             self._workers[project, name] = WorkerRow(*rows[0]) if rows else None
         return self._workers[project, name]
 
     def others_succeed(self, worker: WorkerRow, *, since: float) -> bool:
         """Whether another worker of the project was heard of since a time, and its last attempt went well."""
         values = {"project": worker.project, "name": worker.name, "since": since}
-        return bool(self._fresh(OTHERS_SUCCEED, values))
+        return bool(self._fresh(sql.OTHERS_SUCCEED, values))
 
     def held_by_quarantined(self, limit: int) -> list[str]:
         """The ids of running trials whose worker has been put aside."""
-        return [row[0] for row in self._fresh(HELD_BY_QUARANTINED, {"limit": limit})]
+        return [row[0] for row in self._fresh(sql.HELD_BY_QUARANTINED, {"limit": limit})]
 
     def key(self, id: str) -> KeyRow | None:
         """An API key by its id."""
-        rows = self._fresh(KEY, {"id": id})
+        rows = self._fresh(sql.KEY, {"id": id})
         return KeyRow(*rows[0]) if rows else None
 
     def all_keys(self) -> list[KeyRow]:
         """All API keys, oldest first."""
-        return [KeyRow(*row) for row in self._fresh(KEYS, {})]
+        return [KeyRow(*row) for row in self._fresh(sql.KEYS, {})]
 
     def answer(self, key_id: str, route: str, idempotency_key: str) -> AnswerRow | None:
         """The stored answer to an earlier request with this Idempotency-Key."""
-        rows = self._fresh(ANSWER, {"key_id": key_id, "route": route, "idempotency_key": idempotency_key})
+        rows = self._fresh(sql.ANSWER, {"key_id": key_id, "route": route, "idempotency_key": idempotency_key})
         return AnswerRow(*rows[0]) if rows else None
 
     # --- writing ---------------------------------------------------------------------------
@@ -417,26 +287,27 @@ class Transaction:
         self.flush()
         self.writes += 1
         values = {"project": project, "at": self.now, "key_id": key_id, "action": action, "subject": subject}
-        self._session.run(AUDIT, [values | {"data": json.dumps(data) if data else None}])
+        self._session.run(sql.AUDIT, [values | {"data": json.dumps(data) if data else None}])
 
     def delete_study(self, study: StudyRow) -> None:
         """Deletes a study and all that belongs to it."""
         self.flush()
         self.writes += 1
-        self._session.run(DELETE_STUDY, [{"id": study.id}])
+        self._session.run(sql.DELETE_STUDY, [{"id": study.id}])
         self._studies[study.id] = None
         self._trials = {id: row for id, row in self._trials.items() if row is None or row.study_id != study.id}
         self.sequences[study.id] = study.sequence + 1
 
     def forget_answers(self, before: float) -> None:
         """Deletes stored answers older than a time."""
-        self._session.run(OLD_ANSWERS, [{"before": before}])
+        self._session.run(sql.OLD_ANSWERS, [{"before": before}])
 
-    def shift_leases(self, by: float) -> None:
-        """Moves the expiry of every lease; after the clock has jumped."""
+    def renew_leases(self) -> None:
+        """Gives every lease its whole length from now, and ends every pause; after the clock has jumped."""
         self.flush()
         self.writes += 1
-        self._session.run(SHIFT_LEASES, [{"by": by}])
+        self._session.run(sql.RENEW_LEASES, [{"now": self.now}])
+        self._session.run(sql.END_PAUSES, [{}])
 
     def flush(self) -> None:
         """Writes what has gathered, parents before children.
@@ -492,9 +363,9 @@ class Transaction:
         self, statement: Statement, names: Sequence[Any], values: dict[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = []
-        for start in range(0, len(names), _GROUP):
-            group = names[start : start + _GROUP]
-            padded = [*group, *[group[-1]] * (_GROUP - len(group))]
+        for start in range(0, len(names), sql.GROUP):
+            group = names[start : start + sql.GROUP]
+            padded = [*group, *[group[-1]] * (sql.GROUP - len(group))]
             found += self._session.rows(statement, {f"v{i}": name for i, name in enumerate(padded)} | (values or {}))
         return found
 
@@ -503,9 +374,14 @@ class Transaction:
         if len(unknown) == 1:
             self.study(unknown[0])
             return
-        rows = {row[0]: StudyRow(*row) for row in self._in(STUDIES, unknown)}
+        rows = {row[0]: StudyRow(*row) for row in self._in(sql.STUDIES, unknown)}
         for id in unknown:
             self._studies[id] = rows.get(id)
+
+    def _lock_tokens(self, tokens: set[str]) -> None:
+        # A token that no study's lock stands for: two servers asked with it at once would both hand out trials.
+        if self._session.dialect == "postgresql":
+            self._in(sql.LOCK_TOKENS, sorted(tokens))
 
     def _keep_trials(self, rows: Iterable[tuple[Any, ...]], wanted: Sequence[str]) -> None:
         found = {row[0]: row for row in rows}
@@ -533,8 +409,8 @@ class Transaction:
             return
         self._by_token.update({token: [] for token in wanted})
         if self._session.dialect == "postgresql":
-            self._lock_studies({row[0] for row in self._in(STUDIES_OF_TOKENS, wanted)})
-        for trial in self._known_trials(self._in(TRIALS_OF_TOKENS, wanted)):
+            self._lock_studies({row[0] for row in self._in(sql.STUDIES_OF_TOKENS, wanted)})
+        for trial in self._known_trials(self._in(sql.TRIALS_OF_TOKENS, wanted)):
             if trial.token in self._by_token and trial not in self._by_token[trial.token]:
                 self._by_token[trial.token].append(trial)
 
@@ -544,8 +420,6 @@ class Transaction:
         if token is not None and token in self._by_token:
             self._by_token[token].append(trial)
 
-
-AUDIT: Final = insert(tables.audit)
 
 _PARENTS_FIRST: Final = (
     tables.studies,

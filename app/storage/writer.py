@@ -24,8 +24,9 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from app.storage.committed import Committed, Listener
 from app.storage.faults import is_transient, translate
+from app.storage.sql import NOTIFY, NOW
 from app.storage.statement import Session
-from app.storage.transaction import NOTHING, NOTIFY, NOW, Overtaken, Touches, Transaction
+from app.storage.transaction import NOTHING, Overtaken, Touches, Transaction
 from studyhall.errors import StorageBusy, StorageUnavailable, StudyhallError
 
 T = TypeVar("T")

@@ -1,5 +1,7 @@
 """Leases: who may write to a trial, and what happens when a worker is not heard of."""
 
+from typing import Any
+
 import pytest
 
 from app.services.claiming import claim_trials
@@ -9,20 +11,26 @@ from app.services.telling import complete, fail_trial, heartbeat, infeasible, re
 from app.services.trials import cancel_trial
 from app.storage import reader
 from studyhall.errors import MeasurementConflict, NotFound, StaleLease, TrialFinished
-from studyhall.trial import Measurement
-from studyhall.wire import Claim, Complete, Fail, Heartbeat, Infeasible, NextClaim, Release, Report
+from studyhall.trial import Measurement, Trial
+from studyhall.wire import Claim, Complete, Completed, Fail, Heartbeat, Infeasible, NextClaim, Release, Report
 from tests.databases import ADMIN, STRANGER, Held, House, new_token
 
 
-def completing(held: Held, loss: float = 0.5, **fields: object) -> Complete:
+def completing(held: Held, loss: float = 0.5, **fields: Any) -> Complete:
     return Complete(**held.lease, metrics={"loss": loss}, **fields)
+
+
+def completed(house: House, held: Held, told: Complete) -> Completed:
+    answer = house.do(complete, held.id, told)
+    assert isinstance(answer, Completed)
+    return answer
 
 
 def reporting(held: Held, step: int, loss: float) -> Report:
     return Report(**held.lease, measurements=(Measurement(step=step, metrics={"loss": loss}),))
 
 
-def trial(house: House, id: str):
+def trial(house: House, id: str) -> Trial:
     return house.ask(get_trial, principal=ADMIN, trial_id=id)
 
 
@@ -49,7 +57,7 @@ def test_a_completed_trial_keeps_its_metrics_and_becomes_the_best(house: House) 
     study = house.study()
     held = house.hold(study.id)
 
-    done = house.do(complete, held.id, completing(held, 0.25))
+    done = completed(house, held, completing(held, 0.25))
 
     assert done.trial.state == "completed"
     assert done.trial.metrics == {"loss": 0.25}
@@ -59,8 +67,8 @@ def test_a_completed_trial_keeps_its_metrics_and_becomes_the_best(house: House) 
 def test_the_same_completion_again_gets_the_stored_trial(house: House) -> None:
     held = house.hold(house.study().id)
 
-    first = house.do(complete, held.id, completing(held))
-    second = house.do(complete, held.id, completing(held))
+    first = completed(house, held, completing(held))
+    second = completed(house, held, completing(held))
 
     assert first.trial == second.trial
 
@@ -120,7 +128,7 @@ def test_a_late_result_of_a_trial_nobody_has_claimed_since_is_accepted_once(hous
     late = house.hold(study.id)
     house.pass_time(61)
 
-    done = house.do(complete, late.id, completing(late))
+    done = completed(house, late, completing(late))
 
     assert done.trial.state == "completed"
     assert house.study_row(study.id).completed == 1
@@ -297,8 +305,8 @@ def test_a_completion_may_carry_measurements_and_the_next_claim(house: House) ->
     token = new_token()
     told = completing(held, measurements=(Measurement(step=1, metrics={"loss": 1.0}),), claim=NextClaim(token=token))
 
-    first = house.do(complete, held.id, told)
-    second = house.do(complete, held.id, told)
+    first = completed(house, held, told)
+    second = completed(house, held, told)
 
     assert first.claimed is not None
     assert second.claimed is not None

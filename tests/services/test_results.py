@@ -6,11 +6,12 @@ import pytest
 
 from app.services.keys import create_first_key, create_key, revoke_key
 from app.services.once import Once, Replay, do_once
-from app.services.reading import best, get_study, summary
+from app.services.reading import best, get_study, get_trial, summary
 from app.services.studies import create_study, delete_study, patch_study
 from app.services.telling import complete
 from app.services.trials import patch_trial, retry_trial
 from app.storage import reader
+from app.storage.transaction import Transaction
 from studyhall.errors import (
     IdempotencyKeyReused,
     InvalidCursor,
@@ -23,6 +24,7 @@ from studyhall.errors import (
     VersionConflict,
 )
 from studyhall.space import Space
+from studyhall.study import Study
 from studyhall.wire import Complete, CreateKey, CreateStudy, PatchStudy, PatchTrial
 from tests.databases import ADMIN, SPACE, STRANGER, House
 
@@ -113,11 +115,9 @@ def test_extreme_values_are_kept_bit_for_bit(house: House) -> None:
     values = {"loss": -1e308, "tiny": 5e-324, "zero": -0.0, "third": 1 / 3}
     id = run(house, study.id, **values)
 
-    found = house.ask(reader.trial_row, project="default", trial_id=id)
+    found = house.ask(get_trial, principal=ADMIN, trial_id=id)
 
-    assert {name: value.hex() for name, value in json.loads(found.metrics).items()} == {
-        n: v.hex() for n, v in values.items()
-    }
+    assert {name: value.hex() for name, value in found.metrics.items()} == {n: v.hex() for n, v in values.items()}
 
 
 def test_a_space_survives_the_database_unchanged(house: House) -> None:
@@ -207,7 +207,7 @@ def test_a_summary_counts_every_trial(house: House) -> None:
 
 
 @pytest.mark.parametrize("sort", ["number", "-number", "value", "-value"])
-def test_pages_hold_every_trial_once_in_order(house: House, sort: str) -> None:
+def test_pages_hold_every_trial_once_in_order(house: House, sort: reader.Sort) -> None:
     study = house.study()
     for n in range(7):
         run(house, study.id, loss=float((n * 5) % 7))
@@ -264,12 +264,13 @@ def test_a_request_with_the_same_key_is_answered_once(house: House) -> None:
         json.dumps({"name": "n", "space": SPACE, "objectives": [{"metric": "loss"}]})
     )
 
-    def verb(tx):
+    def verb(tx: Transaction) -> tuple[Study, int]:
         return create_study(tx, ADMIN, body)[0], 201
 
     first = house.database.writer.write_now(lambda tx: do_once(tx, once, verb))
     second = house.database.writer.write_now(lambda tx: do_once(tx, once, verb))
 
+    assert not isinstance(first, Replay)
     assert isinstance(second, Replay)
     assert json.loads(second.body)["id"] == first[0].id
     with pytest.raises(IdempotencyKeyReused):
@@ -286,6 +287,7 @@ def test_an_empty_database_gets_one_admin_key(house: House) -> None:
 
 def test_the_last_admin_key_cannot_be_revoked(house: House) -> None:
     first = house.database.writer.write_now(create_first_key)
+    assert first is not None
 
     with pytest.raises(LastAdmin):
         house.do(revoke_key, first.id)

@@ -1,11 +1,12 @@
 """A space that changes while its study runs."""
 
 import json
+from typing import Any
 
 import pytest
 
+from app.services.histories import backfilled, observation_of
 from app.services.studies import patch_study
-from app.services.suggesting import backfilled, observation_of
 from app.services.telling import complete
 from app.services.trials import queue_trials
 from app.storage import reader
@@ -15,15 +16,15 @@ from studyhall.space import Space
 from studyhall.wire import Complete, PatchStudy, QueueTrial, QueueTrials
 from tests.databases import House
 
-X = {"name": "x", "type": "float", "low": 0.0, "high": 1.0}
-OPTIMIZER = {"name": "optimizer", "type": "categorical", "choices": ["sgd", "adam"], "default": "sgd"}
+X: dict[str, Any] = {"name": "x", "type": "float", "low": 0.0, "high": 1.0}
+OPTIMIZER: dict[str, Any] = {"name": "optimizer", "type": "categorical", "choices": ["sgd", "adam"], "default": "sgd"}
 
 
-def space(*parameters: dict[str, object]) -> Space:
+def space(*parameters: dict[str, Any]) -> Space:
     return Space.model_validate_json(json.dumps({"parameters": parameters}))
 
 
-def change(house: House, study: str, *parameters: dict[str, object]) -> None:
+def change(house: House, study: str, *parameters: dict[str, Any]) -> None:
     house.do(patch_study, study, PatchStudy(space=space(*parameters)))
 
 

@@ -18,7 +18,7 @@ from app.storage.transaction import NOTHING, Transaction
 from app.storage.writer import LONGEST_QUEUE, Work
 from studyhall.errors import NameTaken, NotFound, StorageBusy
 from studyhall.wire import Complete
-from tests.databases import House
+from tests.databases import Held, House
 
 
 def until(event: threading.Event) -> None:
@@ -113,13 +113,16 @@ def test_two_servers_that_complete_one_trial_agree_on_one_result(postgres_url: s
     study = first.study()
     for _ in range(20):
         held = first.hold(study.id)
-        barrier, answers = threading.Barrier(2), []
+        barrier, answers = threading.Barrier(2), list[object]()
 
-        def work(house: House, loss: float, held=held, barrier=barrier, answers=answers) -> None:
+        def work(house: House, loss: float, held: Held, barrier: threading.Barrier, answers: list[object]) -> None:
             barrier.wait()
             answers.append(house.do(complete, held.id, Complete(**held.lease, metrics={"loss": loss})))
 
-        threads = [threading.Thread(target=work, args=(house, n)) for n, house in enumerate((first, second))]
+        threads = [
+            threading.Thread(target=work, args=(house, n, held, barrier, answers))
+            for n, house in enumerate((first, second))
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

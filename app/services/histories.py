@@ -1,0 +1,71 @@
+"""What an engine may see of a study: its trials as observations, in the space as it is now."""
+
+import json
+
+from app.search.engine import Observation
+from app.services.engine_pool import HistoryChanges
+from app.storage import reader
+from studyhall.parameters import has_default
+from studyhall.space import Space
+from studyhall.study import StudyDefinition
+from studyhall.trial import TrialState
+from studyhall.words import Parameters
+
+LINES_A_READ = 20_000
+
+
+def changes_after(
+    connection: reader.Connection, *, study_id: str, definition: StudyDefinition, after: int
+) -> HistoryChanges:
+    """What has changed in a study's history after a sequence number."""
+    lines: list[reader.TrialLine] = []
+    while True:
+        page = reader.lines_after(connection, study_id, lines[-1].sequence if lines else after, LINES_A_READ)
+        lines += page
+        if len(page) < LINES_A_READ:
+            break
+    seen = [observation_of(line, definition) for line in lines]
+    return HistoryChanges(
+        observations=tuple(observation for observation in seen if observation is not None),
+        removed=tuple(line.number for line, observation in zip(lines, seen, strict=True) if observation is None),
+        sequence=max((line.sequence for line in lines), default=after),
+    )
+
+
+def observation_of(line: reader.TrialLine, definition: StudyDefinition) -> Observation | None:
+    """A stored trial as an engine may see it; None when it may not.
+
+    Hidden are excluded trials, cancelled ones (they say nothing about their configuration), and those outside of the
+    space as it is now.
+    """
+    if line.excluded or line.state == TrialState.CANCELLED:
+        return None
+    parameters = backfilled(definition.space, json.loads(line.parameters))
+    if parameters is None:
+        return None
+    metrics: dict[str, float] = json.loads(line.metrics) if line.metrics else {}
+    values = tuple(metrics[o.metric] for o in definition.objectives if o.metric in metrics)
+    seconds = None if line.finished_at is None or line.started_at is None else line.finished_at - line.started_at
+    return Observation(
+        number=line.number,
+        state=TrialState(line.state),
+        parameters=parameters,
+        values=values if len(values) == len(definition.objectives) else None,
+        metrics=metrics,
+        seconds=seconds,
+    )
+
+
+def backfilled(space: Space, parameters: Parameters) -> Parameters | None:
+    """An assignment of an earlier version of a space in the present one; None when it lies outside.
+
+    A parameter that came later had its default then; one that was taken away is left out.
+    """
+    if space.contains(parameters):
+        return parameters
+    later = {p.name: p.default for p in space.parameters if p.name not in parameters and has_default(p)}
+    try:
+        adapted = space.resolve({**parameters, **later})
+    except KeyError:
+        return None
+    return adapted if space.contains(adapted) else None

@@ -1,0 +1,155 @@
+"""The statements of a transaction, compiled once.
+
+A lookup of many names pads its list to `GROUP`, so that one text serves every length.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import Table, and_, bindparam, func, null, or_, select, text
+
+from app.storage import tables
+from app.storage.statement import Statement, insert
+
+GROUP: Final = 16
+"""Names per IN list: few enough statements to compile once, long enough for a usual batch."""
+
+
+def _select(table: Table) -> Any:
+    return select(*table.columns)
+
+
+def _many(table: Table, column: str) -> Statement:
+    return Statement(_select(table).where(table.c[column].in_([bindparam(f"v{i}") for i in range(GROUP)])))
+
+
+_T, _S = tables.trials.c, tables.studies.c
+
+STUDIES: Final = Statement(
+    _select(tables.studies)
+    .where(_S.id.in_([bindparam(f"v{i}") for i in range(GROUP)]))
+    .order_by(_S.id)
+    .with_for_update()
+)
+STUDY: Final = Statement(_select(tables.studies).where(_S.id == bindparam("id")).with_for_update())
+STUDY_NAMED: Final = Statement(
+    _select(tables.studies).where(_S.project == bindparam("project"), _S.name == bindparam("name")).with_for_update()
+)
+STUDIES_OF_TRIALS: Final = Statement(
+    select(_T.study_id).distinct().where(_T.id.in_([bindparam(f"v{i}") for i in range(GROUP)]))
+)
+STUDY_OF_TRIAL: Final = Statement(select(_T.study_id).where(_T.id == bindparam("id")))
+STUDIES_OF_TOKENS: Final = Statement(
+    select(_T.study_id).distinct().where(_T.token.in_([bindparam(f"v{i}") for i in range(GROUP)]))
+)
+LOCK_TOKENS: Final = Statement(  # PostgreSQL's; until the end of the transaction
+    select(*(func.pg_advisory_xact_lock(func.hashtextextended(bindparam(f"v{i}"), 0)) for i in range(GROUP)))
+)
+TRIALS: Final = _many(tables.trials, "id")
+TRIALS_OF_TOKENS: Final = _many(tables.trials, "token")
+WAITING: Final = Statement(
+    _select(tables.trials)
+    .where(
+        _T.study_id == bindparam("study_id"),
+        _T.state == "waiting",
+        or_(_T.not_before.is_(None), _T.not_before <= bindparam("now")),
+    )
+    .order_by(_T.number)
+    .limit(bindparam("limit"))
+)
+NUMBERED: Final = Statement(
+    _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.number == bindparam("number"))
+)
+IN_STATE: Final = Statement(
+    _select(tables.trials)
+    .where(_T.study_id == bindparam("study_id"), _T.state == bindparam("state"))
+    .order_by(_T.number)
+)
+FRONT: Final = Statement(_select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.on_front))
+VALUED: Final = Statement(
+    _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.state == "completed", _T.excluded.is_(False))
+)
+EXPIRED: Final = Statement(
+    select(_T.id, _T.study_id)
+    .where(_T.state == "running", _T.expires_at < bindparam("now"))
+    .order_by(_T.expires_at, _T.number)
+    .limit(bindparam("limit"))
+)
+CLAIMABLE: Final = Statement(
+    select(_S.id, _S.definition)
+    .where(
+        _S.project == bindparam("project"),
+        _S.claimable,
+        _S.state == "active",
+        or_(_S.parallelism.is_(None), _S.running < _S.parallelism),
+        or_(_S.waiting > 0, and_(_S.exhausted.is_(False), or_(_S.max_trials.is_(None), _S.created < _S.max_trials))),
+    )
+    .order_by(_S.running, _S.created_at)
+    .limit(1000)
+)
+OPEN: Final = Statement(
+    select(_S.id).where(or_(_S.state == "active", _S.state == "paused", _S.state == "stopping")).order_by(_S.id)
+)
+MEASURED: Final = Statement(
+    select(*tables.measurements.columns).where(
+        tables.measurements.c.trial_id == bindparam("trial_id"),
+        tables.measurements.c.attempt == bindparam("attempt"),
+        tables.measurements.c.step.in_([bindparam(f"v{i}") for i in range(GROUP)]),
+    )
+)
+LAST_MEASURED: Final = Statement(
+    select(*tables.measurements.columns)
+    .where(
+        tables.measurements.c.trial_id == bindparam("trial_id"), tables.measurements.c.attempt == bindparam("attempt")
+    )
+    .order_by(tables.measurements.c.step.desc())
+    .limit(1)
+)
+ATTEMPT: Final = Statement(
+    select(*tables.attempts.columns).where(
+        tables.attempts.c.trial_id == bindparam("trial_id"), tables.attempts.c.attempt == bindparam("attempt")
+    )
+)
+WORKER: Final = Statement(
+    _select(tables.workers).where(
+        tables.workers.c.project == bindparam("project"), tables.workers.c.name == bindparam("name")
+    )
+)
+OTHERS_SUCCEED: Final = Statement(
+    select(tables.workers.c.name)
+    .where(
+        tables.workers.c.project == bindparam("project"),
+        tables.workers.c.name != bindparam("name"),
+        tables.workers.c.last_seen_at >= bindparam("since"),
+        tables.workers.c.completed > 0,
+        tables.workers.c.streak == 0,
+    )
+    .limit(1)
+)
+HELD_BY_QUARANTINED: Final = Statement(
+    select(_T.id)
+    .join(tables.studies, _S.id == _T.study_id)
+    .join(tables.workers, and_(tables.workers.c.name == _T.worker, tables.workers.c.project == _S.project))
+    .where(_T.state == "running", tables.workers.c.state == "quarantined")
+    .order_by(_T.study_id)
+    .limit(bindparam("limit"))
+)
+KEY: Final = Statement(_select(tables.keys).where(tables.keys.c.id == bindparam("id")))
+KEYS: Final = Statement(_select(tables.keys).order_by(tables.keys.c.created_at))
+ANSWER: Final = Statement(
+    _select(tables.answers).where(
+        tables.answers.c.key_id == bindparam("key_id"),
+        tables.answers.c.route == bindparam("route"),
+        tables.answers.c.idempotency_key == bindparam("idempotency_key"),
+    )
+)
+OLD_ANSWERS: Final = Statement(tables.answers.delete().where(tables.answers.c.at < bindparam("before")))
+DELETE_STUDY: Final = Statement(tables.studies.delete().where(_S.id == bindparam("id")))
+NOTIFY: Final = Statement(select(func.pg_notify("studyhall", bindparam("payload"))))
+NOW: Final = Statement(text("SELECT extract(epoch FROM clock_timestamp())"))
+RENEW_LEASES: Final = Statement(
+    tables.trials.update().where(_T.state == "running").values(expires_at=_T.lease_s + bindparam("now"))
+)
+END_PAUSES: Final = Statement(
+    tables.trials.update().where(_T.state == "waiting", _T.not_before.is_not(None)).values(not_before=null())
+)
+AUDIT: Final = insert(tables.audit)
