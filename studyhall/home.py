@@ -15,6 +15,8 @@ from studyhall.errors import InvalidInput, Unauthenticated, Unreachable
 from studyhall.words import Word
 
 CLIENT_FILE = "client.json"
+ADMIN_KEY = "key"
+WORKER_KEY = "worker-key"
 
 
 class RememberedServer(Word):

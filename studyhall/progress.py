@@ -20,10 +20,15 @@ def progress_text(summary: Summary, goal: Objective, *, total: int | None, done:
     done = finished_trials(summary) if done is None else done
     parts = [f"{bar(done / total)} {done}/{total} trials" if total else f"{done} trials"]
     if summary.best is not None and goal.metric in summary.best.metrics:
-        parts.append(f"best {goal.metric} {summary.best.metrics[goal.metric]:.5g} (#{summary.best.number})")
+        parts.append(f"best {goal.metric} {number_text(summary.best.metrics[goal.metric])} (#{summary.best.number})")
     if summary.trials_per_minute:
         parts.append(f"{summary.trials_per_minute:.1f} trials/min")
     return "  ".join([*parts, duration_text(summary.elapsed_s)])
+
+
+def number_text(value: float) -> str:
+    """Four decimals where they tell something, else four digits."""
+    return f"{value:.4f}" if 0.01 <= abs(value) < 1000 else f"{value:.4g}"
 
 
 def finished_trials(summary: Summary) -> int:

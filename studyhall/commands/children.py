@@ -16,7 +16,7 @@ from studyhall.errors import Unavailable
 
 READY: Final = "ready "
 """A child that serves prints this word and its address once it does."""
-LOG_TAIL_LINES: Final = 5
+LOG_TAIL_LINES: Final = 3
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from datetime import datetime
@@ -13,7 +14,7 @@ from studyhall.commands.children import Stopped, raise_on_signals
 from studyhall.commands.local_stack import LocalStack, occupied, unexpected_end
 from studyhall.commands.printing import print_facts
 from studyhall.errors import InvalidInput, StudyhallError
-from studyhall.progress import ProgressLine
+from studyhall.progress import ProgressLine, duration_text
 from studyhall.study_handle import StudyHandle
 from studyhall.trial import Trial
 
@@ -30,10 +31,10 @@ SPACE: Final[list[dict[str, Any]]] = [
     {"name": "beta2", "type": "float", "low": 0.9, "high": 0.9999, "when": "optimizer in ['adam', 'adamw']"},
     {"name": "weight_decay", "type": "float", "low": 1e-6, "high": 0.1, "scale": "log"},
     {"name": "depth", "type": "int", "low": 1, "high": 3},
-    {"name": "width", "type": "int", "low": 8, "high": 32, "scale": "log"},
+    {"name": "width", "type": "int", "low": 6, "high": 24, "scale": "log"},
     {"name": "dropout", "type": "float", "low": 0.0, "high": 0.5},
     {"name": "batch_size", "type": "ordinal", "choices": [32, 64, 128]},
-    {"name": "epochs", "type": "constant", "value": 15},
+    {"name": "epochs", "type": "constant", "value": 10},
 ]
 GOAL: Final = {"metric": "val_accuracy", "goal": "maximize"}
 
@@ -49,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             _say("Starting a server, its engine and two workers ...")
             stack.start()
+            stack.wait_for_workers()
             _report(home, _search(stack, arguments.trials))
         except Stopped as stopped:
             _say("\nStopping ...")
@@ -83,21 +85,22 @@ def _watch(stack: LocalStack, study: StudyHandle, trials: int) -> Trial:
     with ProgressLine(stream=sys.stdout, shown=True) as line:
         for summary in study.summaries(every_s=1.0):
             line.show(summary, goal=goal, total=trials)
-            if ended := stack.children.next_end(timeout_s=0):
-                raise unexpected_end(ended)
-    best = study.best()
+            if child := stack.children.next_end(timeout_s=0):
+                raise unexpected_end(child)
+    ended, best = study.refresh(), study.best()
     if best is None:
         raise StudyhallError(f"no trial has completed; see what they said: studyhall trial list '{study.name}'")
-    _say(f"\nThe study is {study.definition.state}: {study.definition.trials.finished} trials.\n")
+    _say(f"The study is {ended.state}: {ended.trials.finished} trials in {duration_text(summary.elapsed_s)}.\n")
     return best
 
 
 def _report(home: Path, best: Trial) -> None:
     model = home / "artifacts" / best.study / str(best.number) / str(best.attempt) / "model"
     score = _test_score(model)
-    print_facts({f"best {name}": value for name, value in best.parameters.items()})
+    _say(f"Best parameters, of trial {best.number}:")
+    print_facts({f"  {name}": value for name, value in best.parameters.items()})
     validation, test = best.metrics["val_accuracy"], score["value"]
-    _say(f"\nvalidation accuracy  {validation:.4f}  (trial {best.number}; the search chose by this)")
+    _say(f"\nvalidation accuracy  {validation:.4f}  (the search chose by this)")
     _say(f"test accuracy        {test:.4f}  (± {score['standard_error']:.4f}; {score['rows']} rows, asked once)")
     _say(f"model                {model}\n")
     _say("Use it:\n")
@@ -108,9 +111,9 @@ def snippet(model: Path) -> str:
     """A line for a shell that loads a saved model and reads five digits."""
     code = (
         "from sklearn.datasets import load_digits; from workers.models import load; "
-        f"print(load({str(model)!r}).predict(load_digits().images[:5, None]))"
+        f"print(load({json.dumps(str(model))}).predict(load_digits().images[:5, None]))"
     )
-    return f'{sys.executable} -c "{code}"'
+    return shlex.join([sys.executable, "-c", code])
 
 
 def _test_score(model: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from studyhall.client import Client
 from studyhall.commands.children import Child, Children
 from studyhall.commands.processes import program_arguments
 from studyhall.errors import Conflict, StudyhallError
-from studyhall.home import read_key, remember_server, write_private
+from studyhall.home import ADMIN_KEY, WORKER_KEY, read_key, remember_server, write_private
 
 PORT: Final = 8000
 READY_S: Final = 60.0
@@ -38,6 +38,7 @@ class LocalStack:
         self._workers = workers
         self._port = free_port(PORT) if port is None else port
         self._server: Child | None = None
+        self._started: list[Child] = []
         self.url = ""
         self.key = ""
 
@@ -51,15 +52,24 @@ class LocalStack:
         program_arguments("worker")
         self._server = self.children.start("server", self._server_arguments(), self._server_environment())
         self.url = self._server.wait_until_ready(READY_S)
-        self.key = read_key(self.home / "key")
-        remember_server(self.home, self.url, self.home / "key")
+        self.key = read_key(self.home / ADMIN_KEY)
+        remember_server(self.home, self.url, self.home / ADMIN_KEY)
         worker_key = self._worker_key()
-        for number in range(1, self._workers + 1):
-            self.start_worker(f"worker {number}", worker_key)
+        names = [f"worker {number}" for number in range(1, self._workers + 1)]
+        self._started = [self.start_worker(name, worker_key) for name in names]
+
+    def wait_for_workers(self) -> None:
+        """Returns when all of them can run trials: they have imported torch by then.
+
+        Raises:
+            Unavailable: when one does not get ready.
+        """
+        for worker in self._started:
+            worker.wait_until_ready(READY_S)
 
     def start_worker(self, name: str, key_file: Path | None = None) -> Child:
         """Starts one more worker."""
-        rest = ["--url", self.url, "--key-file", str(key_file or self.home / "worker-key"), "--slots", "1"]
+        rest = ["--url", self.url, "--key-file", str(key_file or self.home / WORKER_KEY), "--slots", "1"]
         return self.children.start(name, program_arguments("worker", rest), {"STUDYHALL_HOME": str(self.home)})
 
     def stop(self) -> None:
@@ -72,13 +82,14 @@ class LocalStack:
         return Client(self.url, self.key)
 
     def _server_arguments(self) -> list[str]:
-        return program_arguments("serve", ["--port", str(self._port), "--key-file", str(self.home / "key")])
+        return program_arguments("serve", ["--port", str(self._port), "--key-file", str(self.home / ADMIN_KEY)])
 
     def _server_environment(self) -> dict[str, str]:
-        return {"STUDYHALL_DATABASE_URL": f"sqlite:///{self.home / 'studyhall.db'}", "STUDYHALL_HOME": str(self.home)}
+        database = f"sqlite:///{self.home / 'studyhall.db'}"
+        return {"STUDYHALL_DATABASE_URL": database, "STUDYHALL_LOG__FORMAT": "text"}
 
     def _worker_key(self) -> Path:
-        file = self.home / "worker-key"
+        file = self.home / WORKER_KEY
         with self.client() as client:
             if not (file.exists() and _has_working_key(client)):
                 key = client.create_key(WORKERS_KEY, "worker", expires_in_s=KEY_LIFE_S)

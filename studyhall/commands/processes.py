@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Final, NamedTuple, NoReturn
 
 from studyhall.errors import StudyhallError
-from studyhall.home import find_server, home_directory, remembered_server
+from studyhall.home import WORKER_KEY, home_directory
 
 
 class Program(NamedTuple):
@@ -32,7 +32,7 @@ def become(arguments: argparse.Namespace) -> NoReturn:
     """Replaces this process by the one asked for."""
     rest = list(arguments.rest)
     if arguments.command == "worker":
-        rest = [*_known_server(rest), *rest]
+        rest = [*_own_key(rest), *rest]
     program = program_arguments(arguments.command, rest)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *program])  # noqa: S606  # no shell is wanted
@@ -52,18 +52,9 @@ def program_arguments(command: str, rest: Sequence[str] = ()) -> list[str]:
     return [*program.arguments, *rest]
 
 
-def _known_server(given: Sequence[str]) -> list[str]:
-    """The remembered server and key, where the arguments and the environment do not say another."""
-    if {"-h", "--help"} & set(given) or any(word.split("=")[0] in ("--url", "--config") for word in given):
-        return []
-    if os.environ.get("STUDYHALL_URL"):
-        return []
-    home = home_directory()
-    remembered = remembered_server(home)
-    if remembered is None:
-        find_server()  # says what to do
-        return []
-    own = home / "worker-key"
-    key_file = str(own) if own.exists() else remembered.key_file
-    given_key = any(word.split("=")[0] == "--key-file" for word in given) or os.environ.get("STUDYHALL_KEY_FILE")
-    return ["--url", remembered.url, *(["--key-file", key_file] if key_file and not given_key else [])]
+def _own_key(given: Sequence[str]) -> list[str]:
+    """The workers' own key of `studyhall up`: a worker that nobody gave a key should not hold the admin's."""
+    key = home_directory() / WORKER_KEY
+    says_server = any(word.partition("=")[0] in ("--url", "--key-file") for word in given)
+    says_server = says_server or any(os.environ.get(f"STUDYHALL_{name}") for name in ("URL", "KEY", "KEY_FILE"))
+    return [] if says_server or not key.exists() else ["--key-file", str(key)]
