@@ -1,0 +1,94 @@
+"""The third door: programs."""
+
+import json
+
+import pytest
+
+from studyhall.errors import InvalidInput
+from studyhall.trial_context import LocalTrial
+from studyhall.wire import Complete, Fail
+from workers.child.command import fill_template, metrics_in
+
+
+def python(code: str, *arguments: str) -> dict[str, list[str]]:
+    return {"command": ["python", "-c", code, *arguments]}
+
+
+def test_json_lines_with_a_step_are_measurements_and_without_one_the_result(run_trial):
+    code = """
+print("starting")
+for step in (1, 2): print('{"step": %d, "loss": %g}' % (step, 1 / step))
+print('{"loss": 0.25, "accuracy": 1}')
+"""
+    trial = run_trial(python(code))
+
+    assert isinstance(trial.ending, Complete)
+    assert trial.steps == [1, 2]
+    assert trial.ending.metrics == {"loss": 0.25, "accuracy": 1.0}
+
+
+def test_an_argument_stays_one_argument_whatever_it_holds(run_trial):
+    code = "import sys; print('{\"loss\": %d}' % (sys.argv[1] == '; echo $HOME \"x\\''))"
+    trial = run_trial(python(code, "{text}"), text="; echo $HOME \"x'")
+
+    assert trial.ending.metrics == {"loss": 1.0}
+
+
+def test_a_program_that_fails_shows_its_last_lines(run_trial):
+    trial = run_trial(python("import sys; print('bad data', file=sys.stderr); sys.exit(7)"))
+
+    assert isinstance(trial.ending, Fail)
+    assert trial.ending.kind == "user_error"
+    assert "exited with code 7; its last lines:\nbad data" in trial.ending.message
+
+
+def test_a_program_that_ends_well_without_metrics_has_no_result(run_trial):
+    assert run_trial(python("pass")).ending.kind == "bad_result"
+
+
+def test_a_program_that_is_not_there_says_so(run_trial):
+    trial = run_trial({"command": ["missing-program"]})
+
+    assert "'missing-program' cannot be started: No such file" in trial.ending.message
+
+
+def test_a_metric_that_is_not_finite_makes_the_trial_infeasible(run_trial):
+    assert run_trial(python("print('{\"loss\": NaN}')")).ending.reason == "'loss' was nan in the result"
+
+
+@pytest.mark.parametrize(
+    ("argument", "filled"),
+    [
+        ("--lr={lr}", ["--lr=0.001"]),
+        ("{args}", ["--lr", "0.001", "--layers", "3", "--bias", "true", "--note", "a b"]),
+        ("{params_json}", ['{"lr": 0.001, "layers": 3, "bias": true, "note": "a b"}']),
+        ("{trial.seed}", ["5"]),
+        ('{{"lr": {lr}}}', ['{"lr": 0.001}']),
+        ("{note}", ["a b"]),
+    ],
+)
+def test_placeholders_are_filled(argument, filled):
+    parameters = {"lr": 0.001, "layers": 3, "bias": True, "note": "a b"}
+
+    assert fill_template([argument], parameters, LocalTrial(seed=5)) == filled
+
+
+def test_a_placeholder_without_a_value_says_what_to_do():
+    with pytest.raises(InvalidInput, match=r"\{momentum\}, which is no active parameter.*\{args\}"):
+        fill_template(["{momentum}"], {"lr": 1}, LocalTrial())
+
+
+@pytest.mark.parametrize("value", [0.1, 1e-5, 1 / 3, 1e22, 5e-324])
+def test_a_number_survives_the_command_line(value):
+    (filled,) = fill_template(["{x}"], {"x": value}, LocalTrial())
+
+    assert float(filled) == value
+
+
+@pytest.mark.parametrize("line", ["text", "{", "{}", "[1]", '{"a": "b"}', '{"a": [1]}', "{" * 70_000, '{"a": null}'])
+def test_other_lines_are_just_lines(line):
+    assert metrics_in(line) is None
+
+
+def test_metrics_are_read_from_a_line():
+    assert metrics_in(json.dumps({"step": 1, "loss": 0.5})) == {"step": 1, "loss": 0.5}

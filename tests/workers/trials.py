@@ -1,0 +1,208 @@
+"""What users' code may do to a worker: the good, the bad and the ugly. Entry points of the tests."""
+# ruff: noqa: T201, BLE001, PTH109, PTH115, PTH208 - code of users prints, catches everything and knows `os` only
+
+import contextlib
+import ctypes
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def good(params, trial):
+    for step in range(1, params.get("steps", 3) + 1):
+        if not trial.report(step, loss=1 / step):
+            return None
+    return 0.25
+
+
+def returns_a_dict(params, trial):
+    return {"loss": 0.5, "accuracy": 0.75}
+
+
+def reports_only(params, trial):
+    trial.report(1, loss=0.5)
+    trial.report(2, loss=0.4)
+
+
+def patient(params, trial):
+    """Trains until it is told to stop."""
+    step = 0
+    while True:
+        step += 1
+        if not trial.report(step, loss=1 / step):
+            return
+        time.sleep(0.01)
+
+
+def finishes(params, trial):
+    """Is not to be stopped on its last metres."""
+    _say_pid(params)
+    time.sleep(0.3)
+    return 0.25
+
+
+def silent(params, trial):
+    """Never reports, but looks whether to go on."""
+    _say_pid(params)
+    while trial.check():
+        time.sleep(0.01)
+
+
+def deaf(params, trial):
+    """Neither reports nor looks."""
+    _say_pid(params)
+    trial.report(1, loss=0.5)
+    while True:
+        time.sleep(0.01)
+
+
+def ignores_sigterm(params, trial):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    deaf(params, trial)
+
+
+def raises(params, trial):
+    print("something was printed before")
+    raise RuntimeError("the data is not there")
+
+
+def raises_something_long(params, trial):
+    raise RuntimeError("x" * 100_000 + " the end")
+
+
+def returns_nothing(params, trial):
+    return None
+
+
+def returns_text(params, trial):
+    return "0.5"
+
+
+def returns_another_metric(params, trial):
+    return {"accuracy": 0.5}
+
+
+def returns_nan(params, trial):
+    return math.nan
+
+
+def reports_nan(params, trial):
+    trial.report(1, loss=0.5)
+    trial.report(2, loss=math.inf)
+
+
+def swallows_nan(params, trial):
+    for step in range(1000):
+        try:
+            trial.report(step, loss=math.nan)
+        except Exception:
+            time.sleep(0.01)
+
+
+def is_infeasible(params, trial):
+    raise trial.infeasible("the model does not fit")
+
+
+def runs_out_of_memory(params, trial):
+    raise MemoryError("1 TB")
+
+
+def exits(params, trial):
+    sys.exit(0)
+
+
+def exits_hard(params, trial):
+    print("last words", flush=True)
+    os._exit(3)
+
+
+def crashes(params, trial):
+    ctypes.string_at(0)
+
+
+def is_killed(params, trial):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kills_its_keeper(params, trial):
+    _say_pid(params)
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)
+
+
+def leaves_processes_behind(params, trial):
+    """One child in its group, one in a session of its own, one orphan that has hidden as well as it can."""
+    pids = [subprocess.Popen(["sleep", "600"], start_new_session=hides).pid for hides in (False, True)]
+    hider = "from subprocess import *; print(Popen(['sleep', '600'], stdout=DEVNULL, start_new_session=True).pid)"
+    pids.append(int(subprocess.check_output([sys.executable, "-c", hider])))
+    Path(params["pids"]).write_text(" ".join(map(str, pids)))
+    if params.get("forever"):
+        deaf({}, trial)
+    return 0.5
+
+
+def forks_without_end(params, trial):
+    trial.report(1, loss=0.5)
+    while True:
+        try:
+            if os.fork() == 0:
+                time.sleep(600)
+        except OSError:
+            time.sleep(0.01)
+        if params["most"] <= len(os.listdir("/proc")):
+            time.sleep(600)
+
+
+def forks_and_returns(params, trial):
+    if os.fork() == 0:
+        return 99.0
+    os.wait()
+    return 0.5
+
+
+def holds_the_gil(params, trial):
+    libc = ctypes.PyDLL(None)  # PyDLL keeps the lock while it calls
+    libc.usleep(int(params["seconds"] * 1e6))
+    return 0.5
+
+
+def prints_a_lot(params, trial):
+    line = "x" * 1000 + "\n"
+    for _ in range(int(params["megabytes"] * 1000)):
+        sys.stdout.write(line)
+    print("the end")
+    return 0.5
+
+
+def shows_its_surroundings(params, trial):
+    facts = {"environment": dict(os.environ), "cwd": os.getcwd(), "argv": sys.argv, "seed": trial.seed}
+    facts["cmdline"] = Path("/proc/self/cmdline").read_text()
+    facts["modules"] = sorted(name for name in sys.modules if "." not in name)
+    facts["files"] = []
+    for file in set(os.listdir("/proc/self/fd")) - {"0", "1", "2"}:
+        with contextlib.suppress(FileNotFoundError):
+            facts["files"].append(os.readlink(f"/proc/self/fd/{file}"))
+    Path(params["facts"]).write_text(json.dumps(facts))
+    return 0.5
+
+
+def keeps_a_file(params, trial):
+    (trial.workdir / "notes").mkdir()
+    (trial.workdir / "notes" / "a.txt").write_text("kept")
+    trial.artifact("notes", trial.workdir / "notes")
+    return 0.5
+
+
+def is_slow_to_start(params, trial):
+    Path(params["first_step"]).write_text(str(time.time()))
+    return 0.5
+
+
+def _say_pid(params):
+    if "pid" in params:
+        Path(params["pid"]).write_text(str(os.getpid()))

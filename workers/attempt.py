@@ -1,0 +1,262 @@
+"""One attempt at a trial: watches its process, keeps its lease, passes its reports on, and sees it to its end."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Final
+
+from studyhall.errors import Conflict, MeasurementConflict, StudyhallError
+from studyhall.trial import Measurement
+from studyhall.wire import ClaimedTrial, Heartbeat, Report, Told
+from workers.attempt_log import AttemptLog
+from workers.children import Child, Garbled
+from workers.messages import Done, Kept, NotFeasible, Reported, Saved, Start, StopNow, Verdict, WentWrong
+from workers.messages import Told as ToldTrial
+from workers.outcome import Evidence, Outcome, StopAsked, judge
+from workers.server import TEMPORARY, Patience, Server
+
+logger = logging.getLogger(__name__)
+
+FIRST_BEAT_S: Final = 1.0
+"""A shorter trial needs no heartbeat: its claim is as fresh."""
+REPORTS_AT_ONCE: Final = 500
+LAST_OUTPUT_S: Final = 1.0
+NEVER_MIND: Final = 2**31
+"""Told to a trial whose reports nobody takes any more, so that it does not wait for answers."""
+
+
+@dataclass(frozen=True)
+class Patiences:
+    """How long things may take, in seconds."""
+
+    grace_s: float = 10.0
+    """Between asking a trial to stop and terminating it."""
+    shutdown_s: float = 5.0
+    """The same, when the worker itself is going away."""
+    kill_after_s: float = 5.0
+    """Between terminating and killing it."""
+    exit_s: float = 2.0
+    """Between a trial's last word and the end of its process."""
+    timeout_s: float = 86_400.0
+    """For a whole attempt; a task may ask for less."""
+    outage_s: float = 1800.0
+    """How long a trial goes on without a server."""
+
+
+class Attempt:
+    """Runs one claimed trial in one child.
+
+    Args:
+        keep: stores an artifact or checkpoint; may take its time.
+    """
+
+    def __init__(
+        self,
+        claimed: ClaimedTrial,
+        token: str,
+        *,
+        child: Child,
+        server: Server,
+        log: AttemptLog,
+        patiences: Patiences,
+        keep: Callable[[Kept | Saved], None],
+    ) -> None:
+        self.claimed, self.token = claimed, token
+        self._child, self._server, self._log, self._patiences, self._keep = child, server, log, patiences, keep
+        self._verdict: Verdict | None = None
+        self._stop: StopAsked | None = None
+        self._lost: str | None = None
+        self._timed_out = False
+        self._latest: dict[str, float] = {}
+        self._untold: list[tuple[int, Measurement]] = []
+        self._takes_reports = True
+        self._news, self._decided = asyncio.Event(), asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._timers: list[asyncio.TimerHandle] = []
+        task = claimed.study.task
+        self._allowed_s = min(patiences.timeout_s, (task and task.timeout_s) or patiences.timeout_s)
+
+    @property
+    def untold(self) -> list[Measurement]:
+        """The measurements that the server is not known to have."""
+        return [measurement for _, measurement in self._untold]
+
+    async def run(self, start: Start) -> Outcome:
+        """Starts the trial and answers how it ended; what is left of its processes goes with `gone`."""
+        self._child.tell(start)
+        listening, copying = self._begin(self._listen()), self._begin(self._copy_log())
+        self._begin(self._watch_end(listening, copying))
+        talking = [self._begin(self._pass_reports_on()), self._begin(self._beat())]
+        self._later(self._allowed_s, self._time_out)
+        await self._decided.wait()
+        for task in talking:
+            task.cancel()  # what was not told yet goes with the ending
+        return judge(
+            Evidence(
+                objectives=[objective.metric for objective in self.claimed.study.objectives],
+                verdict=self._verdict,
+                ended=None if self._child.is_alive else await self._child.ended(),
+                latest=self._latest,
+                stop=self._stop,
+                timeout_s=self._allowed_s if self._timed_out else None,
+                lost=self._lost,
+                log=self._log.tail,
+            )
+        )
+
+    async def gone(self) -> None:
+        """Waits until nothing is left of the trial's processes, which it ends if need be."""
+        self._later(self._patiences.exit_s, self._child.kill)
+        try:
+            await self._child.ended()
+            await asyncio.wait(self._tasks, timeout=LAST_OUTPUT_S)
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+            for task in self._tasks:
+                task.cancel()
+            self._child.let_go()
+
+    def stop(self, reason: str) -> None:
+        """Asks the trial to end soon, with what it has; after the grace it is terminated, and then killed."""
+        self._ask_to_stop(StopAsked(reason), self._patiences.grace_s)
+
+    def give_back(self, reason: str) -> None:
+        """Asks the trial to end soon, to be run again by another worker."""
+        self._ask_to_stop(StopAsked(reason, release=True), self._patiences.shutdown_s)
+
+    def _ask_to_stop(self, stop: StopAsked, grace_s: float) -> None:
+        if self._stop is None:
+            self._stop = stop
+            self._child.tell(StopNow(reason=stop.reason))
+            self._later(grace_s, self._terminate)
+
+    def kill(self, reason: str) -> None:
+        """Ends the trial now, to be run again by another worker."""
+        self.give_back(reason)
+        self._child.kill()
+
+    def abandon(self, reason: str) -> None:
+        """Ends the trial at once: its lease is gone and nobody wants its result."""
+        self._lost = self._lost or reason
+        self._child.kill()
+        self._decided.set()
+
+    async def _listen(self) -> None:
+        try:
+            async for message in self._child.messages():
+                match message:
+                    case Reported():
+                        self._hear_report(message)
+                    case Kept() | Saved():
+                        await self._store(message)
+                    case Done() | NotFeasible() | WentWrong():
+                        self._hear_verdict(message)
+        except Garbled as error:
+            self._hear_verdict(WentWrong(kind="user_error", message=f"the trial's process wrote nonsense: {error}"))
+
+    async def _store(self, kept: Kept | Saved) -> None:
+        try:
+            await asyncio.to_thread(self._keep, kept)
+        except OSError as error:
+            self._hear_verdict(WentWrong(kind="infrastructure", message=f"{kept.path} cannot be kept: {error}"))
+
+    def _hear_report(self, message: Reported) -> None:
+        self._latest |= message.metrics
+        if self._takes_reports:
+            measurement = Measurement(step=message.step, metrics=message.metrics, elapsed_s=message.elapsed_s)
+            self._untold.append((message.report, measurement))
+            self._news.set()
+
+    def _hear_verdict(self, verdict: Verdict) -> None:
+        self._verdict = self._verdict or verdict
+        self._decided.set()
+
+    async def _watch_end(self, listening: asyncio.Task[None], copying: asyncio.Task[None]) -> None:
+        await self._child.ended()
+        # All its processes are gone and their ends closed: what they had said is there to be read, to the last line.
+        await asyncio.wait([listening, copying], timeout=LAST_OUTPUT_S)
+        self._decided.set()
+
+    async def _copy_log(self) -> None:
+        while piece := await self._child.log.read(65_536):
+            self._log.write(piece)
+
+    async def _pass_reports_on(self) -> None:
+        patience = Patience()
+        while self._takes_reports:
+            await self._news.wait()
+            self._news.clear()
+            while batch := self._untold[:REPORTS_AT_ONCE]:
+                try:
+                    self._obey(await self._server.report(self.claimed.trial.id, self._report_of(batch)))
+                except TEMPORARY as error:
+                    self._answer_up_to(self._untold[-1][0])  # the trial shall not wait for a server that is away
+                    await patience.pause(error)
+                    continue
+                except MeasurementConflict:
+                    pass  # the first value stands
+                except StudyhallError as error:
+                    self._refuse_reports(error)
+                patience = Patience()
+                del self._untold[: len(batch)]
+                self._answer_up_to(batch[-1][0])
+
+    def _report_of(self, batch: list[tuple[int, Measurement]]) -> Report:
+        measurements = tuple(measurement for _, measurement in batch)
+        return Report(attempt=self.claimed.attempt, token=self.token, measurements=measurements)
+
+    def _refuse_reports(self, error: StudyhallError) -> None:
+        self._takes_reports = False
+        if isinstance(error, Conflict):
+            self.abandon(error.message)
+            return
+        logger.warning("trial %s: the server takes no more of its reports: %s", self.claimed.trial.id, error)
+        self._untold.clear()
+        self._answer_up_to(NEVER_MIND)
+
+    def _answer_up_to(self, report: int) -> None:
+        self._child.tell(ToldTrial(report=report))
+
+    def _obey(self, told: Told) -> None:
+        if told.directive == "stop":
+            self.stop(told.reason or "the server asked for it")
+
+    async def _beat(self) -> None:
+        loop, patience, beat_s = asyncio.get_running_loop(), Patience(), self.claimed.lease.heartbeat_s
+        heard_at = loop.time()
+        await asyncio.sleep(min(FIRST_BEAT_S, beat_s))
+        while True:
+            asked_at = loop.time()
+            wait_s = 0.0 if self._stop else min(beat_s, 60.0)
+            beat = Heartbeat(attempt=self.claimed.attempt, token=self.token, wait_s=wait_s)
+            try:
+                self._obey(await self._server.heartbeat(self.claimed.trial.id, beat))
+            except TEMPORARY as error:
+                if loop.time() - heard_at > self._patiences.outage_s:
+                    self.abandon(f"there was no server for {self._patiences.outage_s:g} s")
+                await patience.pause(error)
+                continue
+            except StudyhallError as error:
+                self.abandon(error.message)
+                return
+            heard_at, patience = loop.time(), Patience()
+            if self._stop or heard_at - asked_at < wait_s / 2:
+                await asyncio.sleep(beat_s)  # this server answers at once: it is not asked all the time
+
+    def _time_out(self) -> None:
+        self._timed_out = True
+        self._terminate()
+
+    def _terminate(self) -> None:
+        self._child.terminate()
+        self._later(self._patiences.kill_after_s, self._child.kill)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.append(task)
+        return task
+
+    def _later(self, delay_s: float, action: Callable[[], None]) -> None:
+        self._timers.append(asyncio.get_running_loop().call_later(delay_s, action))

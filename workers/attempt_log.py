@@ -1,0 +1,48 @@
+"""What one attempt prints: the beginning in a bounded file, the end in memory for the reason of a failure."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+MAX_LOG_BYTES: Final = 16 * 1024 * 1024
+TAIL_BYTES: Final = 16 * 1024
+
+
+class AttemptLog:
+    """Takes everything, keeps what fits.
+
+    Args:
+        path: the file; its directory is made.
+    """
+
+    def __init__(self, path: Path, *, limit: int = MAX_LOG_BYTES) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: BinaryIO = path.open("wb")
+        self._left = limit
+        self._tail = b""
+        self.dropped = 0
+        """How many bytes were not kept."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.dropped:
+            self._file.write(f"\n… {self.dropped} more bytes were not kept …\n".encode() + self._tail)
+        self._file.close()
+
+    def write(self, text: bytes) -> None:
+        """Takes a piece of output."""
+        kept = text[: self._left]
+        self._file.write(kept)
+        self._file.flush()
+        self._left -= len(kept)
+        self.dropped += len(text) - len(kept)
+        self._tail = (self._tail + text)[-TAIL_BYTES:]
+
+    @property
+    def tail(self) -> str:
+        """The end of it."""
+        return self._tail.decode("utf-8", "replace")

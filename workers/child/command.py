@@ -1,0 +1,159 @@
+"""The third door: a program of any language, started from an argv template, whose metrics are JSON lines on stdout.
+
+    ["python", "train.py", "--lr", "{lr}", "--seed", "{trial.seed}"]     one placeholder for each value
+    ["./train", "{args}"]                                               --lr 0.1 --layers 2, active parameters only
+    ["./train", "--config", "{params_json}"]                            all of them as one JSON text
+
+Each printed line that is a JSON object of numbers is read: with a "step" it is a measurement, without one it is (part
+of) the result. Every other line is log. No shell is involved: an argument stays one argument whatever it holds.
+"""
+
+import json
+import math
+import re
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from studyhall.errors import InvalidInput
+from studyhall.trial import FailureKind
+from studyhall.trial_context import TrialContext
+
+CHECK_EVERY_S: Final = 0.5
+LONGEST_LINE: Final = 65_536
+_PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_./-]*)\}")
+
+
+class CommandFailed(Exception):
+    """The program could not be started, or it ended with an error."""
+
+    def __init__(self, kind: FailureKind, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+def run_command(template: Sequence[str], parameters: Mapping[str, Any], trial: TrialContext) -> dict[str, float]:
+    """Runs the program to its end, or asks it to terminate when the trial is stopped.
+
+    Raises:
+        InvalidInput: a placeholder has no value.
+        CommandFailed: the program is not there, or ends with an error that nobody asked for.
+    """
+    arguments = fill_template(template, parameters, trial)
+    try:
+        program = subprocess.Popen(arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    except OSError as error:
+        raise CommandFailed("user_error", f"'{arguments[0]}' cannot be started: {error.strerror}") from error
+    result: dict[str, float] = {}
+    for line in _lines(program, trial):
+        sys.stdout.write(line)
+        metrics = metrics_in(line)
+        if metrics is None:
+            continue
+        if "step" in metrics:
+            step = metrics.pop("step")
+            _report(trial, step, metrics)
+        else:
+            result |= metrics
+    _check_end(program.wait(), trial)
+    return result
+
+
+def fill_template(template: Sequence[str], parameters: Mapping[str, Any], trial: TrialContext) -> list[str]:
+    """The argv of this trial.
+
+    Raises:
+        InvalidInput: a placeholder names no active parameter.
+    """
+    known = {name: _text(value) for name, value in parameters.items()}
+    known |= {"params_json": json.dumps(dict(parameters)), **_about(trial)}
+    filled: list[str] = []
+    for argument in template:
+        if argument == "{args}":
+            filled += [part for name, value in parameters.items() for part in (f"--{name}", _text(value))]
+        else:
+            filled.append(_PLACEHOLDER.sub(lambda found: _value(found, known), argument))
+    return filled
+
+
+def metrics_in(line: str) -> dict[str, float] | None:
+    """The metrics that a line of output tells, or None when it is just a line."""
+    if not line.startswith("{") or len(line) > LONGEST_LINE:
+        return None
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    if not found or not all(isinstance(value, int | float) for value in found.values()):
+        return None
+    return {name: value for name, value in found.items() if not isinstance(value, bool)}
+
+
+def _report(trial: TrialContext, step: float, metrics: dict[str, float]) -> None:
+    if step != int(step):
+        raise CommandFailed("bad_result", f"the program printed the step {step}; steps are whole numbers")
+    if metrics:
+        trial.report(int(step), **metrics)
+
+
+def _lines(program: "subprocess.Popen[bytes]", trial: TrialContext) -> Iterator[str]:
+    """The program's output line by line; in its silences looks whether the trial is stopped."""
+    assert program.stdout is not None  # noqa: S101 - Popen was asked for a pipe
+    asked = False
+    rest = b""
+    with selectors.DefaultSelector() as ready:
+        ready.register(program.stdout, selectors.EVENT_READ)
+        while True:
+            if not asked and not trial.check():
+                asked = True
+                program.send_signal(signal.SIGTERM)
+            if not ready.select(CHECK_EVERY_S):
+                continue
+            piece = program.stdout.read1(65_536)  # type: ignore[attr-defined] # a buffered reader has it
+            *lines, rest = (rest + piece).split(b"\n")
+            if len(rest) > LONGEST_LINE:
+                lines, rest = [*lines, rest], b""
+            yield from (line.decode("utf-8", "replace") + "\n" for line in lines)
+            if not piece:
+                if rest:
+                    yield rest.decode("utf-8", "replace")
+                return
+
+
+def _check_end(code: int, trial: TrialContext) -> None:
+    if code == 0 or not trial.check():
+        return
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+    kind: FailureKind = "killed" if code == -signal.SIGKILL else "user_error"
+    raise CommandFailed(kind, f"the program {how}")
+
+
+def _about(trial: TrialContext) -> dict[str, str]:
+    facts = {
+        "seed": trial.seed,
+        "number": trial.number,
+        "device": trial.device,
+        "workdir": trial.workdir,
+        "resume_from": trial.resume_from or "",
+    }
+    return {f"trial.{name}": str(value) for name, value in facts.items()}
+
+
+def _value(found: "re.Match[str]", known: Mapping[str, str]) -> str:
+    if found[0] in ("{{", "}}"):
+        return found[0][0]
+    if found[1] not in known:
+        raise InvalidInput(
+            f"the command asks for {found[0]}, which is no active parameter of this trial; "
+            "'{args}' passes those that are active"
+        )
+    return known[found[1]]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
+    return repr(value) if isinstance(value, float) and math.isfinite(value) else str(value)

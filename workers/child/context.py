@@ -1,0 +1,147 @@
+"""The trial context inside a worker's child process: each call is a message to the worker."""
+
+import operator
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from studyhall.trial_context import Infeasible, MetricsGate, Number, checked_artifact, new_checkpoint
+from workers.child.channel import Channel
+from workers.messages import Kept, NotFeasible, Reported, Saved, Start, StopNow, Told
+
+LONGEST_ANSWER_S: Final = 2.0
+
+
+class ChannelTrial:
+    """A `studyhall.trial_context.TrialContext` whose worker is at the other end of a channel.
+
+    A report waits for the server's answer, so that a stop decided at a step ends the trial at that step; but never
+    longer than the step itself took and never above two seconds, so that neither a training of short steps nor one
+    whose server is slow loses more than half of its time.
+    """
+
+    def __init__(self, start: Start, channel: Channel) -> None:
+        self._start, self._channel = start, channel
+        self._gate = MetricsGate(start.objectives, self.log)
+        self._reporting = threading.RLock()
+        self._reports = self._answered = 0
+        self._goes_on = True
+        self._began = self._last_report = time.monotonic()
+        self.was_told_to_stop = False
+        self.verdict_sent = False
+
+    @property
+    def number(self) -> int:
+        """The trial's place in its study."""
+        return self._start.number
+
+    @property
+    def seed(self) -> int:
+        """Follows from the study's seed and the number."""
+        return self._start.seed
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`."""
+        return self._start.device
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The task's settings."""
+        return self._start.task.settings
+
+    @property
+    def objectives(self) -> Sequence[str]:
+        """The study's metrics."""
+        return self._start.objectives
+
+    @property
+    def workdir(self) -> Path:
+        """This attempt's own directory."""
+        return Path(self._start.workdir)
+
+    @property
+    def checkpoint_dir(self) -> Path:
+        """Where `checkpoint` keeps its directories."""
+        return self.workdir / "checkpoints"
+
+    @property
+    def resume_from(self) -> Path | None:
+        """The last checkpoint of an earlier attempt."""
+        return Path(self._start.resume_from) if self._start.resume_from else None
+
+    def report(self, step: int, /, **metrics: Number) -> bool:
+        """Tells metrics at a step and answers whether to go on."""
+        with self._reporting:
+            try:
+                found = self._gate.at_step(operator.index(step), metrics)
+            except Infeasible as error:
+                self._say_not_feasible(error.reason)
+                raise
+            if found:
+                self._send_report(step, found)
+            return self.check()
+
+    def check(self) -> bool:
+        """Whether to go on, by what the worker has said so far."""
+        with self._reporting:
+            while (message := self._channel.receive(0.0)) is not None:
+                self._hear(message)
+            self.was_told_to_stop |= not self._goes_on
+            return self._goes_on
+
+    def log(self, text: str) -> None:
+        """Writes a line to the attempt's log."""
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    def artifact(self, name: str, path: str | Path) -> None:
+        """Asks the worker to keep a file or directory."""
+        self._channel.send(Kept(name=name, path=str(checked_artifact(name, path))))
+
+    @contextmanager
+    def checkpoint(self, step: int) -> Iterator[Path]:
+        """A directory to save into; the worker keeps it when the block has ended."""
+        with new_checkpoint(self.checkpoint_dir, step) as directory:
+            yield directory
+        self._channel.send(Saved(step=step, path=str(self.checkpoint_dir / f"step-{step}")))
+
+    def infeasible(self, reason: str) -> Infeasible:
+        """Raise what this answers."""
+        return Infeasible(reason)
+
+    def final(self, metrics: Mapping[str, Number]) -> dict[str, float]:
+        """What counts of the metrics that the trainable returned."""
+        return self._gate.finite(metrics, "in the result")
+
+    def _send_report(self, step: int, metrics: dict[str, float]) -> None:
+        self._reports += 1
+        now = time.monotonic()
+        step_s = now - self._last_report
+        self._channel.send(
+            Reported(report=self._reports, step=step, metrics=metrics, elapsed_s=round(now - self._began, 6))
+        )
+        deadline = now + min(step_s, LONGEST_ANSWER_S)
+        while self._answered < self._reports and (left_s := deadline - time.monotonic()) > 0:
+            message = self._channel.receive(left_s)
+            if message is None:
+                break
+            self._hear(message)
+        self._last_report = time.monotonic()
+
+    def _hear(self, message: object) -> None:
+        match message:
+            case Told(report=report):
+                self._answered = max(self._answered, report)
+            case StopNow():
+                self._goes_on = False
+
+    def _say_not_feasible(self, reason: str) -> None:
+        # At once: the user's code may catch the exception and train on.
+        if not self.verdict_sent:
+            self.verdict_sent = True
+            self._channel.send(NotFeasible(reason=reason))

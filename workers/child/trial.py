@@ -1,0 +1,136 @@
+"""The trial's own process: waits for its order, runs the user's code once, says how it went, and is gone."""
+
+import contextlib
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+import time
+import traceback
+from types import TracebackType
+from typing import NoReturn
+
+from studyhall.errors import StudyhallError
+from studyhall.trial_context import Infeasible, result_metrics
+from workers.child.channel import Channel
+from workers.child.context import ChannelTrial
+from workers.child.doors import CommandFailed, function_for
+from workers.child.sandbox import die_with_parent, restrict
+from workers.messages import Done, NotFeasible, Start, Verdict, WentWrong, last_part
+
+
+def run_trial(channel_fd: int, log_fd: int, keeper: int) -> NoReturn:
+    """Runs in a fresh fork of the keeper and never returns."""
+    code = 1
+    try:
+        os.setsid()
+        die_with_parent(keeper)
+        restrict()
+        _use_files(log_fd)
+        _forget_signals()
+        channel = Channel(socket.socket(fileno=channel_fd))
+        start = channel.receive(None)
+        if isinstance(start, Start):
+            _serve(start, channel)
+        code = 0
+    except BaseException:  # noqa: BLE001 - the edge of the process: what is not said here is never known
+        with contextlib.suppress(BaseException):
+            traceback.print_exc()
+    finally:
+        with contextlib.suppress(BaseException):
+            _flush()
+        os._exit(code)  # no clean-up of a forked interpreter: torch's would take longer than many a trial
+
+
+def _serve(start: Start, channel: Channel) -> None:
+    me = os.getpid()
+    _enter(start)
+    trial = ChannelTrial(start, channel)
+    verdict = _run(start, trial)
+    if os.getpid() != me:
+        return  # the user's code forked, and this is the child
+    _flush()
+    if not trial.verdict_sent:
+        channel.send(verdict)
+
+
+def _run(start: Start, trial: ChannelTrial) -> Verdict:
+    try:
+        result = function_for(start.task)(dict(start.parameters), trial)
+    except Infeasible as error:
+        return NotFeasible(reason=last_part(error.reason, 4000))
+    except StudyhallError as error:
+        return WentWrong(kind="user_error", message=last_part(str(error)))
+    except CommandFailed as error:
+        return WentWrong(kind=error.kind, message=last_part(str(error)), see_log=True)
+    except SystemExit as error:
+        return WentWrong(kind="no_result", message=f"the code called sys.exit({error.code!r}) before it had a result")
+    except BaseException as error:  # noqa: BLE001 - the user's code may raise anything, and we say what
+        if _is_out_of_memory(error):
+            return NotFeasible(reason=last_part(f"out of memory: {error}", 4000))
+        return WentWrong(kind="user_error", message=_traceback_of(error))
+    return _judge(result, trial)
+
+
+def _judge(result: object, trial: ChannelTrial) -> Verdict:
+    try:
+        metrics = trial.final(result_metrics(result, trial.objectives))
+    except Infeasible as error:
+        return NotFeasible(reason=error.reason)
+    except (TypeError, ValueError) as error:
+        return WentWrong(kind="bad_result", message=last_part(str(error)))
+    return Done(metrics=metrics, stopped=trial.was_told_to_stop)
+
+
+def _enter(start: Start) -> None:
+    os.environ.clear()
+    os.environ.update(start.environment)
+    time.tzset()
+    os.chdir(start.workdir)
+    sys.path[:0] = start.import_from
+    sys.argv = ["studyhall-trial"]
+    random.seed(start.seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(start.seed % 2**32)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(start.seed)
+        torch.set_num_threads(start.threads)
+
+
+def _use_files(log_fd: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(log_fd, 1)
+    os.dup2(log_fd, 2)
+    os.close(nothing)
+    os.close(log_fd)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - lives as long as the process
+    sys.stdout = open(1, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False)  # noqa: SIM115
+
+
+def _forget_signals() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def _flush() -> None:
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    # By name: torch need not be imported, and other frameworks call theirs the same.
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+
+
+def _traceback_of(error: BaseException) -> str:
+    return last_part("".join(traceback.format_exception(type(error), error, _their_part(error.__traceback__))))
+
+
+def _their_part(trace: TracebackType | None) -> TracebackType | None:
+    return trace.tb_next if trace is not None and trace.tb_next is not None else trace

@@ -1,0 +1,216 @@
+"""A worker's side of the processes below it: one nursery, and a child from it for each attempt."""
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from pydantic import ValidationError
+
+from studyhall.words import Word
+from workers.child.keeper import KILL, TERMINATE
+from workers.child.nursery import Orders, Ready
+from workers.messages import (
+    HEADER,
+    MAX_MESSAGE_BYTES,
+    Began,
+    Ended,
+    FromKeeper,
+    FromTrial,
+    frame,
+    from_keeper,
+    from_trial,
+)
+
+ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+"""For the nursery, which must not have threads when it forks; a trial sets its own number."""
+
+
+class NurseryFailed(Exception):
+    """The nursery ended before it was ready; what it wrote to stderr says why."""
+
+
+class Garbled(Exception):
+    """A child said something that is no message."""
+
+
+class Child:
+    """A trial's process, from its birth in the nursery to the end of everything it started."""
+
+    def __init__(
+        self,
+        channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        leash: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        log: asyncio.StreamReader,
+        log_transport: asyncio.ReadTransport,
+    ) -> None:
+        self._heard, self._channel = channel
+        self._leash_heard, self._leash = leash
+        self.log, self._log_transport = log, log_transport
+        self.pid: int | None = None
+        self._watch = asyncio.create_task(self._watch_keeper())
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can still be given a trial."""
+        return not self._watch.done()
+
+    def tell(self, message: Word) -> None:
+        """Says something to the trial."""
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self._channel.write(frame(message))
+
+    async def messages(self) -> AsyncIterator[FromTrial]:
+        """What the trial says, until all its processes are gone.
+
+        Raises:
+            Garbled: it said something else.
+        """
+        while (body := await _read_frame(self._heard)) is not None:
+            try:
+                yield from_trial.validate_json(body)
+            except ValidationError as error:
+                raise Garbled(str(error)) from error
+
+    async def ended(self) -> Ended:
+        """How it ended; waits for that."""
+        return await asyncio.shield(self._watch)
+
+    def terminate(self) -> None:
+        """Asks the trial's processes to end."""
+        self._pull(TERMINATE)
+
+    def kill(self) -> None:
+        """Ends the trial's processes, all of them."""
+        self._pull(KILL)
+
+    def let_go(self) -> None:
+        """Closes this side of everything; the keeper ends what is left."""
+        for writer in (self._channel, self._leash):
+            writer.close()
+        self._log_transport.close()
+        self._watch.cancel()
+
+    def _pull(self, letter: bytes) -> None:
+        with contextlib.suppress(ConnectionError, RuntimeError):
+            self._leash.write(letter)
+
+    async def _watch_keeper(self) -> Ended:
+        with contextlib.suppress(Garbled, ConnectionError):
+            while (body := await _read_frame(self._leash_heard)) is not None:
+                message: FromKeeper = from_keeper.validate_json(body)
+                match message:
+                    case Began(pid=pid):
+                        self.pid = pid
+                    case Ended():
+                        return message
+        return Ended(signal=9)  # the keeper itself was killed, and its trial with it
+
+
+class Children:
+    """Starts the nursery, asks it for children, and starts it again should it ever die."""
+
+    def __init__(self, orders: Orders, environment: Mapping[str, str]) -> None:
+        self._orders, self._environment = orders, dict(environment)
+        self._nursery: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._starting = asyncio.Lock()
+
+    async def start(self) -> Ready:
+        """Starts the nursery and waits until it has imported everything.
+
+        Raises:
+            NurseryFailed: it could not.
+        """
+        self._nursery, self._control = self._spawn()
+        body = await _receive_frame(self._control)
+        if body is None:
+            code = await asyncio.to_thread(self._nursery.wait)
+            raise NurseryFailed(f"the process that starts trials ended with code {code}; what it printed says why")
+        return Ready.model_validate_json(body)
+
+    def _spawn(self) -> tuple[subprocess.Popen[bytes], socket.socket]:
+        mine, theirs = socket.socketpair()
+        mine.setblocking(False)
+        with theirs:
+            orders = [str(theirs.fileno()), self._orders.to_json()]
+            nursery = subprocess.Popen(
+                [sys.executable, "-P", "-m", "workers.child.nursery", *orders],
+                env=self._environment | ONE_THREAD,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return nursery, mine
+
+    async def new_child(self) -> Child:
+        """A process that waits for its trial."""
+        async with self._starting:
+            if self._nursery is None or self._nursery.poll() is not None:
+                self.close()
+                await self.start()
+            return await self._fork()
+
+    async def _fork(self) -> Child:
+        assert self._control is not None  # noqa: S101 - a nursery has one
+        channel, their_channel = socket.socketpair()
+        leash, their_leash = socket.socketpair()
+        log, their_log = os.pipe()
+        theirs = [their_channel.detach(), their_leash.detach(), their_log]
+        try:
+            socket.send_fds(self._control, [b"f"], theirs)
+        except OSError:
+            self.close()
+            for each in (channel, leash):
+                each.close()
+            os.close(log)
+            raise
+        finally:
+            for file in theirs:
+                os.close(file)
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(log, "rb", buffering=0)
+        )
+        return Child(
+            await asyncio.open_connection(sock=channel), await asyncio.open_connection(sock=leash), reader, transport
+        )
+
+    def close(self) -> None:
+        """Ends the nursery; children live on until they are let go."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._nursery is not None:
+            try:
+                self._nursery.wait(2.0)
+            except subprocess.TimeoutExpired:
+                self._nursery.kill()
+                self._nursery.wait()
+            self._nursery = None
+
+
+async def _read_frame(reader: asyncio.StreamReader) -> bytes | None:
+    try:
+        size = HEADER.unpack(await reader.readexactly(HEADER.size))[0]
+        if size > MAX_MESSAGE_BYTES:
+            raise Garbled(f"a message of {size} bytes")
+        return await reader.readexactly(size)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return None
+
+
+async def _receive_frame(connection: socket.socket) -> bytes | None:
+    loop = asyncio.get_running_loop()
+    received = b""
+    while len(received) < HEADER.size or len(received) < HEADER.size + HEADER.unpack_from(received)[0]:
+        piece = await loop.sock_recv(connection, 65_536)
+        if not piece:
+            return None
+        received += piece
+    return received[HEADER.size :]

@@ -1,0 +1,124 @@
+"""The options of `studyhall worker`, which is `python -m workers`."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from studyhall.errors import FieldError, InvalidInput
+from studyhall.home import find_server, home_directory
+from workers.attempt import Patiences
+from workers.configuration import AllowList, Configuration, worker_name
+
+
+def read_command_line(arguments: Sequence[str]) -> Configuration:
+    """The configuration that the arguments and the environment describe.
+
+    Raises:
+        SystemExit: an option is unknown or does not fit; argparse has said so.
+        StudyhallError: no server is known, or a file cannot be read.
+    """
+    given = _parser().parse_args(arguments)
+    url, key = find_server(given.url, key_file=given.key_file)
+    home = home_directory()
+    return Configuration(
+        url=url,
+        key=key,
+        name=given.name or worker_name(),
+        study=given.study,
+        slots=_slots(given.slots),
+        trainables=tuple(given.trainables.split(",")) if given.trainables != "none" else (),
+        allow=AllowList.of(given.allow),
+        import_from=tuple(str(Path(path).absolute()) for path in given.path),
+        preload=tuple(given.preload),
+        directory=Path(given.directory or home / "workers").absolute(),
+        artifacts=Path(given.artifacts or home / "artifacts").absolute(),
+        data=Path(given.data).absolute(),
+        device=given.device,
+        threads=given.threads,
+        labels=dict(_label(text) for text in given.label),
+        pass_on=tuple(given.env),
+        lease_s=given.lease_s,
+        exit_when_idle_s=given.exit_when_idle,
+        patiences=Patiences(
+            grace_s=given.grace_s,
+            shutdown_s=min(given.grace_s, Patiences.shutdown_s),
+            timeout_s=given.timeout_s,
+            outage_s=given.outage_s,
+        ),
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="studyhall worker", description="Runs the trials of a Studyhall server on this machine."
+    )
+    add = parser.add_argument
+    where = "the server; by default what 'studyhall up' or STUDYHALL_URL says"
+    add("--url", help=where)
+    add("--key-file", help="a file with the worker's key; by default STUDYHALL_KEY or STUDYHALL_KEY_FILE")
+    add("--name", help="how the server shows this worker; by default the host and a random part")
+    add("--study", help="run trials of this study only, by name or id")
+    add("--slots", default="1", metavar="N", help="how many trials run at once; 'auto' is one for each core")
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="what trials compute on (default: cpu)")
+    add("--threads", type=_count, default=1, metavar="N", help="threads of each trial (default: 1)")
+    add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label that tasks may ask for")
+    code = parser.add_argument_group("what it runs")
+    add = code.add_argument
+    add("--trainables", default="*", metavar="A,B|none", help="built-in trainables to offer (default: all)")
+    add("--allow", action="append", default=[], metavar="package.module:function|package.*|PROGRAM", help=_ALLOW)
+    add("--path", action="append", default=[], metavar="DIR", help="a directory to import your packages from")
+    add("--preload", action="append", default=[], metavar="MODULE", help="a module to import once, not in each trial")
+    add("--env", action="append", default=[], metavar="NAME", help="a variable of this environment that trials see")
+    add("--data", default=".", metavar="DIR", help="where CSV files for the trainables are (default: here)")
+    places = parser.add_argument_group("where it keeps things")
+    add = places.add_argument
+    add("--directory", metavar="DIR", help="scratch, logs and undelivered results (default: ~/.studyhall/workers)")
+    add("--artifacts", metavar="DIR", help="saved models and other artifacts (default: ~/.studyhall/artifacts)")
+    times = parser.add_argument_group("how long things may take, in seconds")
+    add = times.add_argument
+    add("--lease-s", type=_seconds, default=Configuration.lease_s, help="a trial's lease (default: %(default)g)")
+    add("--grace-s", type=_seconds, default=Patiences.grace_s, help="from asking a trial to stop to terminating it")
+    add("--timeout-s", type=_seconds, default=Patiences.timeout_s, help="the longest trial (default: %(default)g)")
+    add(
+        "--outage-s", type=_seconds, default=Patiences.outage_s, help="training without a server (default: %(default)g)"
+    )
+    add("--exit-when-idle", type=_seconds, metavar="SECONDS", help="end after so long without a trial")
+    return parser
+
+
+_ALLOW = (
+    "code of yours that trials may run: a function, all below a package, or a program; "
+    "whoever may create studies can run it here"
+)
+
+
+def _slots(text: str) -> int:
+    if text == "auto":
+        return len(os.sched_getaffinity(0))
+    if text.isdecimal() and 1 <= int(text) <= 1024:
+        return int(text)
+    raise InvalidInput("this worker cannot start", errors=[FieldError("--slots", "a number from 1 to 1024, or 'auto'")])
+
+
+def _label(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise InvalidInput("this worker cannot start", errors=[FieldError("--label", f"'{text}' is not NAME=VALUE")])
+    return name, value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number from 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds")
+    return value

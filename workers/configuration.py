@@ -1,0 +1,123 @@
+"""What a worker is told when it starts: which server, what it may run, how much at once."""
+
+import hashlib
+import os
+import platform
+import re
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from studyhall.study import Task
+from studyhall.wire import LEASE_S, Capabilities
+from workers.attempt import Patiences
+
+PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "SSL_CERT_FILE")
+"""Of the worker's environment a trial sees these, and what --env names; never the key."""
+_ENTRY_POINT: Final = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*|\.\*)")
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Which of the user's code a worker runs: nothing that is not listed.
+
+    Args:
+        entry_points: `package.module:function`, or `package.*` for all below a package.
+        commands: programs, as a command's first word has them.
+    """
+
+    entry_points: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, entries: Sequence[str]) -> "AllowList":
+        """Sorts entries: with a colon, or a star at its end, it is an entry point, otherwise a program."""
+        points = tuple(entry for entry in entries if _ENTRY_POINT.fullmatch(entry))
+        return cls(points, tuple(entry for entry in entries if entry not in points))
+
+    def refusal(self, task: Task | None, trainables: Sequence[str]) -> str | None:
+        """Why this worker does not run a task, or None if it does."""
+        if task is None:
+            return "the study has no task: its trials are evaluated by whoever claims them"
+        if task.trainable is not None:
+            return (
+                None if task.trainable in trainables else f"this worker does not offer the trainable '{task.trainable}'"
+            )
+        if task.entry_point is not None:
+            allowed = any(_matches(entry, task.entry_point) for entry in self.entry_points)
+            return None if allowed else f"this worker's --allow does not list the entry point '{task.entry_point}'"
+        program = task.command[0] if task.command else ""
+        return None if program in self.commands else f"this worker's --allow does not list the program '{program}'"
+
+
+def _matches(entry: str, entry_point: str) -> bool:
+    return entry_point.startswith(entry[:-1]) if entry.endswith(".*") else entry_point == entry
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Everything a worker needs to know before it meets its server."""
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    name: str = ""
+    study: str | None = None
+    slots: int = 1
+    trainables: tuple[str, ...] = ("*",)
+    allow: AllowList = AllowList()
+    import_from: tuple[str, ...] = ()
+    preload: tuple[str, ...] = ()
+    directory: Path = Path("workers")
+    artifacts: Path = Path("artifacts")
+    data: Path = Path()
+    device: str = "cpu"
+    threads: int = 1
+    labels: Mapping[str, str] = field(default_factory=dict)
+    pass_on: tuple[str, ...] = ()
+    lease_s: float = LEASE_S
+    wait_s: float = 20.0
+    exit_when_idle_s: float | None = None
+    patiences: Patiences = field(default_factory=Patiences)
+
+    def capabilities(self, trainables: Sequence[str]) -> Capabilities:
+        """What the server may give this worker."""
+        return Capabilities(
+            trainables=tuple(trainables),
+            entry_points=self.allow.entry_points,
+            commands=self.allow.commands,
+            cpu=max(1.0, (os.cpu_count() or 1) / self.slots),
+            gpu=1.0 if self.device.startswith("cuda") else 0.0,
+            memory_mb=_memory_mb() // self.slots,
+            labels=dict(self.labels),
+        )
+
+    def environment(self, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
+        """What the nursery sees of the worker's environment."""
+        return {name: outer[name] for name in (*PASSED_ON, *self.pass_on) if name in outer}
+
+    def trial_environment(self, scratch: Path) -> dict[str, str]:
+        """What a trial sees: the same, its own temporary directory, and how many threads it may start."""
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
+        own = {
+            "TMPDIR": str(scratch / "tmp"),
+            "STUDYHALL_DATA": str(self.data.absolute()),
+            "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it CUDA's matrix products are not repeatable
+        }
+        return self.environment() | threads | own
+
+
+def worker_name() -> str:
+    """A new name for each start: a worker that comes back is another one, with none of the old one's leases."""
+    host = re.sub(r"[^A-Za-z0-9_.-]", "-", platform.node())[:80] or "worker"
+    return f"{host}-{uuid.uuid4().hex[:6]}"
+
+
+def trial_seed(study_seed: int, number: int) -> int:
+    """The seed of one trial, from 0 to 2^32 - 1: the same in every attempt."""
+    return int.from_bytes(hashlib.blake2b(f"{study_seed}/{number}".encode(), digest_size=4).digest(), "big")
+
+
+def _memory_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20

@@ -1,0 +1,150 @@
+"""What a worker and a trial's process say to each other: JSON with its length in front, over a socket.
+
+    worker -> trial    Start, Told, StopNow
+    trial  -> worker   Reported, Kept, Saved, and one verdict: Done, NotFeasible or WentWrong
+    keeper -> worker   Began, Ended
+
+Why JSON and not pickle: the trial's process runs the user's code, and what it says is read like any stranger's word.
+"""
+
+import struct
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from studyhall.study import Task
+from studyhall.trial import FailureKind
+from studyhall.words import Metrics, Parameters, Word
+
+MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+MAX_TEXT: Final = 16_384
+"""How much of a traceback is kept, in characters."""
+HEADER: Final = struct.Struct("!I")
+
+
+class Start(Word):
+    """Everything the trial's process needs to know; it is not told the worker's key."""
+
+    say: Literal["start"] = "start"
+    trial: str
+    number: int
+    attempt: int
+    seed: int
+    parameters: Parameters
+    task: Task
+    objectives: tuple[str, ...]
+    device: str
+    threads: int
+    workdir: str
+    resume_from: str | None = None
+    import_from: tuple[str, ...] = ()
+    """Directories that the user's packages are imported from, before all others."""
+    environment: dict[str, str]
+
+
+class Told(Word):
+    """The server's answer to the reports up to this one, or that there is no server to answer."""
+
+    say: Literal["told"] = "told"
+    report: int
+
+
+class StopNow(Word):
+    """End soon: what was measured so far will stand."""
+
+    say: Literal["stop"] = "stop"
+    reason: str
+
+
+class Reported(Word):
+    """Metrics at a step; `report` counts the reports of this attempt from 1."""
+
+    say: Literal["reported"] = "reported"
+    report: int
+    step: Annotated[int, Field(ge=0, le=2**53)]
+    metrics: Metrics
+    elapsed_s: float
+
+
+class Kept(Word):
+    """A file or directory to keep as an artifact."""
+
+    say: Literal["kept"] = "kept"
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=128)]
+    path: str
+
+
+class Saved(Word):
+    """A checkpoint that is whole."""
+
+    say: Literal["saved"] = "saved"
+    step: int
+    path: str
+
+
+class Done(Word):
+    """The trainable returned. `stopped`: it had been told to stop before that."""
+
+    say: Literal["done"] = "done"
+    metrics: dict[str, float]
+    stopped: bool
+
+
+class NotFeasible(Word):
+    """This configuration cannot work."""
+
+    say: Literal["not_feasible"] = "not_feasible"
+    reason: str
+
+
+class WentWrong(Word):
+    """The trainable raised, or what it returned is no result."""
+
+    say: Literal["went_wrong"] = "went_wrong"
+    kind: FailureKind
+    message: str
+    see_log: bool = False
+    """The reason is in the last lines of the log: another program wrote it."""
+
+
+class Began(Word):
+    """The trial's process exists."""
+
+    say: Literal["began"] = "began"
+    pid: int
+
+
+class Ended(Word):
+    """The trial's process and all that it started are gone."""
+
+    say: Literal["ended"] = "ended"
+    exit_code: int | None = None
+    signal: int | None = None
+    limit: str | None = None
+    """Which limit it was ended for."""
+    cpu_s: float = 0.0
+    max_rss_mb: float = 0.0
+    strays: int = 0
+    """How many processes it left behind, which were ended too."""
+
+
+ToTrial = Start | Told | StopNow
+Verdict = Done | NotFeasible | WentWrong
+FromTrial = Reported | Kept | Saved | Verdict
+FromKeeper = Began | Ended
+
+to_trial: TypeAdapter[ToTrial] = TypeAdapter(Annotated[ToTrial, Field(discriminator="say")])
+from_trial: TypeAdapter[FromTrial] = TypeAdapter(Annotated[FromTrial, Field(discriminator="say")])
+from_keeper: TypeAdapter[FromKeeper] = TypeAdapter(Annotated[FromKeeper, Field(discriminator="say")])
+
+
+def frame(message: Word) -> bytes:
+    """A message as it goes over the socket."""
+    body = message.to_json().encode()
+    return HEADER.pack(len(body)) + body
+
+
+def last_part(text: str, limit: int = MAX_TEXT) -> str:
+    """The end of a text, where the reason of a failure is, without control characters that would trouble a terminal."""
+    readable = "".join(char for char in text if char in "\n\t" or char.isprintable())
+    return readable if len(readable) <= limit else "…" + readable[1 - limit :]

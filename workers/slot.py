@@ -1,0 +1,241 @@
+"""A slot: one trial after the other. It claims, runs and tells, and the answer to what it tells is the next trial."""
+
+import asyncio
+import logging
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from studyhall.errors import Conflict, StudyhallError
+from studyhall.wire import Claim, ClaimedTrial, NextClaim
+from workers.attempt import Attempt
+from workers.attempt_log import AttemptLog
+from workers.children import Child, Children, NurseryFailed
+from workers.configuration import Configuration, trial_seed
+from workers.keeping import Places
+from workers.messages import Kept, Saved, Start
+from workers.outcome import Failed, Outcome, Released, to_wire
+from workers.server import TEMPORARY, NothingNow, Patience, Server
+from workers.spool import Ending, Spool, deliver
+
+logger = logging.getLogger(__name__)
+
+ASIDE_S: Final = 30.0
+"""How long a slot waits after the server has put its worker aside."""
+LAST_WORD_S: Final = 5.0
+"""How long a worker that is going away waits for the answer to its last word."""
+SHUTTING_DOWN: Final = "the worker is shutting down"
+
+
+class Held(NamedTuple):
+    """A trial that this slot holds, and the token of its lease."""
+
+    claimed: ClaimedTrial
+    token: str
+
+
+@dataclass(frozen=True)
+class Crew:
+    """What the slots of a worker share.
+
+    Args:
+        trainables: the names of those this worker offers.
+    """
+
+    configuration: Configuration
+    server: Server
+    children: Children
+    spool: Spool
+    places: Places
+    trainables: tuple[str, ...]
+
+
+class Slot:
+    """Runs trials until it is told to end."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._configuration, self._server, self._children = crew.configuration, crew.server, crew.children
+        self._spool, self._places, self._trainables = crew.spool, crew.places, crew.trainables
+        self._capabilities = crew.configuration.capabilities(crew.trainables)
+        self._spare: asyncio.Task[Child] | None = None
+        self._attempt: Attempt | None = None
+        self._ending = asyncio.Event()
+
+    async def run(self) -> None:
+        """Claims and runs until `end`, or until there was nothing to do for as long as the configuration allows.
+
+        Raises:
+            StudyhallError: the server does not want this worker.
+            NurseryFailed: no trial can be started on this machine.
+        """
+        held: Held | None = None
+        try:
+            while not self._ending.is_set():
+                self._prepare_child()
+                held = held or await self._claim_or_end()
+                if held is None:
+                    return
+                held = await self._run(held)
+            if held is not None:
+                await self._tell(held, Released(SHUTTING_DOWN))
+        finally:
+            await self._drop_spare()
+
+    def end(self) -> None:
+        """Asks the running trial to stop, gives it back, and claims no other."""
+        self._ending.set()
+        if self._attempt is not None:
+            self._attempt.give_back(SHUTTING_DOWN)
+
+    def kill(self) -> None:
+        """Ends the running trial now."""
+        self.end()
+        if self._attempt is not None:
+            self._attempt.kill(SHUTTING_DOWN)
+
+    async def _claim_or_end(self) -> Held | None:
+        claiming = asyncio.create_task(self._claim())
+        ending = asyncio.create_task(self._ending.wait())
+        await asyncio.wait([claiming, ending], return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if claiming.done():
+            return claiming.result()
+        claiming.cancel()
+        return None
+
+    async def _claim(self) -> Held | None:
+        loop, token, patience = asyncio.get_running_loop(), uuid.uuid4().hex, Patience()
+        idle_since = loop.time()
+        while True:
+            try:
+                claimed = await self._server.claim(self._claim_with(token))
+                return Held(claimed.trials[0], token)
+            except NothingNow as nothing:
+                patience = Patience()
+                idle_s = self._configuration.exit_when_idle_s
+                if idle_s is not None and loop.time() - idle_since >= idle_s:
+                    return None
+                await asyncio.sleep(nothing.retry_after_s or 0.0)
+            except TEMPORARY as error:
+                await patience.pause(error)  # the same token again: an answer that was lost is given once more
+            except Conflict as error:
+                logger.warning("no trial for this worker: %s", error)
+                await asyncio.sleep(ASIDE_S)
+
+    def _claim_with(self, token: str) -> Claim:
+        return Claim(
+            token=token,
+            worker=self._configuration.name,
+            study=self._configuration.study,
+            wait_s=self._configuration.wait_s,
+            lease_s=self._configuration.lease_s,
+            capabilities=self._capabilities,
+        )
+
+    async def _run(self, held: Held) -> Held | None:
+        refusal = self._configuration.allow.refusal(held.claimed.study.task, self._trainables)
+        if refusal is not None:
+            return await self._tell(held, Failed("entrypoint_not_allowed", refusal))
+        try:
+            child = await self._take_child()
+        except NurseryFailed as error:
+            await self._tell(held, Released(str(error)))
+            raise
+        self._prepare_child()  # the next one, while this one trains
+        scratch = self._places.scratch(held.claimed)
+        try:
+            with AttemptLog(self._places.log(held.claimed)) as log:
+                return await self._run_attempt(held, child, log, self._start_of(held.claimed, scratch))
+        finally:
+            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+
+    async def _run_attempt(self, held: Held, child: Child, log: AttemptLog, start: Start) -> Held | None:
+        self._attempt = attempt = Attempt(
+            held.claimed,
+            held.token,
+            child=child,
+            server=self._server,
+            log=log,
+            patiences=self._configuration.patiences,
+            keep=lambda kept: self._keep(held.claimed, kept),
+        )
+        try:
+            if self._ending.is_set():
+                return await self._tell(held, Released(SHUTTING_DOWN))
+            outcome = await attempt.run(start)
+            telling = asyncio.create_task(self._tell(held, outcome, attempt))
+            await attempt.gone()
+            return await telling
+        finally:
+            self._attempt = None
+            child.let_go()
+
+    def _start_of(self, claimed: ClaimedTrial, scratch: Path) -> Start:
+        task = claimed.study.task
+        assert task is not None  # noqa: S101 - refused before
+        return Start(
+            trial=claimed.trial.id,
+            number=claimed.trial.number,
+            attempt=claimed.attempt,
+            seed=trial_seed(claimed.study.seed, claimed.trial.number),
+            parameters=claimed.trial.parameters,
+            task=task,
+            objectives=tuple(objective.metric for objective in claimed.study.objectives),
+            device=self._configuration.device,
+            threads=self._configuration.threads,
+            workdir=str(scratch),
+            import_from=self._configuration.import_from,
+            environment=self._configuration.trial_environment(scratch),
+        )
+
+    def _keep(self, claimed: ClaimedTrial, kept: Kept | Saved) -> None:
+        if isinstance(kept, Kept):
+            self._places.keep_artifact(claimed, kept)
+
+    async def _tell(self, held: Held, outcome: Outcome, attempt: Attempt | None = None) -> Held | None:
+        claimed, token = held
+        logger.info("trial %d of %s: %s", claimed.trial.number, claimed.study.name, outcome)
+        next_token = uuid.uuid4().hex
+        next_claim = NextClaim(token=next_token, worker=self._configuration.name, lease_s=self._configuration.lease_s)
+        told = to_wire(
+            outcome,
+            attempt=claimed.attempt,
+            token=token,
+            next_claim=None if self._ending.is_set() else next_claim,
+        )
+        if told is None:
+            return None
+        ending = Ending.of(claimed.trial.id, told, tuple(attempt.untold) if attempt else ())
+        try:
+            async with asyncio.timeout(LAST_WORD_S if self._ending.is_set() else None):
+                answer = await deliver(self._server, ending)
+        except (*TEMPORARY, TimeoutError):
+            self._spool.put(ending)
+            return None
+        except StudyhallError as error:
+            logger.warning("trial %s: the server refuses its ending: %s", claimed.trial.id, error)
+            return None
+        return Held(answer.trials[0], next_token) if answer and answer.trials else None
+
+    def _prepare_child(self) -> None:
+        if self._spare is None:
+            self._spare = asyncio.create_task(self._children.new_child())
+
+    async def _take_child(self) -> Child:
+        for _ in range(3):
+            self._prepare_child()
+            assert self._spare is not None  # noqa: S101 - just prepared
+            child, self._spare = await self._spare, None
+            if child.is_alive:
+                return child
+            child.let_go()
+        raise NurseryFailed("the processes for trials die before they begin; the worker's stderr says why")
+
+    async def _drop_spare(self) -> None:
+        if self._spare is not None:
+            try:
+                (await self._spare).let_go()
+            except (NurseryFailed, OSError) as error:
+                logger.debug("there is no spare child to drop: %s", error)
