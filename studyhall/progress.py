@@ -104,7 +104,7 @@ class ProgressLine:
         self._painted = len(text)
 
     def _print(self, text: str) -> None:
+        self._last = ""
+        self._next_plain_s = self._clock() + PLAIN_EVERY_S
         self._stream.write(text + "\n")
         self._stream.flush()
-        self._next_plain_s = self._clock() + PLAIN_EVERY_S
-        self._last = ""

@@ -282,7 +282,7 @@ def problem_of(status: int, headers: Mapping[str, str], content: bytes) -> Study
         problem = Problem.model_validate_json(content, extra="ignore")
     except ValidationError:
         return _from_status(status, headers, retry_after_s)
-    kind = every_error().get(problem.code) or _class_for(status)
+    kind = _BY_CODE.get(problem.code) or _class_for(status)
     errors = [FieldError(fault.pointer, fault.message) for fault in problem.errors]
     error = kind(problem.detail or problem.title, errors=errors, retry_after_s=retry_after_s)
     error.request_id = problem.request_id or headers.get("x-request-id")
@@ -301,6 +301,8 @@ def _class_for(status: int) -> type[StudyhallError]:
     return _BY_STATUS.get(status) or (Unavailable if status >= 500 else StudyhallError)
 
 
+# Only the language's own: where the application lives in the same process it has made subclasses of them.
+_BY_CODE: Final = {code: kind for code, kind in every_error().items() if kind.__module__ == StudyhallError.__module__}
 _BY_STATUS: Final[dict[int, type[StudyhallError]]] = {
     400: MalformedRequest,
     401: Unauthenticated,

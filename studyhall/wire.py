@@ -304,7 +304,7 @@ class CheckSpace(Word):
 class CheckedSpace(Word):
     """What a valid space looks like: its size (absent: a continuum), samples, and how often constraints hold."""
 
-    size: int | None
+    size: int | None = None
     feasible_share: float
     samples: tuple[Parameters, ...]
 
