@@ -34,11 +34,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+            # One test process for a module: its tests share a browser.
+            item.add_marker(pytest.mark.xdist_group(f"browser-{item.path.stem}"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A Chromium of its own for one test.
+    """A Chromium for the tests of one module; each of them gets a page with cookies and storage of its own.
 
     Not shared by the session: while Playwright's loop runs, no other test of the process could start one.
     """
@@ -61,6 +63,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("request", lambda request: strangers.append(request.url) if is_foreign(request.url) else None)
     yield page
+    page.close()
     assert errors == []
     assert strangers == []
 

@@ -11,20 +11,24 @@ import contextlib
 import json
 import math
 import random
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
 import uvicorn
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from app.dashboard.assets import load_assets
+from studyhall.errors import field_errors
 from studyhall.space import Space
 from studyhall.study import Incumbent, Study, StudyDefinition, StudyState, TrialCounts
 from studyhall.trial import Attempt, Trial, TrialState
@@ -76,12 +80,9 @@ class FakeStudy:
         """Raises the sequence number and records an event."""
         self.sequence += 1
         at = START + timedelta(seconds=self.sequence)
-        number = None if trial is None else trial.number
-        self.events.append(
-            Event(
-                sequence=self.sequence, kind=kind, study=self.id, trial=trial and trial.id, number=number, at=at, data=data
-            )
-        )
+        of = {} if trial is None else {"trial": trial.id, "number": trial.number}
+        event = {"sequence": self.sequence, "kind": kind, "study": self.id, "at": at, "data": data}
+        self.events.append(Event.model_validate(event | of))
 
     def put(self, **fields: Any) -> Trial:
         """Adds a trial, or replaces the one of that number."""
@@ -145,7 +146,7 @@ class FakeStudy:
             reason=self.reason,
             sequence=self.sequence,
             trials=counts,
-            best=None if best is None else Incumbent(trial=best.id, number=best.number, value=best.metrics[objective.metric]),
+            best=_incumbent(best, objective.metric),
             created_at=START,
             updated_at=START + timedelta(seconds=self.sequence),
         )
@@ -179,8 +180,9 @@ class FakeStudy:
     def front(self) -> list[Trial]:
         """The trials that nothing beats in all objectives."""
         done = [trial for trial in self.trials if trial.state == "completed"]
-        points = [[_ascending(o.goal, trial.metrics[o.metric]) for o in self.definition.objectives] for trial in done]
-        return [trial for trial, point in zip(done, points, strict=True) if not any(_dominates(p, point) for p in points)]
+        objectives = self.definition.objectives
+        points = [[_ascending(each.goal, trial.metrics[each.metric]) for each in objectives] for trial in done]
+        return [done[index] for index, point in enumerate(points) if not any(_dominates(p, point) for p in points)]
 
     def history(self, max_points: int) -> dict[str, list[Any]]:
         """Columns of what has ended; every improvement is kept when they are thinned out."""
@@ -216,10 +218,15 @@ class FakeServer:
         self.studies = {study.id: study for study in studies}
         self.workers = [_worker(f"gpu-{index}", index) for index in range(4)]
         self.streams = True
-        self.refuses_streams_for: float = 0.0
+        self.closes = False
+        self._generation = 0
         self.requests: list[str] = []
         self.assets = load_assets()
         self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=["GET", "POST", "PATCH"])])
+
+    def drop_streams(self) -> None:
+        """Ends every open event stream."""
+        self._generation += 1
 
     async def _answer(self, request: Request) -> Response:
         path = request.url.path
@@ -277,7 +284,7 @@ class FakeServer:
                 return await self._events(request, study)
             case ["pause" | "resume" | "stop" as verb]:
                 body = json.loads(await request.body() or b"{}")
-                study.state = {"pause": StudyState.PAUSED, "resume": StudyState.ACTIVE, "stop": StudyState.COMPLETED}[verb]
+                study.state = _STATE_AFTER[verb]
                 study.reason = None if verb == "resume" else body.get("reason") or "user"
                 study.touch(f"study.{study.state}", mode=body.get("mode"))
                 return JSONResponse(study.study().to_dict())
@@ -308,14 +315,16 @@ class FakeServer:
         if "text/event-stream" in request.headers.get("accept", "") and self.streams:
             return StreamingResponse(self._stream(study, after), media_type="text/event-stream")
         waited = time.monotonic() + float(request.query_params.get("wait_s", "0"))
-        while study.sequence <= after and time.monotonic() < waited:
+        # Asked again and again, because tests change a study from a thread of their own.
+        while study.sequence <= after and time.monotonic() < waited and not self.closes:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         items = [event.to_dict() for event in study.events[max(0, after) : after + LONGEST_PAGE]]
         return JSONResponse({"items": items, "sequence": items[-1]["sequence"] if items else after})
 
     async def _stream(self, study: FakeStudy, after: int) -> AsyncIterator[str]:
         yield ": welcome\n\n"
-        while self.streams:
+        generation = self._generation
+        while not self.closes and generation == self._generation:
             if study.sequence > after:
                 after = study.sequence
                 yield f"id: {after}\ndata: {json.dumps({'sequence': after})}\n\n"
@@ -334,16 +343,21 @@ def serving(server: FakeServer, *, port: int = 0) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{uvicorn_server.servers[0].sockets[0].getsockname()[1]}"
     finally:
-        server.streams = False
+        server.closes = True
         uvicorn_server.should_exit = True
         thread.join(timeout=5)
 
 
+_STATE_AFTER = {"pause": StudyState.PAUSED, "resume": StudyState.ACTIVE, "stop": StudyState.COMPLETED}
 _REASONS = {
     "pruned": "below the median at step 4",
     "infeasible": "loss is not finite at step 2",
     "failed": "RuntimeError: mat1 and mat2 shapes cannot be multiplied",
 }
+
+
+def _incumbent(best: Trial | None, metric: str) -> Incumbent | None:
+    return None if best is None else Incumbent(trial=best.id, number=best.number, value=best.metrics[metric])
 
 
 def _new_trial(study_id: str, number: int) -> dict[str, Any]:
@@ -374,9 +388,9 @@ def _accuracy(parameters: dict[str, Any], dice: random.Random) -> float:
     lr = (math.log10(parameters["lr"]) + 2.35) / 1.2
     width = (math.log2(parameters["width"]) - 7) / 4
     loss = 0.012 + 0.05 * lr**2 + 0.02 * width**2 + 0.03 * (parameters["dropout"] - 0.13) ** 2 * 10
-    loss += 0.012 * (parameters["layers"] - 2) ** 2 + {"sgd": 0.02, "adam": 0.006, "adamw": 0.0}[parameters["optimizer"]]
-    loss += -0.004 * parameters["augment"] + abs(dice.gauss(0, 0.008))
-    return max(0.08, 1 - loss * (1 if dice.random() < 0.985 else 8))
+    loss += 0.012 * (parameters["layers"] - 2) ** 2 - 0.004 * parameters["augment"]
+    loss += {"sgd": 0.02, "adam": 0.006, "adamw": 0.0}[parameters["optimizer"]] + abs(dice.gauss(0, 0.008))
+    return float(max(0.08, 1 - loss * (1 if dice.random() < 0.985 else 8)))
 
 
 def _made_up_curve(trial: Trial) -> list[dict[str, Any]]:
@@ -411,7 +425,9 @@ def _worker(name: str, index: int) -> Worker:
         version="0.1.0",
         host=f"node-{index}",
         state="online" if index < 3 else "offline",
-        capabilities=Capabilities(trainables=("image_classifier",), cpu=8, gpu=1, memory_mb=65536, labels={"gpu": "h200"}),
+        capabilities=Capabilities(
+            trainables=("image_classifier",), cpu=8, gpu=1, memory_mb=65536, labels={"gpu": "h200"}
+        ),
         running=int(index < 3),
         completed=100 - index,
         failed=index,
@@ -451,9 +467,12 @@ async def _checked(request: Request) -> Response:
     body = json.loads(await request.body())
     try:
         space = Space.model_validate_json(json.dumps(body["space"]))
-    except ValueError as error:
-        return _problem(422, "validation", "the space is not valid", [{"pointer": "/space", "message": str(error)[:200]}])
-    return JSONResponse({"size": space.size, "feasible_share": 1.0, "samples": []})
+    except ValidationError as error:
+        faults = [asdict(fault) for fault in field_errors(error, prefix=["space"])]
+        return _problem(422, "validation", "the space does not fit", faults)
+    dice = random.Random(0)
+    samples = [space.from_units([dice.random() for _ in space.parameters]) for _ in range(body["samples"])]
+    return JSONResponse({"size": space.size, "feasible_share": 1.0, "samples": samples})
 
 
 def _no_study() -> Response:
@@ -461,10 +480,8 @@ def _no_study() -> Response:
 
 
 def _problem(status: int, code: str, detail: str, errors: Iterable[dict[str, str]] = ()) -> Response:
-    problem = Problem.model_validate(
-        {"type": "about:blank", "title": code, "status": status, "detail": detail, "code": code, "errors": list(errors)},
-        strict=False,
-    )
+    told = {"type": "about:blank", "title": code, "status": status, "detail": detail, "code": code}
+    problem = Problem.model_validate(told | {"errors": list(errors)}, strict=False)
     return JSONResponse(problem.to_dict(), status_code=status, media_type="application/problem+json")
 
 
@@ -490,7 +507,7 @@ def main() -> None:
     study = FakeStudy(DIGITS)
     study.grow(given.trials)
     with serving(FakeServer(study), port=given.port) as address:
-        print(f"{address}/#key={KEY}")
+        sys.stdout.write(f"{address}/#key={KEY}\n")
         while True:
             time.sleep(0.5)
             if given.live:

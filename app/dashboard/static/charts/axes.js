@@ -9,18 +9,18 @@ export function plotRoom({ width, height }, { left = 56, right = 14, top = 26, b
 }
 
 /** Ticks and grid lines of the vertical axis, with its title above it. */
-export function verticalAxis(scale, room, { title, ticks = scale.ticks(room.height / 44), format = formatTicks(ticks) }) {
+export function verticalAxis(scale, room, { title, ticks = scale.ticks(room.height / 38), format = formatTicks(ticks) }) {
   const lines = ticks.map((tick) => shape("line.grid", { x1: room.left, x2: room.right, y1: px(scale(tick)), y2: px(scale(tick)) }));
   const labels = ticks.map((tick) => shape("text.tick", { x: room.left - 8, y: px(scale(tick) + 4), "text-anchor": "end" }, format(tick)));
   return group("axis", lines, labels, shape("text.title", { x: 0, y: 12, "text-anchor": "start" }, title));
 }
 
-/** Ticks of the horizontal axis, with its title at its right end. */
+/** Ticks of the horizontal axis, with its title before the first. */
 export function horizontalAxis(scale, room, { title, ticks = scale.ticks(room.width / 90), format = formatTicks(ticks), at = room.bottom }) {
   const labels = ticks.map((tick) => shape("text.tick", { x: px(scale(tick)), y: at + 18, "text-anchor": "middle" }, format(tick)));
   const marks = ticks.map((tick) => shape("line.grid", { x1: px(scale(tick)), x2: px(scale(tick)), y1: at, y2: at + 4 }));
   const base = shape("line.base", { x1: room.left, x2: room.right, y1: at, y2: at });
-  return group("axis", base, marks, labels, title ? shape("text.title", { x: room.right, y: at - 6, "text-anchor": "end" }, title) : null);
+  return group("axis", base, marks, labels, title ? shape("text.title", { x: room.left - 14, y: at + 18, "text-anchor": "end" }, title) : null);
 }
 
 /** One way to write all ticks of an axis: with as many decimals as tell them apart. */

@@ -93,7 +93,7 @@ function marks(places, radius) {
 
 function bestLine(best, x, y, room) {
   if (!best.length) return null;
-  const inside = (value) => Math.min(room.bottom, Math.max(room.top, y(value)));
+  const inside = (value) => (y.log && value <= 0 ? room.bottom : Math.min(room.bottom, Math.max(room.top, y(value))));
   const from = best.findLastIndex(({ number }) => x(number) <= room.left);
   const seen = best.slice(Math.max(0, from)).filter(({ number }) => x(number) <= room.right + 0.5);
   if (!seen.length) return null;

@@ -17,7 +17,7 @@ const HALF = 11;
 export function parallelLayout(axes, { width, height }) {
   const [left, right] = [44, width - 44];
   const gap = axes.length > 1 ? (right - left) / (axes.length - 1) : 0;
-  const [top, bottom] = [46, height - 20 - SLACK];
+  const [top, bottom] = [12, height - 14 - SLACK];
   return { axes, xs: axes.map((_, index) => left + index * gap), top, bottom, absent: bottom + SLACK, gap, width, height };
 }
 
@@ -68,8 +68,15 @@ export function paintLines(context, { layout, heights, buckets, colours, faint, 
   });
 }
 
+/** The axes that some line passes below. @returns {Set<string>} */
+export function absentAxes({ axes, absent }, heights) {
+  const found = new Set();
+  heights.forEach((height, place) => { if (height === absent) found.add(axes[place % axes.length].name); });
+  return found;
+}
+
 /** Axes, ticks and brushes. @param {Map<string, [number, number]>} brushes shares of the axis, from low to high */
-export function parallelAxes(layout, { brushes = new Map(), label }) {
+export function parallelAxes(layout, { brushes = new Map(), absents = new Set(), label }) {
   const { axes, xs, top, bottom, absent, gap } = layout;
   const room = Math.max(5, Math.floor((gap || 120) / 6.6) - 1);
   const drawn = axes.map((axis, index) => {
@@ -78,7 +85,7 @@ export function parallelAxes(layout, { brushes = new Map(), label }) {
     const end = index === axes.length - 1;
     return group("dimension",
       shape("line.base", { x1: x, x2: x, y1: top, y2: bottom }),
-      shape("line.absent", { x1: x - 4, x2: x + 4, y1: absent, y2: absent }),
+      absents.has(axis.name) ? shape("text.tick.halo", { x: end ? x - 7 : x + 7, y: absent + 4, "text-anchor": end ? "end" : "start" }, "inactive") : null,
       axis.ticks((bottom - top) / 44).map((tick) => {
         const y = px(bottom - tick.at * (bottom - top));
         return [shape("line.base", { x1: x - 3, x2: x + 3, y1: y, y2: y }),

@@ -4,7 +4,8 @@ import { formatParameter } from "../core/format.js";
 import { logTicks, niceTicks } from "./scale.js";
 
 /** @typedef {{place: (value: *) => number | null, ticks: (count: number) => {at: number, label: string}[],
- *   value: (at: number) => number | null, isNumeric: boolean, name: string}} ParameterAxis */
+ *   value: (at: number) => number | null, isNumeric: boolean, name: string, cells: number | null}} ParameterAxis
+ * `cells` is how many values there are when they are few enough to be told apart on the axis */
 
 /** @returns {ParameterAxis} `place` is null for a value outside the space, and for none at all */
 export function parameterAxis(parameter) {
@@ -16,7 +17,7 @@ export function metricAxis(name, [low, high], scale = "linear") {
   return numericAxis({ name, low, high, scale });
 }
 
-function numericAxis({ name, low, high, scale = "linear" }) {
+function numericAxis({ name, low, high, scale = "linear", type = "float" }) {
   const { forth, back } = scalesOf(low, high)[scale];
   const [from, to] = [forth(low), forth(high)];
   const span = to - from;
@@ -27,19 +28,20 @@ function numericAxis({ name, low, high, scale = "linear" }) {
   };
   const ticks = (count) => {
     const values = scale === "log" ? logTicks(low, high, count) : niceTicks(low, high, count);
-    return values.map((value) => ({ at: place(value), label: formatParameter(value) })).filter(({ at }) => at !== null);
+    return values.filter((value) => type !== "int" || Number.isInteger(value)).map((value) => ({ at: place(value), label: formatParameter(value) })).filter(({ at }) => at !== null);
   };
-  return { name, place, ticks, value: (at) => back(from + at * span), isNumeric: true };
+  const cells = type === "int" && high - low < 12 ? high - low + 1 : null;
+  return { name, place, ticks, value: (at) => back(from + at * span), isNumeric: true, cells };
 }
 
 function choiceAxis(parameter) {
   const choices = choicesOf(parameter);
   const places = new Map(choices.map((choice, index) => [keyOf(choice), choices.length === 1 ? 0.5 : (index + 0.5) / choices.length]));
   const ticks = (count) => {
-    const every = Math.ceil(choices.length / Math.max(count * 4, 12));
+    const every = Math.max(1, Math.ceil(choices.length / Math.max(count * 4, 12)));
     return choices.filter((_, index) => index % every === 0).map((choice) => ({ at: places.get(keyOf(choice)), label: formatParameter(choice) }));
   };
-  return { name: parameter.name, place: (value) => (value === undefined ? null : places.get(keyOf(value)) ?? null), ticks, value: () => null, isNumeric: false };
+  return { name: parameter.name, place: (value) => (value === undefined ? null : places.get(keyOf(value)) ?? null), ticks, value: () => null, isNumeric: false, cells: choices.length };
 }
 
 /** The choices of a parameter that is not a number. */

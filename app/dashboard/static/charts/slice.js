@@ -34,13 +34,14 @@ export function sliceChart({ rows, parameter, objective, best = null }, size) {
 
 // Trials of one choice would hide each other: spread them within its cell, always the same way.
 function jitter(axis, number) {
-  if (axis.isNumeric) return 0;
+  const cells = axis.cells;
+  if (cells === null) return 0;
   const share = ((number * 2654435761) % 2 ** 32) / 2 ** 32;
-  return (share - 0.5) * 0.5 / Math.max(1, axis.ticks(100).length);
+  return (share - 0.5) * 0.5 / cells;
 }
 
 function parameterTicks(axis, room) {
-  const ticks = axis.ticks(Math.max(2, room.width / 70));
+  const ticks = axis.ticks(Math.max(2, room.width / 50));
   const each = room.width / Math.max(1, ticks.length);
   return group("axis",
     shape("line.base", { x1: room.left, x2: room.right, y1: room.bottom, y2: room.bottom }),

@@ -22,7 +22,7 @@ export function timelineChart({ rows, now }, { width }) {
   const hits = lanes.flatMap((lane, index) => lane.rows.map((row) => barOf(row, x, room.top + index * LANE, now)));
   const bars = STATES.map((state) => {
     const here = hits.filter((hit) => hit.state === state);
-    return here.length ? shape(`path.bar.${state}`, { d: here.map(({ left, right, top }) => `M${px(left)} ${top}h${Math.max(1, px(right - left))}v${LANE - 8}H${px(left)}z`).join("") }) : null;
+    return here.length ? shape(`path.${state}`, { d: here.map(({ left, right, top }) => `M${px(left)} ${top}h${Math.max(1, px(right - left))}v${LANE - 8}H${px(left)}z`).join("") }) : null;
   });
   const labels = lanes.map(({ worker, first }, index) => (first ? shape("text.tick", { x: room.left - 10, y: room.top + index * LANE + 11, "text-anchor": "end" }, shorten(worker, Math.floor(room.left / 7.5))) : null));
   return { scene: drawing({ width, height }, label, timeAxis(x, room, from), group("bars", bars), group("axis", labels)), hits, room, height };

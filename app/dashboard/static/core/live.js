@@ -21,6 +21,7 @@ export async function followStudy({ api, study, after, heard, status, signal, pa
   let last = after;
   let failures = 0;
   let streams = true;
+  let patience = 0; // the first long-poll does not wait: its answer says that the connection stands
   const tell = (sequence) => {
     last = Math.max(last, sequence);
     failures = 0;
@@ -36,13 +37,15 @@ export async function followStudy({ api, study, after, heard, status, signal, pa
     const connection = connectionWhileShown(page, signal);
     try {
       if (streams) streams = await listen(api, study, last, tell, () => status("live"), connection.signal);
-      else await poll(api, study, last, tell, () => status("live"), connection.signal);
+      else patience = await poll(api, study, { after: last, waitS: patience, tell, signal: connection.signal });
       if (streams) await pause(1000, signal); // the server closed the stream in good order
+      else status("live");
     } catch (error) {
       if (signal.aborted) return;
       if (error.status >= 400 && error.status < 500 && error.status !== 408 && error.status !== 429) throw error;
       if (page.hidden && isAbort(error)) continue;
       failures += 1;
+      patience = 0;
       status("stale", error);
       await pause(backOff(failures), signal);
     } finally {
@@ -76,10 +79,10 @@ async function listen(api, study, after, tell, opened, signal) {
   return true;
 }
 
-async function poll(api, study, after, tell, opened, signal) {
-  const events = await api.events(study, { after, waitS: POLL_WAIT_S, signal });
-  opened();
+async function poll(api, study, { after, waitS, tell, signal }) {
+  const events = await api.events(study, { after, waitS, signal });
   if (events.sequence > after) tell(events.sequence);
+  return POLL_WAIT_S;
 }
 
 function watchdog(milliseconds, outer) {

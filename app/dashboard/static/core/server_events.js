@@ -5,7 +5,7 @@ export function eventReader() {
   let rest = "";
   let id = "";
   return (text) => {
-    const blocks = (rest + text.replaceAll("\r\n", "\n")).split("\n\n");
+    const blocks = (rest + text).replaceAll("\r\n", "\n").split("\n\n");
     rest = blocks.pop();
     return blocks.map(readBlock).filter(Boolean);
   };

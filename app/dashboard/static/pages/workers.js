@@ -7,6 +7,7 @@ import { emptyPlace, labelChips } from "../parts/pieces.js";
 
 const REFRESH_MS = 5000;
 const COLUMNS = ["Worker", "State", "Running", "Completed", "Failed", "Can run", "Machine", "Last seen"];
+const NUMBERS = new Set(["Running", "Completed", "Failed"]);
 
 export async function openPage({ api, fail, title }) {
   const ending = new AbortController();
@@ -39,7 +40,7 @@ export async function openPage({ api, fail, title }) {
 }
 
 function workersTable(workers) {
-  return element("table.cards", {}, element("thead", {}, element("tr", {}, COLUMNS.map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, workers.map(workerRow)));
+  return element("table.cards", {}, element("thead", {}, element("tr", {}, COLUMNS.map((name) => element("th", { scope: "col", class: NUMBERS.has(name) ? "number" : "" }, name)))), element("tbody", {}, workers.map(workerRow)));
 }
 
 function workerRow(worker) {
@@ -51,7 +52,7 @@ function workerRow(worker) {
     element("td.number", { "data-name": "Running" }, formatNumber(worker.running ?? 0)),
     element("td.number", { "data-name": "Completed" }, formatNumber(worker.completed ?? 0)),
     element("td.number", { "data-name": "Failed" }, formatNumber(worker.failed ?? 0)),
-    element("td", { "data-name": "Can run" }, runs.join(", ") || "–", labelChips(can.labels)),
+    element("td", { "data-name": "Can run" }, runs.join(", ") || "–", element("div", {}, labelChips(can.labels))),
     element("td", { "data-name": "Machine" }, worker.host || "–", element("small", {}, [`${formatNumber(can.cpu ?? 0)} CPU`, can.gpu ? `${formatNumber(can.gpu)} GPU` : null, can.memory_mb ? `${formatNumber(Math.round(can.memory_mb / 1024))} GB` : null].filter(Boolean).join(" · "))),
     element("td", { "data-name": "Last seen" }, element("time", { datetime: worker.last_seen_at, title: formatTime(worker.last_seen_at) }, formatAgo(worker.last_seen_at))));
 }

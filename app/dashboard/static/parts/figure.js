@@ -22,18 +22,18 @@ const TABLE_ROWS = 500;
  * @param {Node[]} [options.controls]
  * @param {number | ((width: number) => number)} [options.height]
  */
-export function figure({ title, filename, draw, table, tell, open, brush, controls = [], height = 300, level = "h2", legend = null }) {
+export function figure({ title, filename, draw, table, tell, open, brush, controls = [], height = 300, level = "h2", legend = null, hint = null }) {
   const ending = new AbortController();
   const plot = element("div.plot", tell ? { tabindex: 0, role: "group", "aria-label": `${title}. Arrow keys go from trial to trial${open ? ", Enter opens one" : ""}.` } : {});
   const tip = element("div.tip", { hidden: true, role: "status" });
   const spot = element("div.spot", { hidden: true });
-  const twin = tableTwin(table, filename);
+  const twin = tableTwin(title, table, filename);
   let drawn = { hits: [] };
   let queued = false;
   let at = -1;
 
   const node = element("figure.chart", {},
-    element("figcaption", {}, element(level, {}, title), element("div.controls", {}, controls, downloads())), plot, legend, twin.node);
+    element("figcaption", {}, element(level, {}, title), element("div.controls", {}, controls, downloads())), hint, plot, legend, twin.node);
 
   function paint() {
     queued = false;
@@ -119,8 +119,8 @@ export function figure({ title, filename, draw, table, tell, open, brush, contro
 }
 
 /** The same numbers as a table, made when it is opened. */
-function tableTwin(table, filename) {
-  const body = element("div.scroller", { tabindex: 0, role: "region", "aria-label": "Data table" });
+function tableTwin(title, table, filename) {
+  const body = element("div.scroller", { tabindex: 0, role: "region", "aria-label": `${title}: data table` });
   const node = element("details.twin", { on: { toggle: () => refresh() } }, element("summary", {}, "Data table"), body);
   function refresh() {
     if (!node.open) return;

@@ -5,7 +5,7 @@ import { formatNumber, formatShare } from "../core/format.js";
 import { TRIAL_STATES } from "../core/values.js";
 
 const REASONS = {
-  user: "stopped by a person", budget: "budget spent", target: "target reached", exhausted: "every configuration tried", max_failed: "too many trials failed",
+  user: "by a person", budget: "budget spent", target: "target reached", exhausted: "every configuration tried", max_failed: "too many trials failed",
 };
 
 /** A state as a coloured word. */

@@ -94,7 +94,7 @@ export class TrialDrawer {
   }
 
   #head(title, ...more) {
-    return element("header.drawer-head", {}, element("h2", {}, title), more,
+    return element("div.drawer-head", {}, element("h2", {}, title), more,
       element("div.buttons", {},
         element("button.plain", { type: "button", "aria-label": "Earlier trial", "data-keep": "earlier", on: { click: () => this.#step(-1) } }, "↑"),
         element("button.plain", { type: "button", "aria-label": "Later trial", "data-keep": "later", on: { click: () => this.#step(1) } }, "↓"),

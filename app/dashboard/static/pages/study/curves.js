@@ -37,14 +37,14 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     plot.redraw();
   });
   const plot = figure({
-    title: "Learning curves", filename: `${feed.study.name}-curves`, legend: legend.node, controls: [ways.node, metrics.node, ranges.node],
+    title: "Learning curves", filename: `${feed.study.name}-curves`, legend: legend.node, hint, controls: [ways.node, metrics.node, ranges.node],
     height: (width) => Math.max(280, Math.min(460, width * 0.5)),
     draw: (size) => curvesChart({ curves: curves(), metric, goal: objective.goal, range }, size),
     table: () => curvesTable({ curves: curves(), metric }),
     tell: (hit) => [`Trial ${hit.number}, step ${hit.step}`, [[metric, formatNumber(hit.value, 6)], ["state", hit.state]]],
     open: openTrial,
   });
-  const node = element("section.card", {}, hint, plot.node);
+  const node = element("section.card", {}, plot.node);
   feed.wantRows();
 
   function chosenRows() {

@@ -2,13 +2,13 @@
 
 import { historyChart, historyTable } from "../../charts/history.js";
 import { element, fill } from "../../core/element.js";
-import { formatAgo, formatDuration, formatNumber, plural } from "../../core/format.js";
+import { formatAgo, formatDuration, formatNumber, formatShare, plural } from "../../core/format.js";
 import { setQuery } from "../../core/route.js";
 import { TRIAL_STATES } from "../../core/values.js";
 import { eventLine } from "../../parts/event_line.js";
 import { figure } from "../../parts/figure.js";
 import { parameterList } from "../../parts/parameter_list.js";
-import { choice, finishedOf, progressBar, progressText, stateLegend } from "../../parts/pieces.js";
+import { choice, finishedOf, progressBar, stateLegend } from "../../parts/pieces.js";
 import { tile } from "../../parts/tile.js";
 
 const FEED_LINES = 8;
@@ -52,7 +52,7 @@ export function openTab({ feed, query, openTrial }) {
   function showTiles() {
     const { study, summary } = feed;
     tiles.best.update({ value: formatNumber(summary.best?.metrics[objective.metric] ?? study.best?.value, 5), text: bestText(summary, objective) });
-    tiles.progress.update({ value: progressText(summary.trials, summary.max_trials), more: progressBar(summary.trials, summary.max_trials), text: problemText(summary.trials) });
+    tiles.progress.update({ value: countText(summary), more: progressBar(summary.trials, summary.max_trials), text: progressDetails(summary) });
     tiles.pace.update({ value: summary.trials_per_minute ? `${formatNumber(summary.trials_per_minute, 3)} / min` : "–", text: remainingText(summary) });
     tiles.now.update({ value: `${formatNumber(summary.trials.running ?? 0)} running`, text: summary.trials.waiting ? `${plural(summary.trials.waiting, "trial")} waiting` : "none waiting" });
     tiles.time.update(timeTile(feed));
@@ -124,9 +124,14 @@ function bestText(summary, { goal, target }) {
   return summary.best ? `${goalText} · trial ${formatNumber(summary.best.number)}, ${formatAgo(summary.best.finished_at)}` : goalText;
 }
 
-function problemText(counts) {
-  const told = ["pruned", "infeasible", "failed", "cancelled"].filter((state) => counts[state]).map((state) => `${formatNumber(counts[state])} ${state}`);
-  return told.join(" · ") || "no trial went wrong";
+function countText({ trials, max_trials: budget }) {
+  return budget ? `${formatNumber(finishedOf(trials))} / ${formatNumber(budget)}` : formatNumber(finishedOf(trials));
+}
+
+function progressDetails({ trials, max_trials: budget }) {
+  const share = budget ? formatShare(Math.min(1, finishedOf(trials) / budget)) : "no limit on trials";
+  const told = ["pruned", "infeasible", "failed", "cancelled"].filter((state) => trials[state]).map((state) => `${formatNumber(trials[state])} ${state}`);
+  return [share, ...told].join(" · ");
 }
 
 function remainingText({ state, trials, max_trials: budget, trials_per_minute: pace }) {

@@ -1,7 +1,7 @@
 /** Parallel coordinates of a study: brush axes to choose trials, drag a name to move its axis. */
 
 import { ramp } from "../../charts/colours.js";
-import { bucketsOf, chosenLines, crossings, nearestLine, paintLine, paintLines, parallelAxes, parallelLayout } from "../../charts/parallel.js";
+import { absentAxes, bucketsOf, chosenLines, crossings, nearestLine, paintLine, paintLines, parallelAxes, parallelLayout } from "../../charts/parallel.js";
 import { metricAxis, parameterAxis } from "../../charts/parameter_axis.js";
 import { extent, focusedExtent } from "../../charts/scale.js";
 import { toSvg } from "../../charts/scene.js";
@@ -17,7 +17,7 @@ import { canvasOf, within } from "../../parts/figure.js";
 import { emptyPlace, loadingPlace } from "../../parts/pieces.js";
 import { menu } from "../../parts/menu.js";
 
-const HEIGHT = 460;
+const HEIGHT = 440;
 const AXIS_ROOM = 76; // pixels an axis needs; with less the plot scrolls sideways
 const SHOWN_STATES = new Set(["completed", "pruned"]);
 const STEPS = 24;
@@ -70,13 +70,14 @@ export function openTab({ feed, query, openTrial }) {
     const width = Math.max(scroller.clientWidth, axes.length * AXIS_ROOM);
     const layout = parallelLayout(axes, { width, height: HEIGHT });
     const values = rows.map((row) => valueOf(row.metrics, objective.metric) ?? null);
-    picture = { rows, axes, layout, heights: crossings(layout, rows.length, (row, axis) => axes[axis].of(rows[row])), buckets: bucketsOf(values, objective.goal, STEPS), colours: lineColours() };
+    const heights = crossings(layout, rows.length, (row, axis) => axes[axis].of(rows[row]));
+    picture = { rows, axes, layout, heights, absents: absentAxes(layout, heights), buckets: bucketsOf(values, objective.goal, STEPS), colours: lineColours() };
     showNames();
     paint();
   }
 
   function paint() {
-    const { rows, axes, layout, heights, buckets, colours } = picture;
+    const { rows, axes, layout, heights, buckets, colours, absents } = picture;
     picture.chosen = chosenLines(layout, heights, rows.length, brushes);
     const shown = picture.chosen ? picture.chosen.reduce((sum, each) => sum + each, 0) : rows.length;
     const label = `${plural(shown, "trial")} across ${plural(axes.length, "axis", "axes")}: ${axes.map(({ name }) => name).join(", ")}`;
@@ -84,7 +85,7 @@ export function openTab({ feed, query, openTrial }) {
     plot.style.height = `${layout.height}px`;
     picture.canvas = canvasOf((context) => paintLines(context, { layout, heights, buckets, ...colours, chosen: picture.chosen }), layout);
     picture.over = canvasOf(() => {}, layout);
-    plot.replaceChildren(picture.canvas, picture.over, toSvg(parallelAxes(layout, { brushes, label })), tip);
+    plot.replaceChildren(picture.canvas, picture.over, toSvg(parallelAxes(layout, { brushes, label, absents })), tip);
     hover(-1);
     const total = feed.rowsComplete ? "" : ` · still reading, ${formatNumber(feed.rows.size)} so far`;
     fill(hint, (picture.chosen ? `${formatNumber(shown)} of ${plural(rows.length, "trial")} chosen` : plural(rows.length, "trial")) + total);
@@ -263,7 +264,8 @@ function clamp(value, low, high) {
 }
 
 function lineColours() {
-  const stops = ["--ramp-worst", "--ramp-middle", "--ramp-best"].map(colourOf);
+  // Twice the middle: only the best third is to glow.
+  const stops = ["--ramp-worst", "--ramp-middle", "--ramp-middle", "--ramp-best"].map(colourOf);
   const rgb = (variable) => `rgb(${colourOf(variable).join(" ")})`;
   return { colours: [rgb("--faint"), ...ramp(stops, STEPS)], faint: rgb("--faint"), highlight: rgb("--best") };
 }

@@ -20,16 +20,16 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     setQuery({ [key]: metric });
     plot.redraw();
   };
+  const hint = element("p.hint", { role: "status" });
   const plot = figure({
-    title: "Pareto front", filename: `${feed.study.name}-pareto`, height: (width) => Math.max(300, Math.min(520, width * 0.6)),
+    title: "Pareto front", hint, filename: `${feed.study.name}-pareto`, height: (width) => Math.max(300, Math.min(520, width * 0.6)),
     controls: objectives.length > 2 ? [select("Across", names, pair[0].metric, choose(0, "x")).node, select("Up", names, pair[1].metric, choose(1, "y")).node] : [],
     draw: (size) => paretoChart({ rows: shownRows(), objectives: pair, front }, size),
     table: () => paretoTable({ rows: shownRows(), objectives, front }),
     tell: (hit) => [`Trial ${hit.number}${hit.isFront ? " · on the front" : ""}`, [[pair[0].metric, formatNumber(hit.a, 6)], [pair[1].metric, formatNumber(hit.b, 6)]]],
     open: openTrial,
   });
-  const hint = element("p.hint", { role: "status" });
-  const node = element("section.card", {}, hint, plot.node);
+  const node = element("section.card", {}, plot.node);
   feed.wantRows();
 
   function shownRows() {

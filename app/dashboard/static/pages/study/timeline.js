@@ -20,13 +20,13 @@ export function openTab({ feed, query, openTrial }) {
     plot.redraw();
   });
   const plot = figure({
-    title: "Timeline", filename: `${feed.study.name}-timeline`, legend: legend.node, controls: [stretches.node],
+    title: "Timeline", filename: `${feed.study.name}-timeline`, legend: legend.node, hint, controls: [stretches.node],
     draw: (size) => timelineChart({ rows: shownRows(), now: Date.now() }, size),
     table: () => timelineTable({ rows: shownRows() }),
     tell: (hit) => [`Trial ${hit.number}`, [["state", hit.state], ["worker", hit.row.worker ?? "–"], ["attempt", String(hit.row.attempt)], ["took", formatDuration(secondsOf(hit.row))]]],
     open: openTrial,
   });
-  const node = element("section.card", {}, hint, plot.node);
+  const node = element("section.card", {}, plot.node);
   feed.wantRows();
 
   function shownRows() {

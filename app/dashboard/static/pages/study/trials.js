@@ -122,7 +122,7 @@ function columnsOf({ study, rows }) {
   const metrics = metricNames(rows.all.slice(-500), study.objectives);
   return [
     { key: "number", title: "trial", width: 76, isNumeric: true, fixed: true, fact: (row) => row.number, cell: (row) => formatNumber(row.number) },
-    { key: "state", title: "state", width: 118, fact: (row) => row.state, cell: (row) => statePill(row.state) },
+    { key: "state", title: "state", width: 136, fact: (row) => row.state, cell: (row) => statePill(row.state) },
     ...metrics.map((name) => ({ key: `metric:${name}`, title: name, width: 112, isNumeric: true, fact: (row) => valueOf(row.metrics, name), cell: (row) => exact(valueOf(row.metrics, name)) })),
     ...study.space.parameters.filter(({ type }) => type !== "constant").map((parameter) => ({
       key: `parameter:${parameter.name}`, title: parameter.name, width: 112, isNumeric: parameter.type === "float" || parameter.type === "int",

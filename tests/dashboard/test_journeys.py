@@ -1,0 +1,357 @@
+"""What people do with the dashboard, in a real browser. The page fixture fails a test whose page logs an error."""
+
+import re
+from urllib.parse import unquote
+
+from playwright.sync_api import Page, expect
+
+from studyhall.study import StudyState
+from studyhall.trial import TrialState
+from tests.dashboard.conftest import Visit
+from tests.dashboard.fake_server import KEY, FakeServer, FakeStudy
+
+PLOT = "figure:has-text('History') .plot svg"
+
+
+def test_the_studies_are_listed_with_state_progress_and_best(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies")
+
+    row = page.locator("table.studies tbody tr")
+    expect(row).to_have_count(1)
+    best = study.best()
+    assert best is not None
+    for text in ("digits", "active", "60 of 400", f"{best.metrics['accuracy']:.4f}".rstrip("0"), "team: vision"):
+        expect(row).to_contain_text(text)
+    expect(row.locator("svg path.spark")).to_be_visible()
+
+
+def test_a_search_narrows_the_list_and_can_be_linked_to(visit: Visit, server: FakeServer) -> None:
+    other = FakeStudy({**server.studies["st_digits"].definition.to_dict(), "name": "churn"})
+    server.studies[other.id] = other
+    page = visit("/studies")
+    expect(page.locator("table.studies tbody tr")).to_have_count(2)
+
+    page.get_by_label("Search by name").fill("chu")
+
+    expect(page.locator("table.studies tbody tr")).to_have_count(1)
+    page.reload()
+    expect(page.locator("table.studies tbody tr")).to_contain_text("churn")
+
+
+def test_a_study_shows_its_plot_and_its_best_trial(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies")
+
+    page.get_by_role("link", name="digits").click()
+
+    best = study.best()
+    assert best is not None
+    expect(page.locator(PLOT)).to_have_attribute("aria-label", re.compile(rf"60 trials.*at trial {best.number}"))
+    expect(page.locator(".best-card")).to_contain_text(f"trial {best.number}")
+    expect(page.locator(".best-card")).to_contain_text(str(best.parameters["optimizer"]))
+    assert len(page.locator(f"{PLOT} .mark.completed path").first.get_attribute("d") or "") > 200
+
+
+def test_a_new_result_appears_by_itself(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits")
+    expect(page.locator(".freshness")).to_have_attribute("data-state", "live")
+
+    study.put(state=TrialState.COMPLETED, parameters=study.trials[0].parameters, metrics={"accuracy": 0.99991})
+
+    expect(page.locator(".best-card .figure")).to_have_text("0.99991")
+    expect(page.locator(PLOT)).to_have_attribute("aria-label", re.compile(r"61 trials.*best 0\.99991 at trial 60"))
+    expect(page.locator(".feed").first).to_contain_text("trial 60")
+
+
+def test_a_change_fetches_what_changed_and_nothing_more(visit: Visit, study: FakeStudy, server: FakeServer) -> None:
+    page = visit("/studies/digits")
+    expect(page.locator(PLOT)).to_have_attribute("aria-label", re.compile("60 trials"))
+    expect(page.locator(".freshness")).to_have_attribute("data-state", "live")
+    server.requests.clear()
+    known = study.sequence
+
+    study.grow(1)
+
+    expect(page.locator(PLOT)).to_have_attribute("aria-label", re.compile("61 trials"))
+    asked = [request.split("?")[0] for request in server.requests]
+    assert sorted(set(asked)) == [
+        "GET /v1/studies/st_digits/events",
+        "GET /v1/studies/st_digits/summary",
+        "GET /v1/studies/st_digits/trials",
+    ]
+    assert f"since={known}&" in next(request for request in server.requests if "/trials" in request)
+
+
+def test_where_streams_do_not_come_through_the_page_is_live_all_the_same(
+    visit: Visit, study: FakeStudy, server: FakeServer
+) -> None:
+    server.streams = False
+    page = visit("/studies/digits")
+    expect(page.locator(".freshness")).to_have_attribute("data-state", "live")
+
+    study.grow(1)
+
+    expect(page.locator(PLOT)).to_have_attribute("aria-label", re.compile("61 trials"))
+
+
+def test_a_study_is_paused_and_the_pause_undone(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits")
+
+    page.get_by_role("button", name="Pause").click()
+
+    expect(page.locator(".study-head .pill")).to_have_text("paused")
+    assert study.state == StudyState.PAUSED
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".study-head .pill")).to_have_text("active")
+
+
+def test_a_study_is_stopped_after_a_question(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits")
+    page.get_by_role("button", name="Stop…").click()
+    question = page.get_by_role("dialog", name="Stop “digits”?")
+    question.get_by_text("Let them finish").click()
+    question.get_by_label("Reason").fill("good enough")
+
+    question.get_by_role("button", name="Stop the study").click()
+
+    expect(page.locator(".study-head .pill")).to_have_text("completed")
+    assert (study.state, study.reason) == (StudyState.COMPLETED, "good enough")
+    assert study.events[-1].data == {"mode": "drain"}
+
+
+def test_saying_no_to_the_question_stops_nothing(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits")
+    page.get_by_role("button", name="Stop…").click()
+
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    assert study.state == StudyState.ACTIVE
+
+
+def test_the_table_is_filtered_sorted_and_linked_to(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits/trials")
+    page.get_by_label("Filter", exact=True).fill("optimizer = sgd lr < 0.01")
+    page.get_by_role("columnheader", name="accuracy").get_by_role("button").click()
+
+    fitting = [
+        trial
+        for trial in study.trials
+        if trial.parameters["optimizer"] == "sgd" and float(str(trial.parameters["lr"])) < 0.01
+    ]
+    top = max(fitting, key=lambda trial: trial.metrics.get("accuracy", 0))
+    first = page.locator("table.virtual tbody:not(.spacer) tr").first
+    expect(first).to_have_attribute("data-key", str(top.number))
+    expect(page.locator(".filters .hint")).to_have_text(f"{len(fitting)} of 60 trials")
+    page.reload()
+    expect(first).to_have_attribute("data-key", str(top.number))
+
+
+def test_a_mistyped_name_in_a_filter_is_told(visit: Visit) -> None:
+    page = visit("/studies/digits/trials?filter=lrr<0.1")
+
+    expect(page.locator(".filters .hint")).to_have_text("unknown: lrr")
+
+
+def test_a_trial_opens_beside_the_table_by_keyboard_and_back_closes_it(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits/trials")
+    page.locator("table.virtual tbody:not(.spacer) tr").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+    drawer = page.locator("dialog.drawer")
+    trial = study.trials[-2]
+    expect(drawer).to_contain_text(f"Trial {trial.number}")
+    expect(drawer).to_contain_text(trial.id)
+    expect(drawer.locator(".plot svg .curve")).to_have_count(1)
+    page.go_back()
+    expect(drawer).not_to_be_visible()
+
+
+def test_a_trial_opens_from_its_point_in_the_history(visit: Visit) -> None:
+    page = visit("/studies/digits")
+    plot = page.locator(".main-card .plot")
+    expect(page.locator(PLOT)).to_be_visible()
+
+    plot.focus()
+    page.keyboard.press("Home")
+    expect(page.locator(".main-card .tip")).to_contain_text("Trial 0")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("dialog.drawer h2")).to_have_text("Trial 0")
+
+
+def test_a_note_and_an_exclusion_are_kept(visit: Visit, study: FakeStudy) -> None:
+    trial = study.trials[3]
+    page = visit(f"/studies/digits/trials?trial={trial.id}")
+    drawer = page.locator("dialog.drawer")
+
+    drawer.get_by_label("Note").fill("looks odd")
+    drawer.get_by_role("button", name="Save note").click()
+    expect(page.locator(".notices")).to_contain_text("Note saved.")
+    drawer.get_by_role("button", name="Exclude").click()
+
+    expect(drawer.locator(".drawer-head")).to_contain_text("excluded")
+    assert (study.trials[3].note, study.trials[3].excluded) == ("looks odd", True)
+
+
+def test_a_brushed_axis_chooses_trials_for_the_table_too(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits/parallel")
+    svg = page.locator(".plot.parallel svg")
+    expect(svg).to_be_visible()
+    box = svg.bounding_box()
+    assert box is not None
+    x, top = box["x"] + 44, box["y"]
+
+    page.mouse.move(x, top + 40)
+    page.mouse.down()
+    page.mouse.move(x, top + 200, steps=4)
+    page.mouse.up()
+
+    expect(page.locator(".card > .hint").first).to_contain_text("chosen")
+    assert "filter=lr>=" in unquote(page.url)
+    page.get_by_role("link", name="Show in table").click()
+    expect(page.locator(".filters .hint")).to_contain_text(" of 60 trials")
+
+
+def test_an_axis_is_moved_with_the_arrow_keys(visit: Visit) -> None:
+    page = visit("/studies/digits/parallel")
+    page.locator(".axis-name", has_text="lr").focus()
+
+    page.keyboard.press("ArrowRight")
+
+    expect(page.locator(".axis-name").nth(1)).to_have_text("lr")
+    assert "axes=optimizer" in unquote(page.url)
+
+
+def test_every_tab_draws_something(visit: Visit) -> None:
+    page = visit("/studies/digits")
+    for tab, sign in {
+        "Slices": ".multiples .plot svg .marks path",
+        "Curves": ".plot svg .curve",
+        "Timeline": ".plot svg .bars path",
+        "Space": "table",
+        "Events": ".feed li",
+    }.items():
+        page.get_by_role("navigation", name="Study").get_by_role("link", name=tab).click()
+        expect(page.locator(f".tab {sign}").first).to_be_visible()
+
+
+def test_two_objectives_have_a_front_instead_of_a_best(visit: Visit, server: FakeServer) -> None:
+    both = [{"metric": "accuracy", "goal": "maximize"}, {"metric": "loss", "goal": "minimize"}]
+    two = FakeStudy({**server.studies["st_digits"].definition.to_dict(), "name": "two", "objectives": both})
+    two.grow(30)
+    server.studies[two.id] = two
+    page = visit("/studies/two/pareto")
+
+    expect(page.locator(".plot svg")).to_have_attribute("aria-label", re.compile(rf"{len(two.front())} on the front"))
+
+
+def test_a_chart_has_the_same_numbers_as_a_table(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits")
+
+    page.locator(".main-card summary", has_text="Data table").click()
+
+    rows = page.locator(".main-card .twin tbody tr")
+    expect(rows).to_have_count(len(study.trials))
+    expect(rows.first).to_contain_text(study.trials[0].state)
+
+
+def test_a_chart_is_saved_as_table_drawing_and_picture(visit: Visit) -> None:
+    page = visit("/studies/digits")
+    expect(page.locator(PLOT)).to_be_visible()
+    beginnings = {"Table (CSV)": b"trial,state,accuracy", "Drawing (SVG)": b"<svg", "Picture (PNG)": b"\x89PNG"}
+
+    for name, beginning in beginnings.items():
+        page.locator(".main-card summary", has_text="Save").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name=name).click()
+        assert download.value.path().read_bytes().startswith(beginning)
+
+
+def test_a_study_is_made_from_a_template(visit: Visit) -> None:
+    page = visit("/new")
+    expect(page.get_by_role("heading", name="The space fits")).to_be_visible()
+
+    page.get_by_label("Start from").select_option("Small regression net")
+
+    expect(page.locator(".verdict table")).to_contain_text("lr")
+
+
+def test_a_faulty_space_is_told_while_one_types(unwatched: Page, address: str) -> None:
+    unwatched.goto(f"{address}/#key={KEY}&page=/new")
+    editor = unwatched.get_by_label("Study definition (JSON)")
+
+    editor.fill('{"space": {"parameters": [{"name": "lr", "type": "float", "low": 2, "high": 1}]}}')
+    expect(unwatched.locator(".verdict")).to_contain_text("low (2) must not be above high (1)")
+    editor.fill('{"space": ')
+
+    expect(unwatched.locator(".verdict")).to_contain_text("Not JSON yet")
+
+
+def test_the_key_leaves_the_address_and_stays_in_the_tab(visit: Visit, server: FakeServer) -> None:
+    page = visit("/studies/digits")
+
+    assert KEY not in page.url
+    page.reload()
+    expect(page.locator("h1")).to_have_text("digits")
+    assert not [request for request in server.requests if KEY in request]
+
+
+def test_a_page_without_a_key_asks_for_one_and_then_shows_what_was_wanted(page: Page, address: str) -> None:
+    page.goto(f"{address}/#/studies/digits")
+
+    page.get_by_label("API key").fill(KEY)
+    page.get_by_role("button", name="Continue").click()
+
+    expect(page.locator("h1")).to_have_text("digits")
+
+
+def test_a_refused_key_is_asked_for_again(unwatched: Page, address: str) -> None:
+    unwatched.goto(f"{address}/#key=wrong")
+
+    expect(unwatched.get_by_role("alert")).to_contain_text("not accepted")
+    unwatched.get_by_label("API key").fill(KEY)
+    unwatched.keyboard.press("Enter")
+
+    expect(unwatched.locator("h1")).to_have_text("Studies")
+
+
+def test_a_lost_server_makes_the_page_stale_and_its_return_makes_it_live(
+    unwatched: Page, address: str, server: FakeServer, study: FakeStudy
+) -> None:
+    unwatched.goto(f"{address}/#key={KEY}&page=/studies/digits")
+    expect(unwatched.locator(".freshness")).to_have_attribute("data-state", "live")
+    unwatched.route("**/events*", lambda route: route.abort())
+
+    server.drop_streams()
+    expect(unwatched.locator(".freshness")).to_have_attribute("data-state", "stale")
+    expect(unwatched.locator(".freshness")).to_contain_text("stale since")
+    unwatched.unroute("**/events*")
+    study.grow(1)
+
+    expect(unwatched.locator(".freshness")).to_have_attribute("data-state", "live")
+    expect(unwatched.locator(PLOT)).to_have_attribute("aria-label", re.compile("61 trials"))
+
+
+def test_workers_are_listed(visit: Visit) -> None:
+    page = visit("/workers")
+
+    expect(page.locator("tbody tr")).to_have_count(4)
+    expect(page.locator("tbody tr").last).to_contain_text("offline")
+
+
+def test_a_study_that_does_not_exist_is_told(unwatched: Page, address: str) -> None:
+    unwatched.goto(f"{address}/#key={KEY}&page=/studies/none")
+
+    expect(unwatched.locator("main")).to_contain_text("There is no such study")
+
+
+def test_empty_places_say_what_comes_there(visit: Visit, server: FakeServer) -> None:
+    new = FakeStudy({**server.studies["st_digits"].definition.to_dict(), "name": "new"})
+    server.studies = {new.id: new}
+    page = visit("/studies/new")
+
+    expect(page.locator(".main-card svg")).to_contain_text("No trials yet")
+    expect(page.locator(".best-card")).to_contain_text("It appears with the first result.")
+    page.get_by_role("link", name="Trials").click()
+    expect(page.locator(".tab")).to_contain_text("They appear here as workers claim them.")
