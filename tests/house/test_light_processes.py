@@ -1,8 +1,11 @@
 """What a process may not load, proved by starting it where the import is impossible."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import httpx2
 import pytest
 
 # Refuses the named packages the way an environment without them would.
@@ -41,6 +44,26 @@ def test_the_server_starts_without_torch_scikit_learn_or_scikit_optimize() -> No
     started = run_without(HEAVY, "import app.main")
 
     assert started.returncode == 0, started.stderr
+
+
+def test_the_server_serves_without_torch_scikit_learn_or_scikit_optimize(tmp_path: Path) -> None:
+    program = "from app.__main__ import main; sys.exit(main(['serve', '--port', '0']))"
+    environment = os.environ | {"STUDYHALL_DATABASE_URL": f"sqlite:///{tmp_path}/studyhall.db"}
+    with subprocess.Popen(
+        [sys.executable, "-c", BLOCKER.format(absent=set(HEAVY), program=program)],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        try:
+            address = next(line.split()[1] for line in server.stdout if line.startswith("ready "))
+            answer = httpx2.get(f"{address}/readyz")
+        finally:
+            server.terminate()
+
+    assert answer.status_code == 200
+    assert server.returncode == 0
 
 
 @pytest.mark.parametrize("program", ["import studyhall", "import studyhall.client", "import studyhall.cli"])
