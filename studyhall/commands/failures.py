@@ -44,5 +44,6 @@ def describe(error: Exception) -> str:
         text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     else:
         text = f"unexpected {type(error).__name__}: {error}; run again with STUDYHALL_DEBUG=1 and report what it shows"
-    request_id = getattr(error, "request_id", None)
-    return printable(f"{text} [request {request_id}]" if request_id else text)
+    if isinstance(error, Unavailable) and error.request_id:
+        text = f"{text} [request {error.request_id}]"  # whoever runs the server finds it in the log
+    return printable(text)
