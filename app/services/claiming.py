@@ -146,6 +146,7 @@ def new_trial(
         suggested_at=None,
         step=None,
         points=0,
+        level=None,
         refused=0,
         stop_requested=None,
         retry_of=None,

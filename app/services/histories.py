@@ -12,6 +12,10 @@ from studyhall.trial import TrialState
 from studyhall.words import Parameters
 
 LINES_A_READ = 20_000
+CURVES_A_READ = 500
+
+Curve = tuple[tuple[int, float], ...]
+"""(step, first objective), ascending by step."""
 
 
 def changes_after(
@@ -24,7 +28,8 @@ def changes_after(
         lines += page
         if len(page) < LINES_A_READ:
             break
-    seen = [observation_of(line, definition) for line in lines]
+    curves = _curves(connection, study_id, definition, lines)
+    seen = [observation_of(line, definition, curves.get(line.number, ())) for line in lines]
     return HistoryChanges(
         observations=tuple(observation for observation in seen if observation is not None),
         removed=tuple(line.number for line, observation in zip(lines, seen, strict=True) if observation is None),
@@ -32,7 +37,22 @@ def changes_after(
     )
 
 
-def observation_of(line: reader.TrialLine, definition: StudyDefinition) -> Observation | None:
+def _curves(
+    connection: reader.Connection, study_id: str, definition: StudyDefinition, lines: list[reader.TrialLine]
+) -> dict[int, Curve]:
+    """The course of the first objective in trials that have no result of their own: running and pruned ones."""
+    metric = definition.objectives[0].metric
+    numbers = [line.number for line in lines if line.state in (TrialState.RUNNING, TrialState.PRUNED)]
+    found: dict[int, Curve] = {}
+    for start in range(0, len(numbers), CURVES_A_READ):
+        read = reader.curves_of(connection, study_id, numbers[start : start + CURVES_A_READ])
+        for number, steps in read.items():
+            reported = [(step, json.loads(metrics)) for step, metrics in steps]
+            found[number] = tuple((step, metrics[metric]) for step, metrics in reported if metric in metrics)
+    return found
+
+
+def observation_of(line: reader.TrialLine, definition: StudyDefinition, curve: Curve = ()) -> Observation | None:
     """A stored trial as an engine may see it; None when it may not.
 
     Hidden are excluded trials, cancelled ones (they say nothing about their configuration), and those outside of the
@@ -52,6 +72,7 @@ def observation_of(line: reader.TrialLine, definition: StudyDefinition) -> Obser
         parameters=parameters,
         values=values if len(values) == len(definition.objectives) else None,
         metrics=metrics,
+        curve=curve,
         seconds=seconds,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 
+from app.search.stopping import dominates
 from app.services.fleet import count_outcome
 from app.storage.domain import definition_from
 from app.storage.rows import AttemptRow, StudyRow, TrialRow
@@ -45,9 +46,11 @@ def move(tx: Transaction, study: StudyRow, trial: TrialRow, to: TrialState, *, e
 def start(tx: Transaction, study: StudyRow, trial: TrialRow, *, worker: str, token: str, lease_s: float) -> None:
     """Edge b: a new attempt begins under a new lease."""
     attempt = trial.attempt + 1
+    if trial.level is not None:
+        tx.leave_levels(trial)
     columns = {
         "attempt": attempt, "token": token, "worker": worker, "lease_s": lease_s, "expires_at": tx.now + lease_s,
-        "reason": None, "failure": None, "step": None, "points": 0, "result": None, "not_before": None,
+        "reason": None, "failure": None, "step": None, "points": 0, "level": None, "result": None, "not_before": None,
         "started_at": trial.started_at or tx.now,
     }  # fmt: skip
     if trial.state == TrialState.RUNNING:  # inserted just now, counted as running already
@@ -171,11 +174,6 @@ def _joins_front(tx: Transaction, study: StudyRow, definition: StudyDefinition, 
 def point_of(objectives: tuple[Objective, ...], metrics: Mapping[str, float]) -> tuple[float, ...]:
     """The objectives' values, turned so that less is better."""
     return tuple(metrics[o.metric] if o.goal == "minimize" else -metrics[o.metric] for o in objectives)
-
-
-def dominates(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-    """Whether a is no worse than b everywhere and better somewhere; less is better."""
-    return all(x <= y for x, y in zip(a, b, strict=True)) and a != b
 
 
 def rescore(tx: Transaction, study: StudyRow) -> None:

@@ -1,6 +1,6 @@
 """What is read of studies and trials, put together from several queries on one connection."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from app.analysis.series import course
@@ -94,9 +94,18 @@ def _pace(connection: reader.Connection, row: StudyRow, now: float) -> float | N
 
 
 def history(connection: reader.Connection, *, principal: Principal, name: str, max_points: int) -> tuple[History, int]:
-    """The course of the search, as columns; and the sequence number it holds for."""
+    """The course of the search, as columns; and the sequence number it holds for.
+
+    `value` is what a trial reported for the first objective, also where it does not count for the best: stopped
+    early, a broken constraint, several objectives. Only for the points that are kept, since it stands in JSON.
+    """
     row = find_study(connection, principal, name)
     objective = definition_from(row.definition).objectives[0]
     found = course(reader.value_history(connection, row.id), objective.goal, max_points)
+    uncounted = [number for number, value in zip(found.number, found.value, strict=True) if value is None]
+    told = reader.metrics_of(connection, row.id, uncounted)
+    values = zip(found.number, found.value, strict=True)
+    filled = [told.get(number, {}).get(objective.metric) if value is None else value for number, value in values]
+    found = replace(found, value=filled)
     columns: dict[str, Any] = {name: tuple(of) if isinstance(of, list) else of for name, of in asdict(found).items()}
     return History.model_construct(metric=objective.metric, goal=objective.goal, **columns), row.sequence

@@ -6,6 +6,7 @@ from typing import Any
 
 from app.search import registry
 from app.search.random import check_feasible
+from app.search.stopping import rule
 from app.services.lookup import study_of
 from app.services.moves import cancel_all, cancel_one_waiting, cancel_waiting, end, new_id, settle, stop
 from app.services.principal import Principal
@@ -35,7 +36,7 @@ def check_definition(definition: CreateStudy) -> None:
         SpaceInfeasible: hardly any assignment satisfies the constraints.
     """
     registry.check(definition.algorithm)
-    _check_stopping(definition)
+    rule(definition.stopping)
     check_feasible(definition.space, definition.algorithm.seed or 0)
 
 
@@ -206,7 +207,7 @@ def _patched(study: StudyRow, patch: PatchStudy) -> StudyDefinition:
     kept = {name: value for name, value in changed.items() if value is not None}
     new = CreateStudy.model_validate_json(json.dumps(kept))
     registry.check(new.algorithm)
-    _check_stopping(new)
+    rule(new.stopping)
     if patch.space is not None:
         check_feasible(new.space, study.seed)
     return StudyDefinition.model_validate_json(json.dumps(kept))
@@ -237,14 +238,3 @@ def _drop_misfits(tx: Transaction, study: StudyRow, space: Space) -> None:
     for trial in tx.in_state(study, "waiting"):
         if not space.contains(json.loads(trial.parameters)):
             cancel_one_waiting(tx, study, trial, "the space has changed")
-
-
-STOPPING_RULES = ("none",)
-
-
-def _check_stopping(definition: CreateStudy) -> None:
-    if definition.stopping.rule not in STOPPING_RULES:
-        known = ", ".join(STOPPING_RULES)
-        raise InvalidInput(
-            errors=[FieldError("/stopping/rule", f"unknown stopping rule '{definition.stopping.rule}'; known: {known}")]
-        )

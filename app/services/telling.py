@@ -21,6 +21,7 @@ from app.services.fleet import WorkerAside
 from app.services.lookup import trial_of
 from app.services.moves import fail, finish, move, reopen_attempt, requeue, score
 from app.services.principal import Principal
+from app.services.stopping import judge
 from app.storage.domain import definition_from, trial_from
 from app.storage.rows import MeasurementRow, StudyRow, TrialRow
 from app.storage.transaction import Touches, Transaction
@@ -62,6 +63,7 @@ def report(tx: Transaction, principal: Principal, trial_id: str, told: Report) -
     _revive(tx, study, trial)
     _renew(tx, trial)
     _keep(tx, study, trial, news)
+    judge(tx, study, trial, [*news.added.values(), *news.merged.values()])
     return _directive(tx, trial)
 
 

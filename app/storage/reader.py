@@ -216,6 +216,14 @@ def value_history(connection: Connection, study_id: str) -> list[tuple[int, str,
     return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query.order_by(_T.number))]
 
 
+def metrics_of(connection: Connection, study_id: str, numbers: Sequence[int]) -> dict[int, dict[str, float]]:
+    """The metrics of those of some trials that have any, by number."""
+    query = select(_T.number, _T.metrics).where(
+        _T.study_id == study_id, _T.number.in_(numbers), _T.metrics.is_not(None)
+    )
+    return {number: json.loads(metrics) for number, metrics in connection.execute(query)}
+
+
 def recently_finished(connection: Connection, study_id: str, since: float) -> int:
     """How many trials have ended since a time."""
     query = select(func.count()).where(_T.study_id == study_id, _T.finished_at >= since)

@@ -66,6 +66,7 @@ class TrialRow:
     suggested_at: int | None
     step: int | None
     points: int
+    level: int | None
     refused: int
     stop_requested: str | None
     retry_of: str | None
@@ -106,6 +107,16 @@ class MeasurementRow:
     step: int
     metrics: str
     elapsed_s: float | None
+
+
+@dataclass(slots=True, eq=False)
+class LevelRow:
+    """A row of `levels`."""
+
+    study_id: str
+    level: int
+    trial_id: str
+    point: str
 
 
 @dataclass(slots=True, eq=False)

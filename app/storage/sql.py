@@ -109,6 +109,18 @@ ATTEMPT: Final = Statement(
         tables.attempts.c.trial_id == bindparam("trial_id"), tables.attempts.c.attempt == bindparam("attempt")
     )
 )
+POINTS_AT: Final = Statement(
+    select(tables.levels.c.point).where(
+        tables.levels.c.study_id == bindparam("study_id"),
+        tables.levels.c.level == bindparam("level"),
+        tables.levels.c.trial_id != bindparam("but"),
+    )
+)
+LEAVE_LEVELS: Final = Statement(
+    tables.levels.delete().where(
+        tables.levels.c.study_id == bindparam("study_id"), tables.levels.c.trial_id == bindparam("trial_id")
+    )
+)
 WORKER: Final = Statement(
     _select(tables.workers).where(
         tables.workers.c.project == bindparam("project"), tables.workers.c.name == bindparam("name")

@@ -105,6 +105,7 @@ trials = Table(
     Column("suggested_at", BigInteger),
     Column("step", BigInteger),
     Column("points", Integer, nullable=False),  # measurements of the current attempt
+    Column("level", BigInteger),  # the last one at which its stopping rule has compared it
     Column("refused", Integer, nullable=False),  # late results that were not accepted
     Column("stop_requested", Text),
     Column("retry_of", String(32)),
@@ -155,6 +156,16 @@ measurements = Table(
     Column("step", BigInteger, primary_key=True),
     Column("metrics", Text, nullable=False),
     Column("elapsed_s", Double),
+    sqlite_with_rowid=False,
+)
+
+levels = Table(
+    "levels",  # how trials stood when a stopping rule compared them
+    metadata,
+    Column("study_id", String(32), ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
+    Column("level", BigInteger, primary_key=True),
+    Column("trial_id", String(32), primary_key=True),
+    Column("point", Text, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -17,7 +17,17 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from app.storage import sql, tables
-from app.storage.rows import AnswerRow, AttemptRow, EventRow, KeyRow, MeasurementRow, StudyRow, TrialRow, WorkerRow
+from app.storage.rows import (
+    AnswerRow,
+    AttemptRow,
+    EventRow,
+    KeyRow,
+    LevelRow,
+    MeasurementRow,
+    StudyRow,
+    TrialRow,
+    WorkerRow,
+)
 from app.storage.statement import Session, Statement, insert, update
 
 
@@ -37,7 +47,7 @@ class Touches:
 NOTHING: Final = Touches()
 
 
-Row = StudyRow | TrialRow | AttemptRow | MeasurementRow | EventRow | WorkerRow | KeyRow | AnswerRow
+Row = StudyRow | TrialRow | AttemptRow | MeasurementRow | LevelRow | EventRow | WorkerRow | KeyRow | AnswerRow
 
 
 class Transaction:
@@ -181,6 +191,11 @@ class Transaction:
             self._attempts[key] = AttemptRow(*rows[0])
         return self._attempts[key]
 
+    def points_at(self, study_id: str, level: int, *, but: str) -> list[str]:
+        """The points, as JSON, of the trials of a study that have reached a level, but one."""
+        values = {"study_id": study_id, "level": level, "but": but}
+        return [row[0] for row in self._fresh(sql.POINTS_AT, values)]
+
     def worker(self, project: str, name: str) -> WorkerRow | None:
         """A worker by name."""
         if (project, name) not in self._workers:
@@ -243,6 +258,15 @@ class Transaction:
     def add_measurement(self, row: MeasurementRow) -> None:
         """Inserts a measurement."""
         self._add(tables.measurements, row)
+
+    def reach(self, row: LevelRow) -> None:
+        """Records how a trial stood at a level."""
+        self._add(tables.levels, row)
+
+    def leave_levels(self, trial: TrialRow) -> None:
+        """Forgets how a trial stood; before another attempt of it."""
+        self.flush()
+        self._session.run(sql.LEAVE_LEVELS, [{"study_id": trial.study_id, "trial_id": trial.id}])
 
     def add_worker(self, row: WorkerRow) -> None:
         """Inserts a worker."""
@@ -426,6 +450,7 @@ _PARENTS_FIRST: Final = (
     tables.trials,
     tables.attempts,
     tables.measurements,
+    tables.levels,
     tables.events,
     tables.workers,
     tables.keys,

@@ -117,6 +117,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project", "name", name=op.f("pk_workers")),
     )
     op.create_table(
+        "levels",
+        sa.Column("study_id", sa.String(length=32), nullable=False),
+        sa.Column("level", sa.BigInteger(), nullable=False),
+        sa.Column("trial_id", sa.String(length=32), nullable=False),
+        sa.Column("point", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_levels_study_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("study_id", "level", "trial_id", name=op.f("pk_levels")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "events",
         sa.Column("study_id", sa.String(length=32), nullable=False),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
@@ -151,6 +161,7 @@ def upgrade() -> None:
         sa.Column("suggested_at", sa.BigInteger(), nullable=True),
         sa.Column("step", sa.BigInteger(), nullable=True),
         sa.Column("points", sa.Integer(), nullable=False),
+        sa.Column("level", sa.BigInteger(), nullable=True),
         sa.Column("refused", sa.Integer(), nullable=False),
         sa.Column("stop_requested", sa.Text(), nullable=True),
         sa.Column("retry_of", sa.String(length=32), nullable=True),
@@ -240,5 +251,16 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drops all tables, those that refer to others first."""
-    for table in ("audit", "answers", "keys", "workers", "events", "measurements", "attempts", "trials", "studies"):
+    for table in (
+        "audit",
+        "answers",
+        "keys",
+        "workers",
+        "events",
+        "levels",
+        "measurements",
+        "attempts",
+        "trials",
+        "studies",
+    ):
         op.drop_table(table)
