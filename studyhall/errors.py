@@ -299,7 +299,8 @@ def field_errors(error: ValidationError, *, prefix: Sequence[str | int] = ()) ->
         at = (detail.get("ctx") or {}).get("at")
         if at:
             found += [FieldError(here + pointer, message) for pointer, message in at]
-        else:
+        elif not (detail["type"] == "too_short" and any(other.pointer.startswith(here + "/") for other in found)):
+            # A list whose only item is faulty counts as empty; the item's own fault says it all.
             found.append(FieldError(here, _readable(detail)))
     return found[:20]
 

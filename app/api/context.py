@@ -84,15 +84,17 @@ class Context:
 
     @property
     def idempotency_key(self) -> str | None:
-        """The client's name for this request.
+        """The client's name for this request."""
+        return self.header("idempotency-key")
+
+    def check_idempotency_key(self) -> None:
+        """Refuses a strange one, whether or not the endpoint needs it.
 
         Raises:
             InvalidInput: it is longer than 255 characters or holds others than printable ASCII.
         """
-        text = self.header("idempotency-key")
-        if text is not None and not _IDEMPOTENCY_KEY.fullmatch(text):
+        if not _IDEMPOTENCY_KEY.fullmatch(self.idempotency_key or ""):
             raise InvalidInput("An Idempotency-Key has 1 to 255 printable ASCII characters, without spaces.")
-        return text
 
     @property
     def request_hash(self) -> str:

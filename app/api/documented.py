@@ -32,6 +32,15 @@ _WITH_BODY: Final = (
 _WITH_EFFECT: Final = (errors.RequestInProgress, errors.CrossOrigin)
 
 
+_IDEMPOTENCY_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The client's own name for this request; a repetition gets the answer of the first.",
+    "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+}
+
+
 def problem_responses(
     own: Sequence[type[StudyhallError]], *, has_key: bool, has_path: bool, has_body: bool
 ) -> dict[int | str, dict[str, Any]]:
@@ -66,6 +75,10 @@ def describe(routes: Sequence[BaseRoute], *, version: str) -> dict[str, Any]:
     )
     schemas.update(definitions["$defs"])
     document["components"]["schemas"] = dict(sorted(schemas.items()))
+    document["components"]["parameters"] = {"IdempotencyKey": _IDEMPOTENCY_KEY}
+    for operations in document["paths"].values():
+        if "post" in operations:
+            operations["post"].setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
     return document
 
 

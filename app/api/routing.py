@@ -7,10 +7,11 @@ bytes and model) costs three times as much and takes `true` for 1, "12" for 12 a
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
+from fastapi import Query
 from fastapi.routing import APIRoute
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
@@ -63,13 +64,14 @@ class StrictRoute(APIRoute):
         usual = problem_responses(
             problems, has_key=bool(scopes), has_path="{" in path, has_body=signature.body is not None
         )
+        _mark_query(endpoint)
         super().__init__(
             path,
             endpoint,
             methods=[method],
             response_model=signature.answer,
             status_code=status if signature.answer else 204,
-            response_class=_Json if signature.answer else Response,
+            response_class=JSONResponse if signature.answer else Response,
             responses=usual | (responses or {}),
             operation_id=endpoint.__name__,
             **documented,
@@ -103,6 +105,8 @@ class StrictRoute(APIRoute):
             headers=headers,
             receive=receive,
         )
+        if b"idempotency-key" in headers:
+            context.check_idempotency_key()
         arguments = self._signature.read(scope["path_params"], scope["query_string"])
         if not self._ignores_body:
             context.body = await _whole(receive)
@@ -169,10 +173,10 @@ class Routes:
         return register
 
 
-class _Json(Response):
-    """Tells the OpenAPI document what an answer is; answers themselves are written as bytes."""
-
-    media_type = "application/json"
+def _mark_query(endpoint: Endpoint) -> None:
+    """Tells FastAPI that a model called `query` is the query; it would take it for a body."""
+    if "query" in endpoint.__annotations__:
+        endpoint.__annotations__["query"] = Annotated[endpoint.__annotations__["query"], Query()]
 
 
 async def _whole(receive: Receive) -> bytes:

@@ -1,6 +1,7 @@
 """An endpoint's parameters, prepared once: how to read each from a request, and how to write its answer."""
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from types import UnionType
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
@@ -16,6 +17,7 @@ from studyhall.words import Word
 Endpoint = Callable[..., Awaitable[Any]]
 
 _MOST_QUERY_FIELDS: Final = 64
+_IN_PATH: Final = re.compile(r"{(\w+)")
 _ABSENT: Final = inspect.Parameter.empty
 
 
@@ -37,7 +39,7 @@ class Signature:
             name for name, field in self._query.model_fields.items() if get_origin(field.annotation) is tuple
         )
         with_constraints = get_type_hints(endpoint, include_extras=True)
-        self._path = {name: TypeAdapter(with_constraints[name]) for name in parameters if "{" + name + "}" in path}
+        self._path = {name: TypeAdapter(with_constraints[name]) for name in _IN_PATH.findall(path)}
         self._writer: TypeAdapter[Any] | None = TypeAdapter(self.answer) if self.answer else None
 
     def read(self, path_values: dict[str, str], query_string: bytes) -> dict[str, Any]:

@@ -1,31 +1,33 @@
 """An API of its own for each test, on a fresh database, and somebody to call it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 
 import pytest
-from fastapi import FastAPI
+import structlog
 from starlette.testclient import TestClient
 
 from app.api.application import Api
-from app.api.auth import Authenticator
-from app.api.limits import Limits
-from app.search.engine import Suggestion
-from app.services.engine_pool import EngineFailed, SuggestRequest
 from app.services.services import Services
-from tests.api.people import Caller, Keyring
+from tests.api.people import Caller, Keyring, make_api, make_services
 
 
-class NoEngines:
-    """A pool for tests in which nobody asks an engine."""
-
-    async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
-        raise EngineFailed("there is no engine in this test")
+@pytest.fixture(autouse=True)
+def _plain_log_lines() -> Iterator[None]:
+    """Without the values of variables in tracebacks: they are slow to print, and hold keys."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
 def services(sqlite_url: str) -> Services:
-    return Services(sqlite_url, NoEngines(), sweep_s=60.0)
+    return make_services(sqlite_url)
 
 
 @pytest.fixture
@@ -35,19 +37,7 @@ def keyring() -> Keyring:
 
 @pytest.fixture
 def api(services: Services, keyring: Keyring) -> Api:
-    @asynccontextmanager
-    async def running(_app: FastAPI) -> AsyncIterator[None]:
-        await services.start()
-        yield
-        await services.stop()
-
-    return Api(
-        services=services,
-        authenticator=Authenticator(keyring.find),
-        limits=Limits(),
-        hosts=("testserver",),
-        lifespan=running,
-    )
+    return make_api(services, keyring)
 
 
 @pytest.fixture

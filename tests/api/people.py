@@ -1,12 +1,21 @@
 """Who asks in tests: keys of every scope, in several projects, and a caller for each."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
+from fastapi import FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from app.api.application import Api
+from app.api.auth import Authenticator
+from app.api.limits import Limits
+from app.search.engine import Suggestion
+from app.services.engine_pool import EngineFailed, SuggestRequest
 from app.services.key_text import make_key
+from app.services.services import Services
 from app.storage.rows import KeyRow
 
 SPACE = {"parameters": [{"name": "x", "type": "float", "low": 0.0, "high": 1.0}]}
@@ -38,6 +47,36 @@ class Keyring:
     async def find(self, key_id: str) -> KeyRow | None:
         self.lookups += 1
         return self.rows.get(key_id)
+
+
+class NoEngines:
+    """A pool for tests in which nobody asks an engine."""
+
+    async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
+        raise EngineFailed("there is no engine in this test")
+
+
+def make_services(url: str) -> Services:
+    """Services whose sweeper does not disturb a short test."""
+    return Services(url, NoEngines(), sweep_s=60.0)
+
+
+def make_api(services: Services, keyring: Keyring) -> Api:
+    """The house's API; its lifespan starts and stops the services."""
+
+    @asynccontextmanager
+    async def running(_app: FastAPI) -> AsyncIterator[None]:
+        await services.start()
+        yield
+        await services.stop()
+
+    return Api(
+        services=services,
+        authenticator=Authenticator(keyring.find),
+        limits=Limits(),
+        hosts=("testserver",),
+        lifespan=running,
+    )
 
 
 class Caller:

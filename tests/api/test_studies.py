@@ -1,0 +1,186 @@
+"""Studies over HTTP."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.api.people import Caller, definition
+
+Make = Callable[..., Caller]
+
+
+def test_a_study_is_made_and_read_back(user: Caller) -> None:
+    answer = user.post("/v1/studies", definition(name="digits"))
+
+    study = answer.json()
+    assert answer.status_code == 201
+    assert answer.headers["location"] == f"/v1/studies/{study['id']}"
+    assert user.get("/v1/studies/digits").json() == study == user.get(answer.headers["location"]).json()
+
+
+def test_a_name_is_taken_once(user: Caller) -> None:
+    user.make_study(name="digits")
+
+    again = user.post("/v1/studies", definition(name="digits"))
+
+    assert (again.status_code, again.json()["code"]) == (409, "name-taken")
+
+
+def test_a_taken_name_may_mean_the_study_that_has_it(user: Caller) -> None:
+    study = user.make_study(name="digits")
+
+    again = user.post("/v1/studies", definition(name="digits", if_exists="get"))
+
+    assert (again.status_code, again.json()["id"]) == (200, study["id"])
+
+
+def test_the_same_request_has_its_effect_once(user: Caller) -> None:
+    body, headers = definition(), {"idempotency-key": "request-1"}
+
+    first = user.post("/v1/studies", body, headers=headers)
+    second = user.post("/v1/studies", body, headers=headers)
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    assert second.headers["idempotency-replayed"] == "true"
+
+
+def test_another_request_with_the_same_key_is_refused(user: Caller) -> None:
+    headers = {"idempotency-key": "request-1"}
+    user.post("/v1/studies", definition(), headers=headers)
+
+    other = user.post("/v1/studies", definition(), headers=headers)
+
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency-key-reused")
+
+
+def test_one_key_on_two_studies_names_two_requests(user: Caller) -> None:
+    first, second = user.make_study(), user.make_study()
+    headers = {"idempotency-key": "pause"}
+    user.post(f"/v1/studies/{first['id']}/pause", headers=headers)
+
+    other = user.post(f"/v1/studies/{second['id']}/pause", headers=headers)
+
+    assert other.json()["code"] == "idempotency-key-reused"
+
+
+def test_a_repeated_move_gets_the_answer_it_got_before(user: Caller) -> None:
+    study = user.make_study()
+    headers = {"idempotency-key": "pause"}
+    paused = user.post(f"/v1/studies/{study['id']}/pause", headers=headers)
+    user.post(f"/v1/studies/{study['id']}/resume")
+
+    again = user.post(f"/v1/studies/{study['id']}/pause", headers=headers)
+
+    assert again.json() == paused.json()
+    assert user.get(f"/v1/studies/{study['id']}").json()["state"] == "active"
+
+
+def test_a_study_is_listed_page_by_page(user: Caller) -> None:
+    made = [user.make_study()["name"] for _ in range(5)]
+
+    first = user.get("/v1/studies?limit=3").json()
+    second = user.get(f"/v1/studies?limit=3&cursor={first['next_cursor']}").json()
+
+    assert [study["name"] for study in first["items"] + second["items"]] == made[::-1]
+    assert "next_cursor" not in second
+
+
+def test_studies_are_found_by_state_name_and_label(user: Caller) -> None:
+    study = user.make_study(name="half_off", labels={"team": "vision"})
+    user.make_study(name="other")
+    user.post(f"/v1/studies/{study['id']}/pause")
+
+    for query in ("state=paused,stopping", "name=f_o", "label=team", "label=team=vision"):
+        assert [found["id"] for found in user.get(f"/v1/studies?{query}").json()["items"]] == [study["id"]]
+    for query in ("state=completed", "name=half%25off", "name=half-off", "label=team=audio", "name='%20OR%201=1"):
+        assert user.get(f"/v1/studies?{query}").json()["items"] == []
+
+
+def test_a_change_raises_the_version(user: Caller) -> None:
+    study = user.make_study()
+    path = f"/v1/studies/{study['id']}"
+    before = user.get(path).headers["etag"]
+
+    changed = user.patch(path, {"budget": {"max_trials": 7}}, headers={"if-match": before})
+
+    assert changed.json()["budget"] == {"max_trials": 7}
+    assert changed.headers["etag"] != before
+    assert user.patch(path, {"labels": {}}, headers={"if-match": before}).status_code == 412
+
+
+def test_an_unchanged_study_is_not_sent_again(user: Caller) -> None:
+    path = f"/v1/studies/{user.make_study()['id']}"
+    etag = user.get(path).headers["etag"]
+
+    assert user.get(path, headers={"if-none-match": etag}).status_code == 304
+
+
+@pytest.mark.parametrize("mode", ["drain", "graceful", "kill"])
+def test_a_study_is_stopped(user: Caller, mode: str) -> None:
+    study = user.make_study()
+
+    stopped = user.post(f"/v1/studies/{study['id']}/stop", {"mode": mode})
+
+    assert stopped.json()["state"] == "completed"
+
+
+def test_a_study_is_stopped_without_saying_how(user: Caller) -> None:
+    study = user.make_study()
+
+    assert user.post(f"/v1/studies/{study['id']}/stop").json()["state"] == "completed"
+
+
+def test_a_study_is_deleted_with_its_trials(user: Caller, worker: Caller) -> None:
+    study = user.make_study()
+    hold = worker.hold(study["id"])
+    path = f"/v1/studies/{study['id']}"
+
+    assert user.delete(path).json()["code"] == "study-busy"
+    assert user.delete(f"{path}?force=true").status_code == 204
+    assert user.get(path).status_code == user.get(hold.path).status_code == 404
+
+
+def test_the_best_the_front_the_summary_and_the_course_agree(user: Caller, worker: Caller) -> None:
+    study = user.make_study()
+    for loss in (0.5, 0.25, 0.75):
+        hold = worker.hold(study["id"])
+        worker.post(f"{hold.path}/complete", hold.lease | {"metrics": {"loss": loss}})
+    path = f"/v1/studies/{study['id']}"
+
+    best = user.get(f"{path}/best").json()["trials"]
+    summary = user.get(f"{path}/summary").json()
+    course = user.get(f"{path}/analyses/history").json()
+
+    assert [trial["metrics"]["loss"] for trial in best] == [0.25]
+    assert user.get(f"{path}/pareto").json()["trials"] == best
+    assert summary["best"] == best[0]
+    assert summary["trials"]["completed"] == 3
+    assert course["best"] == [0.5, 0.25, 0.25]
+
+
+def test_what_others_own_does_not_exist(caller: Make) -> None:
+    mine, theirs = caller("admin", "mine"), caller("admin", "theirs")
+    study = mine.make_study(name="secret")
+    path = f"/v1/studies/{study['id']}"
+    hold = mine.hold(study["id"])
+    reads = [path, f"{path}/trials", f"{path}/best", f"{path}/summary", f"{path}/events", hold.path,
+             f"{hold.path}/measurements", f"{hold.path}/attempts"]  # fmt: skip
+    writes = [f"{path}/pause", f"{path}/stop", f"{hold.path}/stop", f"{hold.path}/cancel", f"{hold.path}/retry"]
+
+    for answer in [theirs.get(read) for read in reads] + [theirs.post(write) for write in writes]:
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    assert theirs.post(f"{hold.path}/heartbeat", hold.lease).status_code == 404
+    assert theirs.post(f"{hold.path}/complete", hold.lease | {"metrics": {"loss": 1.0}}).status_code == 404
+    assert theirs.get("/v1/studies").json()["items"] == []
+    assert theirs.make_study(name="secret")["id"] != study["id"]
+
+
+def test_a_foreign_study_is_answered_like_one_that_never_was(caller: Make) -> None:
+    study = caller("user", "mine").make_study()
+    theirs = caller("user", "theirs")
+
+    foreign = theirs.get(f"/v1/studies/{study['id']}").json()
+    random = theirs.get("/v1/studies/st_00000000000000000000000000000").json()
+
+    assert {**foreign, "request_id": ""} == {**random, "request_id": ""}

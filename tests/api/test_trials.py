@@ -1,0 +1,230 @@
+"""Trials over HTTP: what people do with them, and what workers tell."""
+
+from uuid import uuid4
+
+import pytest
+
+from app.api.application import Api
+from tests.api.people import Caller, Hold
+
+
+@pytest.fixture
+def study(user: Caller) -> str:
+    return str(user.make_study()["id"])
+
+
+@pytest.fixture
+def hold(worker: Caller, study: str) -> Hold:
+    return worker.hold(study)
+
+
+def test_a_trial_runs_from_claim_to_end(worker: Caller, user: Caller, hold: Hold) -> None:
+    points = [{"step": step, "metrics": {"loss": 1.0 / (step + 1)}} for step in range(3)]
+
+    told = worker.post(f"{hold.path}/measurements", hold.lease | {"measurements": points})
+    beaten = worker.post(f"{hold.path}/heartbeat", hold.lease)
+    ended = worker.post(f"{hold.path}/complete", hold.lease | {"metrics": {"loss": 0.1}})
+
+    assert told.json()["directive"] == beaten.json()["directive"] == "continue"
+    assert ended.json()["trial"]["state"] == "completed"
+    assert user.get(hold.path).json() == ended.json()["trial"]
+    assert [point["step"] for point in user.get(f"{hold.path}/measurements").json()["items"]] == [0, 1, 2]
+    assert [attempt["outcome"] for attempt in user.get(f"{hold.path}/attempts").json()["items"]] == ["completed"]
+
+
+@pytest.mark.parametrize(
+    ("word", "body", "state"),
+    [
+        ("infeasible", {"reason": "loss was NaN at step 3"}, "infeasible"),
+        ("fail", {"kind": "user_error", "message": "ValueError"}, "failed"),
+        ("release", {}, "waiting"),
+    ],
+)
+def test_a_trial_may_end_otherwise(worker: Caller, hold: Hold, word: str, body: dict[str, str], state: str) -> None:
+    answer = worker.post(f"{hold.path}/{word}", hold.lease | body)
+
+    assert (answer.status_code, answer.json()["state"]) == (200, state)
+
+
+def test_the_next_trial_may_come_with_the_answer(worker: Caller, hold: Hold) -> None:
+    body = hold.lease | {"metrics": {"loss": 1.0}, "claim": {"token": uuid4().hex}}
+
+    answer = worker.post(f"{hold.path}/complete", body).json()
+
+    assert answer["claimed"]["trials"][0]["trial"]["number"] == 1
+
+
+def test_the_same_token_gets_the_same_trials(worker: Caller, study: str) -> None:
+    body = {"token": uuid4().hex, "worker": "w-1", "study": study, "count": 3, "wait_s": 0}
+
+    first = worker.post("/v1/claims", body).json()
+    second = worker.post("/v1/claims", body).json()
+
+    ids = [claimed["trial"]["id"] for claimed in first["trials"]]
+    assert len(ids) == 3
+    assert [claimed["trial"]["id"] for claimed in second["trials"]] == ids
+
+
+def test_nothing_to_do_is_said_with_how_the_study_stands(worker: Caller, user: Caller, study: str) -> None:
+    user.post(f"/v1/studies/{study}/stop")
+
+    answer = worker.post("/v1/claims", {"token": uuid4().hex, "worker": "w-1", "study": study, "wait_s": 0})
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert answer.headers["x-study-state"] == "completed"
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_wrong_token_does_not_hold_the_trial(worker: Caller, hold: Hold) -> None:
+    answer = worker.post(f"{hold.path}/heartbeat", hold.lease | {"token": uuid4().hex})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "stale-lease")
+
+
+def test_a_result_stands(worker: Caller, hold: Hold) -> None:
+    body = hold.lease | {"metrics": {"loss": 1.0}}
+    first = worker.post(f"{hold.path}/complete", body)
+
+    same = worker.post(f"{hold.path}/complete", body)
+    other = worker.post(f"{hold.path}/complete", body | {"metrics": {"loss": 2.0}})
+
+    assert (same.status_code, same.json()) == (200, first.json())
+    assert (other.status_code, other.json()["code"]) == (409, "trial-finished")
+
+
+def test_a_person_stops_a_trial_and_its_worker_hears_of_it(user: Caller, worker: Caller, hold: Hold) -> None:
+    user.post(f"{hold.path}/stop", {"reason": "seen enough"})
+
+    told = worker.post(f"{hold.path}/heartbeat", hold.lease).json()
+
+    assert (told["directive"], told["reason"]) == ("stop", "seen enough")
+
+
+def test_a_person_cancels_and_tries_again(user: Caller, hold: Hold) -> None:
+    cancelled = user.post(f"{hold.path}/cancel")
+    again = user.post(f"{hold.path}/retry", {})
+
+    assert cancelled.json()["state"] == "cancelled"
+    assert (again.status_code, again.json()["retry_of"]) == (201, hold.trial)
+
+
+def test_trials_are_queued_and_imported(user: Caller, study: str) -> None:
+    trials = [
+        {"parameters": {"x": 0.5}, "labels": {"by": "hand"}},
+        {"parameters": {"x": 0.25}, "state": "completed", "metrics": {"loss": 0.5}},
+    ]
+
+    answer = user.post(f"/v1/studies/{study}/trials", {"trials": trials})
+
+    assert answer.status_code == 201
+    assert [trial["state"] for trial in answer.json()["items"]] == ["waiting", "completed"]
+
+
+def test_a_fault_names_the_trial_it_is_in(user: Caller, study: str) -> None:
+    trials = [{"parameters": {"x": 0.5}}, {"parameters": {"x": 7.0}}]
+
+    answer = user.post(f"/v1/studies/{study}/trials", {"trials": trials})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/trials/1/parameters/x"
+    assert user.get(f"/v1/studies/{study}/trials").json()["items"] == []
+
+
+def test_trials_are_listed_filtered_sorted_and_cut_down(user: Caller, study: str) -> None:
+    trials = [{"parameters": {"x": 0.1}, "state": "completed", "metrics": {"loss": loss}} for loss in (3.0, 1.0, 2.0)]
+    user.post(f"/v1/studies/{study}/trials", {"trials": [*trials, {"parameters": {"x": 0.1}}]})
+
+    def numbers(query: str) -> list[int]:
+        return [trial["number"] for trial in user.get(f"/v1/studies/{study}/trials?{query}").json()["items"]]
+
+    assert numbers("sort=-number&limit=2") == [3, 2]
+    assert numbers("sort=value") == [1, 2, 0]
+    assert numbers("state=waiting,failed") == [3]
+    only = user.get(f"/v1/studies/{study}/trials?fields=state&limit=1").json()["items"][0]
+    assert only.keys() == {"id", "number", "state"}
+
+
+def test_an_unknown_field_is_refused(user: Caller, study: str) -> None:
+    answer = user.get(f"/v1/studies/{study}/trials?fields=state,token")
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/query/fields")
+
+
+def test_a_cursor_belongs_to_its_list(user: Caller, study: str) -> None:
+    user.post(f"/v1/studies/{study}/trials", {"trials": [{"parameters": {"x": 0.1}}] * 3})
+    other = user.make_study()["id"]
+    cursor = user.get(f"/v1/studies/{study}/trials?limit=1").json()["next_cursor"]
+
+    answer = user.get(f"/v1/studies/{other}/trials?limit=1&cursor={cursor}")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-cursor")
+
+
+def test_a_trial_is_annotated(user: Caller, hold: Hold) -> None:
+    answer = user.patch(hold.path, {"note": "odd", "labels": {"keep": "yes"}, "excluded": True})
+
+    assert (answer.json()["note"], answer.json()["excluded"]) == ("odd", True)
+
+
+def test_the_fleet_is_told_and_asked(worker: Caller, user: Caller) -> None:
+    info = {"name": "hello", "summary": "A small net.", "settings": {}}
+    worker.post("/v1/workers", {"name": "gpu/1", "version": "0.1.0", "trainables": [info]})
+
+    listed = user.get("/v1/workers").json()["items"]
+    drained = user.patch("/v1/workers/gpu%2F1", {"state": "draining"})
+
+    assert [(found["name"], found["state"]) for found in listed] == [("gpu/1", "online")]
+    assert drained.json()["state"] == "draining"
+    assert [found["name"] for found in user.get("/v1/trainables").json()["items"]] == ["hello"]
+
+
+def test_engines_are_listed_page_by_page(user: Caller) -> None:
+    everything = user.get("/v1/algorithms?limit=500").json()["items"]
+
+    first = user.get("/v1/algorithms?limit=2").json()
+    rest = user.get(f"/v1/algorithms?limit=500&cursor={first['next_cursor']}").json()
+
+    assert first["items"] + rest["items"] == everything
+    assert {"auto", "random", "skopt"} <= {engine["name"] for engine in everything}
+
+
+@pytest.mark.parametrize("cursor", ["-1", "x", "99999", "9" * 40, "١"])
+def test_a_cursor_that_was_not_made_here_is_refused(user: Caller, cursor: str) -> None:
+    answer = user.get(f"/v1/algorithms?cursor={cursor}")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-cursor")
+
+
+def test_a_space_is_tried_out(user: Caller) -> None:
+    space = {"parameters": [{"name": "n", "type": "int", "low": 1, "high": 4}], "constraints": ["n <= 2"]}
+
+    answer = user.post("/v1/spaces/validate", {"space": space, "samples": 3}).json()
+
+    assert answer["size"] == 4
+    assert 0.3 < answer["feasible_share"] < 0.7
+    assert all(sample["n"] <= 2 for sample in answer["samples"])
+
+
+def test_keys_are_made_told_once_and_revoked(admin: Caller, api: Api) -> None:
+    made = admin.post("/v1/keys", {"name": "laptop", "scope": "user"})
+
+    key = made.json()
+    assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
+    assert key["secret"].startswith(f"hps_{key['id']}_")
+    assert "secret" not in admin.get("/v1/keys").json()["items"][0]
+    assert admin.delete(f"/v1/keys/{key['id']}").status_code == 204
+    assert "revoked_at" in admin.get("/v1/keys").json()["items"][0]
+
+
+def test_the_last_admin_key_stays(admin: Caller) -> None:
+    key = admin.post("/v1/keys", {"name": "only", "scope": "admin"}).json()
+
+    answer = admin.delete(f"/v1/keys/{key['id']}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "last-admin")
+
+
+def test_users_make_no_keys(user: Caller) -> None:
+    answer = user.post("/v1/keys", {"name": "mine", "scope": "admin"})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient-scope")
