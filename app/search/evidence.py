@@ -101,18 +101,22 @@ class Standard:
     """Losses `(n,)` around 0 with deviation 1, order kept, whatever their size; and the way back.
 
     Beyond `within` robust deviations values grow with their logarithm only: one penalty of 1e6 must not make all
-    honest results look alike.
+    honest results look alike. With `squash` that begins at the middle for the worse half: what is bad need not be told
+    apart, and a model that does not try sees more of what is good.
 
         z    standardised losses    (n,)
     """
 
-    def __init__(self, loss: Floats, *, within: float = 5.0) -> None:
-        self._within = within
+    def __init__(self, loss: Floats, *, within: float = 5.0, squash: bool = False) -> None:
+        self._below, self._above, self._unit = within, within, 1.0
         self._size = max(1.0, float(np.abs(loss).max(initial=0.0)) / 1e100)  # sums and squares of 1e308 overflow
         y = loss / self._size
         self._middle = float(np.median(y)) if len(y) else 0.0
         self._spread = _spread(y - self._middle) or 1.0
-        squeezed = self._squeezed(y)
+        t = (y - self._middle) / self._spread
+        if squash:
+            self._above, self._unit = 0.0, max(-float(t.min(initial=0.0)), 1e-3)
+        squeezed = self._squeezed(t)
         self._mean = float(squeezed.mean()) if len(y) else 0.0
         self._deviation = float(squeezed.std()) or 1.0 if len(y) else 1.0
         self.z: Floats = (squeezed - self._mean) / self._deviation
@@ -122,16 +126,16 @@ class Standard:
         low, middle, high = (self._loss(z) for z in (mean - deviation, mean, mean + deviation))
         return middle, min(high / 2 - low / 2, 1e308)
 
-    def _squeezed(self, y: Floats) -> Floats:
-        t = (y - self._middle) / self._spread
-        far = np.abs(t) > self._within
-        t[far] = np.sign(t[far]) * (self._within + np.log1p(np.abs(t[far]) - self._within))
-        return t
+    def _squeezed(self, t: Floats) -> Floats:
+        high, low = np.maximum(t - self._above, 0.0), np.maximum(-t - self._below, 0.0)
+        return np.clip(t, -self._below, self._above) + self._unit * np.log1p(high / self._unit) - np.log1p(low)
 
     def _loss(self, z: float) -> float:
         t = z * self._deviation + self._mean
-        if abs(t) > self._within:
-            t = math.copysign(self._within + math.expm1(min(abs(t) - self._within, 700.0)), t)
+        if t > self._above:
+            t = self._above + self._unit * math.expm1(min((t - self._above) / self._unit, 700.0))
+        elif t < -self._below:
+            t = -self._below - math.expm1(min(-t - self._below, 700.0))
         return min(max((t * self._spread + self._middle) * self._size, -1e308), 1e308)
 
 

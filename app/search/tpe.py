@@ -28,6 +28,7 @@ from app.search.evidence import Evidence, evidence_of
 from app.search.options import TpeOptions
 from app.search.pareto import order_of_merit
 from app.search.start import initial, is_starting, start_trials, untried
+from app.search.turns import Proposal, take_turns
 from studyhall.space import Space
 
 NARROWEST: Final = 0.01
@@ -42,33 +43,34 @@ def suggest(
     evidence = evidence_of(encoding_of(space), history)
     if is_starting(evidence, len(history.observations), start_trials(evidence.encoding, options.start)):
         return initial(evidence, count, seed=seed, number=number, name="tpe")
-    return modelled(evidence, count, options=options, seed=seed, number=number)
+    tpe = Tpe(evidence, options)
+    return take_turns(evidence, lambda _: tpe, count, seed=seed, number=number)
 
 
-def modelled(
-    evidence: Evidence, count: int, *, options: TpeOptions, seed: int, number: int, pending: Floats | None = None
-) -> list[Suggestion]:
-    """The estimator's proposals, `count` of them unless the space is exhausted; at least one result is needed.
+class Tpe:
+    """Proposes where good results are likely and others are not."""
 
-    Args:
-        pending: further rows to stay away from, `(p, d)`.
-    """
-    encoding = evidence.encoding
-    used = set(evidence.used)
-    good, rest = split(evidence, options.good_share)
-    rest = np.vstack([rest, evidence.failed, evidence.pending, *([] if pending is None else [pending])])
-    likely = Mixture(encoding, good, np.ones(len(good)))
-    found: list[Suggestion] = []
-    for n in range(number, number + count):
-        random = np.random.default_rng([seed, n])
-        row = _best(encoding, likely, Mixture(encoding, rest, _fading(len(rest))), options.candidates, used, random)
-        if row is None:
-            break
-        used.add(encoding.keys(row[None, :])[0])
-        rest = np.vstack([rest, row])
-        why = f"tpe: likely among the best {len(good)} of {len(evidence.told)} results"
-        found.append(Suggestion(encoding.parameters(row), "model", why))
-    return found
+    def __init__(self, evidence: Evidence, options: TpeOptions) -> None:
+        self._encoding = evidence.encoding
+        self._candidates = options.candidates
+        good, self._rest = split(evidence, options.good_share)
+        self._failed = evidence.failed
+        self._likely = Mixture(evidence.encoding, good, np.ones(len(good)))
+        self._why = f"tpe: likely among the best {len(good)} of {len(evidence.told)} results"
+
+    def propose(self, pending: Floats, used: set[bytes], random: np.random.Generator) -> Proposal | None:
+        """Of candidates drawn from the good group, the new one that stands out most from the rest."""
+        rest = np.vstack([self._rest, self._failed, pending])
+        others = Mixture(self._encoding, rest, _fading(len(rest)))
+        rows = self._encoding.gather(lambda count: self._likely.sample(count, random), self._candidates, tries=10)
+        rows = self._encoding.canonical(rows)
+        rows = rows[[key not in used for key in self._encoding.keys(rows)]]
+        if len(rows) == 0:
+            rows = untried(self._encoding, used, self._candidates, random)
+        if len(rows) == 0:
+            return None
+        ratio = self._likely.log_density(rows) - others.log_density(rows)
+        return Proposal(rows[int(np.argmax(ratio))], self._why)
 
 
 def split(evidence: Evidence, share: float) -> tuple[Floats, Floats]:
@@ -153,20 +155,6 @@ def _kernel(axis: Axis, width: float, results: int) -> _Bell | _Choice:
         return _Choice(axis, cells, stray=cells / (cells + results + 1.0))
     # Narrower than half a cell, all the kernel's weight would stay in one cell.
     return _Bell(max(width, 0.5 / axis.cells) if axis.cells is not None else width)
-
-
-def _best(
-    encoding: Encoding, likely: Mixture, rest: Mixture, candidates: int, used: set[bytes], random: np.random.Generator
-) -> Floats | None:
-    """Of candidates drawn from the good group, the new one that stands out most from the rest."""
-    rows = encoding.gather(lambda count: likely.sample(count, random), candidates, tries=10)
-    rows = encoding.canonical(rows)
-    rows = rows[[key not in used for key in encoding.keys(rows)]]
-    if len(rows) == 0:
-        rows = untried(encoding, used, candidates, random)
-    if len(rows) == 0:
-        return None
-    return np.asarray(rows[int(np.argmax(likely.log_density(rows) - rest.log_density(rows)))])
 
 
 def _fading(n: int) -> Floats:

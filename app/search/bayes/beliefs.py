@@ -21,8 +21,28 @@ from studyhall.trial import Prediction
 
 MOST_RESULTS: Final = 1000
 """Beyond it the model sees the better half of this many results and the latest others."""
+LENGTHSCALE: Final = 0.35
+NOISE: Final = 2e-3
+"""What is believed of the noise's share of the variance, before any result."""
 LARGEST_FIT: Final = 200
 """Kernels are learnt from at most so many results: a fit costs n³ dozens of times, a posterior once."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One way to look at the same results; which one is right, fifty results cannot say.
+
+    Suggestions take turns with the views: where they agree nothing is lost, and where one is wrong (a valley taken for
+    a slope, an outlier for the whole scale) the others are not.
+    """
+
+    lengthscale: float
+    """What one parameter's lengthscale is believed to be, before any result."""
+    squash: bool = False
+    """Whether the worse half of the results is pressed together."""
+
+
+VIEWS: Final = (View(0.2), View(0.5), View(0.35, squash=True))
 
 
 @dataclass(frozen=True)
@@ -103,7 +123,7 @@ class Beliefs:
         return Prediction(mean=means, deviation=deviations)
 
 
-def beliefs_of(evidence: Evidence) -> Beliefs:
+def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
     """Learns from a history with at least one result; pending points are not yet in it."""
     encoding = evidence.encoding
     seen = _seen(evidence)
@@ -111,7 +131,7 @@ def beliefs_of(evidence: Evidence) -> Beliefs:
     X = features(encoding, U)
     columns = feature_columns(encoding)
     settled = _settled(evidence, len(seen))
-    standards = [Standard(loss) for loss in losses.T]
+    standards = [Standard(loss, squash=view.squash) for loss in losses.T]
     return Beliefs(
         encoding,
         U,
@@ -119,7 +139,7 @@ def beliefs_of(evidence: Evidence) -> Beliefs:
         np.column_stack([standard.z for standard in standards]),
         evidence.is_allowed[seen].astype(np.float64),
         tuple(
-            Belief(Posterior(_kernel(X[:settled], Standard(loss[:settled]).z, columns), X, standard.z), standard)
+            _belief(X, loss, standard, columns, settled, view)
             for loss, standard in zip(losses.T, standards, strict=True)
         ),
         tuple(
@@ -139,6 +159,14 @@ def features(encoding: Encoding, U: Floats) -> Floats:
 def feature_columns(encoding: Encoding) -> tuple[slice, ...]:
     """Which feature columns belong to each parameter."""
     return encoding.features(np.zeros((0, encoding.dimension)), np.zeros((0, encoding.dimension), dtype=bool))[1]
+
+
+def _belief(
+    X: Floats, loss: Floats, standard: Standard, columns: tuple[slice, ...], settled: int, view: View
+) -> Belief:
+    early = Standard(loss[:settled], squash=view.squash)
+    kernel = _kernel(X[:settled], early.z, columns, lengthscale=view.lengthscale, noise=NOISE)
+    return Belief(Posterior(kernel, X, standard.z), standard)
 
 
 def _seen(evidence: Evidence) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -174,7 +202,7 @@ def _works(evidence: Evidence, U: Floats, columns: tuple[slice, ...]) -> Limit |
     worked = np.concatenate([np.ones(len(U)), -np.ones(len(failed))])
     # The base rate is what is believed far from all trials: a little more hopeful than seen.
     rate = (worked.sum() + 1.0) / (len(worked) + 1.0)
-    kernel = _kernel(X, worked - rate, columns, noise=0.05)
+    kernel = _kernel(X, worked - rate, columns, lengthscale=LENGTHSCALE, noise=0.05)
     return Limit(Posterior(kernel, X, worked - rate), -rate)
 
 
@@ -183,7 +211,7 @@ def _limit(X: Floats, slack: Floats, columns: tuple[slice, ...]) -> Limit | None
         return None
     with_threshold = Standard(np.append(slack, 0.0))  # the threshold goes the way of the values
     z = with_threshold.z
-    return Limit(Posterior(_kernel(X, z[:-1], columns), X, z[:-1]), float(z[-1]))
+    return Limit(Posterior(_kernel(X, z[:-1], columns, lengthscale=LENGTHSCALE, noise=NOISE), X, z[:-1]), float(z[-1]))
 
 
 class _Results(NamedTuple):
@@ -193,13 +221,14 @@ class _Results(NamedTuple):
     z: bytes
     n: int
     columns: tuple[tuple[int, int], ...]
+    lengthscale: float
     noise: float
 
 
-def _kernel(X: Floats, z: Floats, columns: tuple[slice, ...], *, noise: float = 2e-3) -> Kernel:
+def _kernel(X: Floats, z: Floats, columns: tuple[slice, ...], *, lengthscale: float, noise: float) -> Kernel:
     chosen = _for_fit(z, len(columns))
     edges = tuple((column.start, column.stop) for column in columns)
-    return _fitted(_Results(X[chosen].tobytes(), z[chosen].tobytes(), len(chosen), edges, noise))
+    return _fitted(_Results(X[chosen].tobytes(), z[chosen].tobytes(), len(chosen), edges, lengthscale, noise))
 
 
 @lru_cache(maxsize=64)
@@ -208,7 +237,7 @@ def _fitted(results: _Results) -> Kernel:
     columns = tuple(slice(start, stop) for start, stop in results.columns)
     X = np.frombuffer(results.X).reshape(results.n, -1)
     z = np.frombuffer(results.z)
-    prior = Prior.of(len(columns), noise=results.noise)
+    prior = Prior.of(len(columns), lengthscale=results.lengthscale, noise=results.noise)
     noisy = prior.mean.copy()
     noisy[-1] = math.log(0.2)
     return fit(X, z, columns, prior, starts=[noisy] if results.n <= 120 else [])

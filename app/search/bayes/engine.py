@@ -1,19 +1,22 @@
 """The `bayes` engine: an even start, then the point of highest expected improvement under what is believed."""
 
+from typing import Final
+
 import numpy as np
 
 from app.search.axes import Floats
 from app.search.bayes.acquisition import worth
-from app.search.bayes.beliefs import Beliefs, beliefs_of
+from app.search.bayes.beliefs import VIEWS, Beliefs, View, beliefs_of
 from app.search.bayes.climb import highest
 from app.search.encoding import encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import Evidence, evidence_of
 from app.search.options import BayesOptions
-from app.search.start import initial, is_starting, start_trials, untried
+from app.search.start import initial, is_starting, start_trials
+from app.search.turns import Proposal, take_turns
 from studyhall.space import Space
 
-INCUMBENTS = 5
+INCUMBENTS: Final = 5
 
 
 def suggest(
@@ -23,31 +26,43 @@ def suggest(
     evidence = evidence_of(encoding_of(space), history)
     if is_starting(evidence, len(history.observations), start_trials(evidence.encoding, options.start)):
         return initial(evidence, count, seed=seed, number=number, name="bayes")
-    return modelled(evidence, count, seed=seed, number=number)
+    bayes = Bayes(evidence)
+    return take_turns(evidence, bayes.view, count, seed=seed, number=number)
 
 
-def modelled(evidence: Evidence, count: int, *, seed: int, number: int) -> list[Suggestion]:
-    """The model's proposals, `count` of them unless the space is exhausted; at least one result is needed."""
-    encoding = evidence.encoding
-    if encoding.dimension == 0:
-        return []
-    used = set(evidence.used)
-    beliefs = beliefs_of(evidence).believing(evidence.pending)
-    why = f"bayes: expected improvement, {len(evidence.told)} results, {len(evidence.pending)} pending"
-    found: list[Suggestion] = []
-    for n in range(number, number + count):
-        random = np.random.default_rng([seed, n])
+class Bayes:
+    """What is believed of one history, in each of the views; suggestions take turns with them."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._beliefs: dict[View, Beliefs] = {}
+
+    def view(self, turn: int) -> "BayesView":
+        """The proposer whose turn it is."""
+        view = VIEWS[turn % len(VIEWS)]
+        if view not in self._beliefs:
+            self._beliefs[view] = beliefs_of(self._evidence, view)
+        return BayesView(self._evidence, self._beliefs[view])
+
+
+class BayesView:
+    """Proposes by one view's beliefs."""
+
+    def __init__(self, evidence: Evidence, beliefs: Beliefs) -> None:
+        self._evidence = evidence
+        self._beliefs = beliefs
+
+    def propose(self, pending: Floats, used: set[bytes], random: np.random.Generator) -> Proposal | None:
+        """The untried point of highest acquisition, pending points being believed."""
+        encoding = self._evidence.encoding
+        beliefs = self._beliefs.believing(pending)
         row = highest(encoding, worth(beliefs, random), incumbents(beliefs), used, random)
         if row is None:
-            rest = untried(encoding, used, 1, random)
-            if len(rest) == 0:
-                break
-            row = rest[0]
-        used.add(encoding.keys(row[None, :])[0])
-        found.append(Suggestion(encoding.parameters(row), "model", why, beliefs.prediction(evidence, row)))
-        if n + 1 < number + count:
-            beliefs = beliefs.believing(row[None, :])
-    return found
+            return None
+        several = len(self._evidence.history.objectives) > 1
+        gain = "expected gain in hypervolume" if several else "expected improvement"
+        why = f"bayes: {gain}, {len(self._evidence.told)} results, {len(pending)} pending"
+        return Proposal(row, why, beliefs.prediction(self._evidence, row))
 
 
 def incumbents(beliefs: Beliefs) -> Floats:

@@ -43,11 +43,10 @@ class Prior:
     deviation: Floats
 
     @classmethod
-    def of(cls, dimension: int, *, noise: float = 2e-3) -> "Prior":
-        """The prior of a space with `dimension` parameters."""
-        lengthscale = math.log(0.35 * math.sqrt(dimension))
+    def of(cls, dimension: int, *, lengthscale: float, noise: float) -> "Prior":
+        """The prior of a space with `dimension` parameters; `lengthscale` is the median one in one dimension."""
         return cls(
-            np.array([lengthscale] * dimension + [0.0, math.log(noise)]),
+            np.array([math.log(lengthscale * math.sqrt(dimension))] * dimension + [0.0, math.log(noise)]),
             np.array([1.0] * dimension + [0.7, 1.5]),
         )
 

@@ -1,0 +1,1 @@
+"""Measurements of Studyhall against itself and others; each folder is one command and has a README."""

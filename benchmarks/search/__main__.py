@@ -1,0 +1,89 @@
+"""`python -m benchmarks.search`: plays games, keeps them in a file, prints the table. A rerun resumes."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: one core a process, or CPU times mean nothing
+
+import argparse
+import json
+from collections import defaultdict
+from pathlib import Path
+
+from benchmarks.search import learning, synthetic
+from benchmarks.search.game import Game, play
+from benchmarks.search.players import plays
+from benchmarks.search.problem import Problem
+from benchmarks.search.score import by_problem, curves, table
+
+PROBLEMS: dict[str, Problem] = {problem.name: problem for problem in (*synthetic.PROBLEMS, *learning.PROBLEMS)}
+
+
+def main() -> None:
+    """Plays what is missing and prints what there is."""
+    options = _options()
+    problems = [p for p in PROBLEMS.values() if {"all", p.name, p.family} & set(options.problems.split(","))]
+    out = Path(options.out)
+    games = _read(out)
+    done = {(game.player, game.problem, game.protocol, game.seed) for game in games}
+    for seed in range(options.seeds):
+        for problem in problems:
+            for name in options.players.split(","):
+                if (name, problem.name, options.protocol, seed) in done or not plays(name, problem):
+                    continue
+                game = play(name, problem, options.protocol, seed)
+                games.append(game)
+                with out.open("a") as file:
+                    file.write(json.dumps(game.to_json()) + "\n")
+    wanted = {problem.name for problem in problems}
+    shown = [
+        g
+        for g in games
+        if g.protocol == options.protocol
+        and g.problem in wanted
+        and g.player in options.players.split(",")
+        and g.seed < options.seeds
+    ]
+    regrets = curves(shown, PROBLEMS)
+    print(table(regrets, against=options.against or options.players.split(",")[0]))
+    print("\nMean regret in percent after the last trial\n")
+    print(by_problem(regrets))
+    print("\nCPU milliseconds a trial\n")
+    for name, spent in _cpu(shown).items():
+        print(f"  {name}: {spent:.1f}")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
+    parser.add_argument("--players", default="auto,bayes,tpe,random", help="comma-separated; see the README for peers")
+    parser.add_argument("--problems", default="all", help=f"comma-separated names or families: {_families()}")
+    parser.add_argument("--protocol", default="batch10x5", help="seq50, batch10x5, async50x8, …")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--against", help="whom the others are compared with; absent: the first player")
+    parser.add_argument("--out", default="search-games.jsonl", help="where games are kept; a rerun resumes")
+    return parser.parse_args()
+
+
+def _families() -> str:
+    return ", ".join(sorted({problem.family for problem in PROBLEMS.values()}))
+
+
+def _read(path: Path) -> list[Game]:
+    if not path.exists():
+        return []
+    found = [Game(**json.loads(line)) for line in path.read_text().splitlines()]
+    for game in found:
+        game.truth = [None if values is None else tuple(values) for values in game.truth]
+        game.reported = [None if values is None else tuple(values) for values in game.reported]
+    return found
+
+
+def _cpu(games: list[Game]) -> dict[str, float]:
+    spent, trials = defaultdict(float), defaultdict(int)
+    for game in games:
+        spent[game.player] += game.cpu_s
+        trials[game.player] += len(game.truth)
+    return {name: 1000 * spent[name] / trials[name] for name in spent}
+
+
+if __name__ == "__main__":
+    main()
