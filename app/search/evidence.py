@@ -34,6 +34,7 @@ class Evidence:
     losses: Floats
     failed: Floats
     """Rows of infeasible and failed trials, `(f, d)`."""
+    failed_numbers: tuple[int, ...]
     pending: Floats
     """Rows of waiting and running trials, `(p, d)`."""
     used: frozenset[bytes]
@@ -70,7 +71,7 @@ class Evidence:
 
 def evidence_of(encoding: Encoding, history: History) -> Evidence:
     """Reads a history; the same whatever the order of its observations."""
-    told, failed, pending, rows = [], [], [], []
+    told, failed, pending, rows, failed_numbers = [], [], [], [], []
     used: list[Floats] = []
     for observation in sorted(history.observations, key=lambda o: o.number):
         parameters = encoding.completed(observation.parameters)
@@ -85,6 +86,7 @@ def evidence_of(encoding: Encoding, history: History) -> Evidence:
             rows.append(row)
         elif observation.state in (TrialState.INFEASIBLE, TrialState.FAILED):
             failed.append(row)
+            failed_numbers.append(observation.number)
     return Evidence(
         encoding,
         history,
@@ -92,6 +94,7 @@ def evidence_of(encoding: Encoding, history: History) -> Evidence:
         _stack(rows, encoding),
         _losses(told, history),
         _stack(failed, encoding),
+        tuple(failed_numbers),
         _stack(pending, encoding),
         frozenset(encoding.keys(_stack(used, encoding))),
     )

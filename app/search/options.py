@@ -62,6 +62,39 @@ class TpeOptions(Options):
     """Points drawn for each suggestion; more of them search closer to the best."""
 
 
+class EvolutionOptions(Options):
+    """Regularized evolution; NSGA-II with several objectives."""
+
+    start: StartTrials = 10
+    """Sobol points before the first child."""
+    population: Annotated[int, Field(ge=2, le=1000)] = 30
+    """Parents: the latest results, or with several objectives the best fronts."""
+    tournament: Annotated[int, Field(ge=1, le=100)] = 5
+    """How many compete to be a parent; more press harder towards the best."""
+    crossover: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """How often a child has two parents."""
+
+
+class LocalSearchOptions(Options):
+    """Downhill by exact steps."""
+
+    start: StartTrials | None = None
+    """Sobol points before the first descent; absent: one more than there are parameters, from 5 to 10."""
+    narrowest: Annotated[float, Field(gt=0, lt=0.3)] = 0.005
+    """The step, on the unit interval, below which a descent is over and the next one begins."""
+
+
+class CmaEsOptions(Options):
+    """Covariance matrix adaptation."""
+
+    start: StartTrials | None = None
+    """Sobol points before the first generation; absent: one more than there are parameters, from 5 to 10."""
+    sigma: Annotated[float, Field(gt=0, le=1)] = 0.25
+    """The first deviation of ordered parameters, on the unit interval."""
+    population: Annotated[int, Field(ge=4, le=1000)] | None = None
+    """Trials in a generation; absent: 4 + 3 log(parameters)."""
+
+
 class AutoOptions(Options):
     """`auto` chooses by itself."""
 

@@ -16,7 +16,10 @@ from app.search.engine import Engine, Suggestion
 from app.search.options import (
     AutoOptions,
     BayesOptions,
+    CmaEsOptions,
+    EvolutionOptions,
     GridOptions,
+    LocalSearchOptions,
     Options,
     RandomOptions,
     SkoptOptions,
@@ -75,6 +78,24 @@ ENTRIES: Final[dict[str, Entry]] = {
             "A tree-structured Parzen estimator over whole assignments: cheap, robust to noise and failures.",
             TpeOptions,
             "app.search.tpe",
+        ),
+        Entry(
+            "evolution",
+            "Regularized evolution; NSGA-II with several objectives: large budgets and large spaces.",
+            EvolutionOptions,
+            "app.search.evolution",
+        ),
+        Entry(
+            "local_search",
+            "Walks downhill by exact steps and starts anew where it sticks.",
+            LocalSearchOptions,
+            "app.search.local_search",
+        ),
+        Entry(
+            "cma_es",
+            "Covariance matrix adaptation (cmaes), categories and integers included.",
+            CmaEsOptions,
+            "app.search.cma_es",
         ),
         Entry(
             "skopt",
