@@ -310,9 +310,10 @@ class CheckedSpace(Word):
 
 
 class AlgorithmInfo(Word):
-    """An engine, what it is for, and the JSON schema of its options."""
+    """An engine or a stopping rule, what it is for, and the JSON schema of its options."""
 
     name: str
+    kind: Literal["engine", "stopping"] = "engine"
     summary: str
     options: dict[str, Any]
 

@@ -9,7 +9,7 @@ from app.api.answering import page_of
 from app.api.context import Caller
 from app.api.queries import PageQuery
 from app.api.routing import READERS, USERS, WORKERS, Routes
-from app.search import registry
+from app.search import registry, stopping
 from app.services import fleet, lists
 from studyhall.wire import AlgorithmInfo, Page, PatchWorker, RegisterWorker, TrainableInfo, Worker
 
@@ -40,8 +40,8 @@ async def patch_worker(context: Caller, worker: WorkerRef, body: PatchWorker) ->
 
 @routes.get("/v1/algorithms", scopes=READERS)
 async def list_algorithms(context: Caller, query: PageQuery) -> Page[AlgorithmInfo]:  # noqa: ARG001  # every endpoint has one
-    """Lists the engines, with the JSON schema of each one's options."""
-    return page_of(registry.algorithms(), query)
+    """Lists the engines and the stopping rules, with the JSON schema of each one's options."""
+    return page_of((*registry.algorithms(), *stopping.rules()), query)
 
 
 @routes.get("/v1/trainables", scopes=READERS)

@@ -19,6 +19,7 @@ from pydantic_core import to_json
 
 from studyhall.errors import FieldError, InvalidInput, field_errors
 from studyhall.study import Stopping
+from studyhall.wire import AlgorithmInfo
 from studyhall.words import Word
 
 Point = tuple[float, ...]
@@ -199,3 +200,11 @@ def rule(stopping: Stopping) -> Rule | None:
         return RULES[stopping.rule].model_validate_json(to_json(stopping.options)).rule()
     except ValidationError as error:
         raise InvalidInput(errors=field_errors(error, prefix=("stopping", "options"))) from error
+
+
+def rules() -> tuple[AlgorithmInfo, ...]:
+    """What `GET /v1/algorithms` tells: each rule and the JSON schema of its options."""
+    return tuple(
+        AlgorithmInfo(name=name, kind="stopping", summary=options.summary, options=options.model_json_schema())
+        for name, options in RULES.items()
+    )

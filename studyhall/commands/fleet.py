@@ -30,12 +30,13 @@ def show_workers(arguments: argparse.Namespace) -> None:
 
 
 def show_algorithms(arguments: argparse.Namespace) -> None:
-    """Lists the engines."""
+    """Lists the engines and the stopping rules."""
     found = client_for(arguments).algorithms()
     if arguments.json:
         print_json([algorithm.to_dict() for algorithm in found])
     else:
-        print_table(("NAME", "WHAT IT IS FOR"), [(a.name, a.summary) for a in found], empty="no algorithms")
+        rows = [(a.kind, a.name, a.summary) for a in found]
+        print_table(("KIND", "NAME", "WHAT IT IS FOR"), rows, empty="no algorithms")
 
 
 def show_trainables(arguments: argparse.Namespace) -> None:
