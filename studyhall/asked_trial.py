@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from studyhall import wire
 from studyhall.definition import W, read_word
@@ -12,7 +12,7 @@ from studyhall.transport import Connection, M, path_of
 from studyhall.trial import FailureKind, Measurement, Trial
 from studyhall.trial_context import Infeasible, MetricsGate, Number, result_metrics
 from studyhall.wire import ClaimedTrial, Complete, Completed, Fail, Heartbeat, Release, Report, StudyBrief, Told
-from studyhall.words import Parameters, Word
+from studyhall.words import Word
 
 RESULT_PATIENCE_S: Final = 1800.0
 """For how long a result is sent again: a training is worth waiting for a server that comes back."""
@@ -61,8 +61,8 @@ class AskedTrial:
         return self._claimed.trial.number
 
     @property
-    def parameters(self) -> Parameters:
-        """The values to try, of the active parameters."""
+    def parameters(self) -> dict[str, Any]:
+        """The values to try, of the active parameters; the space says of which type each one is."""
         return self._claimed.trial.parameters
 
     @property

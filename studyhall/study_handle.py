@@ -136,14 +136,17 @@ class StudyHandle:
 
     def events(self, after: int = 0, *, follow: bool = True) -> Iterator[Event]:
         """What happened after a sequence number, in order; with `follow` also what comes, until the study ends."""
-        wait_s = 0.0
+        wait_s, has_ended = 0.0, not follow
         while True:
             told = self._get("events", Events, query={"after": after, "wait_s": wait_s}, wait_s=wait_s)
             yield from told.items
-            if not told.items and (not follow or self.refresh().state.has_ended):
-                return
+            if not told.items:
+                if has_ended:
+                    return
+                # Asked once more after the end is known: the last events may have come in between.
+                has_ended = self.refresh().state.has_ended
             after = max(after, told.sequence)
-            wait_s = 0.0 if told.items else POLL_S
+            wait_s = 0.0 if told.items or has_ended else POLL_S
 
     def summaries(self, *, every_s: float = POLL_S) -> Iterator[Summary]:
         """How the study stands now, and again when something happens or `every_s` seconds have passed, to its end."""

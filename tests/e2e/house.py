@@ -1,0 +1,133 @@
+"""A house for one test: a server with its engine, and workers, started as the command line starts them."""
+
+import os
+import select
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from studyhall.client import Client
+from studyhall.commands.children import Child, Children
+from studyhall.commands.processes import program_arguments
+from studyhall.home import read_key
+from studyhall.study_handle import StudyHandle
+from studyhall.wire import Event
+
+READY_S = 60.0
+GRACE_S = 20.0
+LEASE_S = 3.0
+TRAININGS = Path(__file__).with_name("trainings")
+
+
+class House:
+    """Starts, kills and asks the processes of one test.
+
+    Args:
+        directory: everything they keep.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.url = ""
+        self._children = Children(directory / "logs")
+        self._server: Child | None = None
+
+    def start_server(self) -> None:
+        """A server on the database of the last one, at the same address."""
+        port = self.url.rpartition(":")[2] or "0"
+        arguments = program_arguments("serve", ["--port", port, "--key-file", str(self.directory / "key")])
+        database = f"sqlite:///{self.directory / 'studyhall.db'}"
+        environment = {"STUDYHALL_DATABASE_URL": database, "STUDYHALL_SWEEP_S": "0.2", "STUDYHALL_LOG__FORMAT": "text"}
+        self._server = self._children.start("server", arguments, environment)
+        self.url = self._server.wait_until_ready(READY_S)
+
+    def kill_server(self) -> None:
+        """SIGKILL, as the kernel does when memory runs out."""
+        assert self._server is not None
+        os.kill(self._server.pid, signal.SIGKILL)
+        assert self._children.next_end(GRACE_S) is self._server
+
+    def start_worker(self, name: str) -> Child:
+        """A worker with short leases that runs `e2e_training` and needs no torch."""
+        options = ["--url", self.url, "--key-file", str(self.directory / "key"), "--name", name]
+        options += ["--trainables", "none", "--allow", "e2e_training:held", "--path", str(TRAININGS)]
+        options += ["--lease-s", str(LEASE_S)]
+        worker = self._children.start(
+            name, program_arguments("worker", options), {"STUDYHALL_HOME": str(self.directory)}
+        )
+        worker.wait_until_ready(READY_S)
+        return worker
+
+    def kill(self, child: Child) -> None:
+        """SIGKILL to a worker."""
+        os.kill(child.pid, signal.SIGKILL)
+        assert self._children.next_end(GRACE_S) is child
+
+    @cached_property
+    def client(self) -> Client:
+        """A client with the admin key."""
+        return Client(self.url, read_key(self.directory / "key"))
+
+    def held_study(self, name: str, *, trials: int) -> StudyHandle:
+        """A study whose first attempt begins and waits."""
+        for pipe in ("begun", "go"):
+            os.mkfifo(self.directory / pipe)
+        return self.client.create_study(
+            name,
+            [{"name": "x", "type": "float", "low": 0, "high": 1}],
+            {"metric": "loss"},
+            algorithm={"name": "random", "seed": 1},
+            budget={"max_trials": trials},
+            task={"entry_point": "e2e_training:held", "settings": {"marks": str(self.directory)}},
+        )
+
+    def wait_until_begun(self) -> int:
+        """The number of the trial that waits now."""
+        return int((self.directory / "begun").read_text())
+
+    def let_go(self) -> None:
+        """Lets the waiting attempt end."""
+        (self.directory / "go").write_text("")
+
+    def stop(self) -> None:
+        """Ends what still runs."""
+        if "client" in vars(self):
+            self.client.close()
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            self._children.stop(GRACE_S, but=self._server)
+            self._children.stop(GRACE_S)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def wait_for(study: StudyHandle, kind: str, *, number: int | None = None) -> Event:
+    """The first event of a kind, of a trial."""
+    wanted = (event for event in study.events() if event.kind == kind and number in (None, event.number))
+    return next(wanted)
+
+
+def wait_for_end(pid: int, timeout_s: float) -> bool:
+    """Whether a process, of anybody's, ends in time."""
+    try:
+        watched = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        return bool(select.select([watched], [], [], timeout_s)[0])
+    finally:
+        os.close(watched)
+
+
+@contextmanager
+def house_in(directory: Path) -> Iterator[House]:
+    """A house with a server."""
+    house = House(directory)
+    try:
+        house.start_server()
+        yield house
+    finally:
+        house.stop()

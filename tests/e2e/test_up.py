@@ -1,0 +1,117 @@
+"""`studyhall up` as a person uses it: one command, Ctrl-C, and nothing left behind."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.e2e.house import wait_for_end
+from tests.e2e.processes import Command, processes_of
+
+STUDYHALL = [sys.executable, "-m", "studyhall.cli"]
+
+
+class Home:
+    """A home directory and the commands that use it."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("STUDYHALL_")}
+        self.environment["STUDYHALL_HOME"] = str(directory)
+
+    def up(self, *options):
+        return Command([*STUDYHALL, "up", "--port", "0", *options], self.environment)
+
+    def run(self, *arguments):
+        return subprocess.run(
+            [*STUDYHALL, *arguments], env=self.environment, capture_output=True, text=True, timeout=90, check=False
+        )
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(tmp_path / "home")
+
+
+def test_up_serves_remembers_and_leaves_nothing_behind(home, tmp_path):
+    definition = {
+        "name": "first",
+        "space": {"parameters": [{"name": "lr", "type": "float", "low": 1e-3, "high": 0.1, "scale": "log"}]},
+        "objectives": [{"metric": "val_loss"}],
+        "algorithm": {"name": "random", "seed": 1},
+        "budget": {"max_trials": 2},
+        "task": {"trainable": "hello", "settings": {}},
+    }
+    (tmp_path / "study.json").write_text(json.dumps(definition))
+
+    with home.up("--workers", "1") as up:
+        assert up.line("dashboard").split()[1].startswith("http://127.0.0.1:")
+        up.line("Ctrl-C stops it")
+        watched = home.run("study", "create", str(tmp_path / "study.json"), "--watch")
+        again = home.run("up")
+        below = processes_of(home.directory)
+        up.interrupt()
+
+    assert (watched.returncode, watched.stderr) == (0, "")
+    assert "study 'first' is completed (budget)" in watched.stdout
+    assert again.returncode == 5
+    assert f"(process {up.pid}) already uses {home.directory}" in again.stderr
+    assert up.exit_code == 130
+    assert len(below) >= 3
+    assert processes_of(home.directory) == []
+
+
+def test_what_up_kept_is_there_the_next_time(home):
+    for _ in range(2):
+        with home.up("--workers", "0") as up:
+            up.line("Ctrl-C stops it")
+            listed = home.run("worker", "list")
+            up.interrupt()
+        assert (listed.returncode, listed.stderr) == (0, "")
+    assert sorted(path.name for path in home.directory.iterdir() if "key" in path.name) == ["key", "worker-key"]
+
+
+def test_nothing_survives_an_up_that_was_killed(home):
+    with home.up("--workers", "1") as up:
+        up.line("Ctrl-C stops it")
+        below = [pid for pid in processes_of(home.directory) if pid != up.pid]
+        os.kill(up.pid, signal.SIGKILL)
+
+        assert below
+        assert all(wait_for_end(pid, 40) for pid in below)
+
+
+def test_a_port_in_use_is_one_line(home, tmp_path):
+    with home.up("--workers", "0") as up:
+        port = up.line("server").rpartition(":")[2]
+        other = Home(tmp_path / "other").run("up", "--port", port, "--workers", "0")
+        up.interrupt()
+
+    assert other.returncode == 6
+    assert "choose another --port" in other.stderr
+    assert "Traceback" not in other.stderr
+
+
+@pytest.mark.slow
+def test_the_demo_can_be_interrupted_and_ends_with_a_model_that_predicts(tmp_path):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STUDYHALL_")}
+    demo = [*STUDYHALL, "demo", "--trials", "3", "--home", str(tmp_path / "demo")]
+
+    with Command(demo, environment) as interrupted:
+        interrupted.line("Searching")
+        interrupted.interrupt()
+    left = processes_of(tmp_path)
+    done = subprocess.run(demo, env=environment, capture_output=True, text=True, check=False)
+    snippet = done.stdout.rstrip().splitlines()[-1].strip()
+    pasted = subprocess.run(["sh", "-c", snippet], capture_output=True, text=True, check=False)
+
+    assert (interrupted.exit_code, left) == (130, [])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "3/3 trials" in done.stdout
+    assert "test accuracy" in done.stdout
+    assert re.fullmatch(r"\[\d \d \d \d \d\]\n", pasted.stdout)
+    assert processes_of(tmp_path) == []
