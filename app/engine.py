@@ -44,7 +44,7 @@ def main(words: Sequence[str] | None = None) -> int:
         try:
             answer = Answer(suggestions=tuple(_perform(message, studies)))
         except MemoryError:
-            _write(answers, Answer(error="out of memory"))
+            _write(answers, Answer(error="out of memory", is_last=True))
             return 1  # what is left of the heap is not worth trusting
         except Exception as error:  # noqa: BLE001  # the edge of the process: whatever an engine raises is its answer
             answer = Answer(error=f"{type(error).__name__}: {error}"[:_LONGEST_ERROR])

@@ -7,7 +7,7 @@ cannot parse in plain text. A head that is whole has passed; everything after it
 import asyncio
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.api.limits import Limits
 from app.api.problems import render
@@ -39,7 +39,8 @@ class GuardedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._head_deadline is None and (self.cycle is None or self.cycle.response_complete):
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._head_deadline is None and (cycle is None or cycle.response_complete):
             self._await_head()  # of a later request, on a connection that was kept alive
         super().data_received(data)
         if self._head_deadline is None:

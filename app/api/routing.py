@@ -175,8 +175,9 @@ class Routes:
 
 def _mark_query(endpoint: Endpoint) -> None:
     """Tells FastAPI that a model called `query` is the query; it would take it for a body."""
-    if "query" in endpoint.__annotations__:
-        endpoint.__annotations__["query"] = Annotated[endpoint.__annotations__["query"], Query()]
+    model = endpoint.__annotations__.get("query")
+    if model is not None:
+        endpoint.__annotations__["query"] = Annotated[model, Query()]
 
 
 async def _whole(receive: Receive) -> bytes:

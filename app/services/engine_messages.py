@@ -55,6 +55,8 @@ class Answer(Word):
 
     suggestions: tuple[Suggestion, ...] = ()
     error: str | None = None
+    is_last: bool = False
+    """The process ends with this answer."""
 
 
 def frame(message: Word) -> bytes:

@@ -92,7 +92,7 @@ class EnginePool:
     ) -> None:
         program = (*command, "--parent", str(os.getpid()), "--memory-mb", str(memory_mb))
         self._limit_s = limit_s
-        self._engines = [_EngineProcess(program, limit_s) for _ in range(processes)]
+        self._engines = [_EngineProcess(program) for _ in range(processes)]
 
     async def start(self) -> None:
         """Starts the processes; does not wait until they are ready."""
@@ -113,7 +113,7 @@ class EnginePool:
             EngineFailed: the engine raised, crashed, or suggested what is not in the space.
         """
         engine = self._engines[zlib.crc32(request.study_id.encode()) % len(self._engines)]
-        answer = asyncio.create_task(engine.suggest(request))
+        answer = asyncio.create_task(engine.suggest(request, self._limit_s))
         answer.add_done_callback(_forget)
         done, _ = await asyncio.wait({answer}, timeout=self._limit_s)
         if not done:
@@ -148,9 +148,8 @@ class _Child:
 class _EngineProcess:
     """A process that answers one question at a time, and its successors."""
 
-    def __init__(self, program: tuple[str, ...], limit_s: float) -> None:
+    def __init__(self, program: tuple[str, ...]) -> None:
         self._program = program
-        self._limit_s = limit_s
         self._turn = asyncio.Lock()
         self._child: _Child | None = None
         self._pause_s = 0.0
@@ -162,20 +161,24 @@ class _EngineProcess:
 
     async def stop(self) -> None:
         self._stopped = True
-        await self._end()
+        await self._end()  # ends the question in progress; those that wait for their turn are refused
+        async with self._turn:
+            await self._end()  # a process that was just being started
 
-    async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
+    async def suggest(self, request: SuggestRequest, limit_s: float) -> tuple[Suggestion, ...]:
         async with self._turn:
             child = await self._living()
             copy, ask = await self._prepare(child, request)
             try:
                 await self._load(child, request.algorithm)
-                answer = await self._talk(child, Message(ask=ask), self._limit_s)
+                answer = await self._talk(child, Message(ask=ask), limit_s)
             except BaseException as error:
                 await self._end()
                 if isinstance(error, TimeoutError):
-                    raise EngineLate(f"no suggestion within {self._limit_s:g} s") from None
+                    raise EngineLate(f"no suggestion within {limit_s:g} s") from None
                 raise
+            if answer.is_last:
+                await self._end()
             child.copies[request.study_id] = copy
             child.copies.move_to_end(request.study_id)
             self._pause_s = 0.0
@@ -247,6 +250,8 @@ class _EngineProcess:
             *self._program, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment(os.environ)
         )
         self._child = _Child(process, asyncio.create_task(_listen(process), name="engine stderr"))
+        if self._stopped:
+            raise EngineFailed("the server is going down")
         log.info("engine_started", pid=process.pid)
         return self._child
 
@@ -258,6 +263,8 @@ class _EngineProcess:
         with contextlib.suppress(ProcessLookupError):
             child.process.kill()
         await child.process.wait()
+        if child.process.stdin is not None:
+            child.process.stdin.close()
         await child.listener
         if not self._stopped:
             log.warning("engine_ended", pid=child.process.pid, how=await _how(child.process))
