@@ -95,13 +95,13 @@ def _watch(stack: LocalStack, study: StudyHandle, trials: int) -> Trial:
 
 
 def _report(home: Path, best: Trial) -> None:
-    model = home / "artifacts" / best.study / str(best.number) / str(best.attempt) / "model"
-    score = _test_score(model)
     _say(f"Best parameters, of trial {best.number}:")
     print_facts({f"  {name}": value for name, value in best.parameters.items()})
-    validation, test = best.metrics["val_accuracy"], score["value"]
-    _say(f"\nvalidation accuracy  {validation:.4f}  (the search chose by this)")
-    _say(f"test accuracy        {test:.4f}  (± {score['standard_error']:.4f}; {score['rows']} rows, asked once)")
+    _say(f"\nvalidation accuracy  {best.metrics['val_accuracy']:.4f}  (the search chose by this)")
+    model = home / "artifacts" / best.study / str(best.number) / str(best.attempt) / "model"
+    score = _test_score(model)
+    error, rows = score["standard_error"], score["rows"]
+    _say(f"test accuracy        {score['value']:.4f}  (± {error:.4f}; {rows} rows that no trial saw, asked once)")
     _say(f"model                {model}\n")
     _say("Use it:\n")
     _say("  " + snippet(model))
