@@ -45,6 +45,8 @@ _MEDIA_TYPES: Final = {
 }
 _PLACE: Final = b"ASSETS"
 """Stands in index.html where the folder of this release goes."""
+_MODULES: Final = b"<!-- modules -->"
+"""Stands where every module is announced: found one import after the other they take several round trips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ def load_assets(directory: Path = STATIC) -> Mapping[str, Asset]:
     """
     files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in _files(directory)}
     release = _digest(part for name, body in files.items() for part in (name.encode(), body))
-    page = files.pop("index.html").replace(_PLACE, f"dashboard/{release}".encode())
+    page = files.pop("index.html").replace(_MODULES, _announced(files)).replace(_PLACE, f"dashboard/{release}".encode())
     assets = {
         f"/dashboard/{release}/{name}": _asset(name, body, "public, max-age=31536000, immutable")
         for name, body in files.items()
@@ -77,6 +79,11 @@ def load_assets(directory: Path = STATIC) -> Mapping[str, Asset]:
 
 def _files(directory: Path) -> list[Path]:
     return sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+def _announced(names: Iterable[str]) -> bytes:
+    links = [f'<link rel="modulepreload" href="ASSETS/{name}">' for name in names if name.endswith(".js")]
+    return "\n".join(links).encode()
 
 
 def _asset(name: str, body: bytes, cache_control: str) -> Asset:

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ramp, ranks } from "../../../app/dashboard/static/charts/colours.js";
+import { colourPixels, countLines } from "../../../app/dashboard/static/charts/dense_lines.js";
 import { absentAxes, bucketsOf, chosenLines, crossings, nearestLine, paintLines, parallelLayout } from "../../../app/dashboard/static/charts/parallel.js";
 import { parameterAxis } from "../../../app/dashboard/static/charts/parameter_axis.js";
 
@@ -53,6 +54,35 @@ test("each colour is one stroke, and what was not chosen lies faintly below", ()
 
 test("a ramp begins and ends with its outer colours", () => {
   const colours = ramp([[0, 0, 0], [100, 100, 100], [255, 0, 0]], 5);
-  assert.equal(colours[0], "rgb(0 0 0)");
-  assert.equal(colours[4], "rgb(255 0 0)");
+  assert.deepEqual(colours[0], [0, 0, 0]);
+  assert.deepEqual(colours[4], [255, 0, 0]);
+});
+
+test("many lines are counted pixel by pixel, with the best colour on top", () => {
+  const flat = Float32Array.from([50, 50, 50, 50, 50, 50, 90, 90, 90]);
+  const { words, width } = countLines({ layout, heights: flat, buckets: [[2], [0], [1]], chosen: null });
+  const between = Math.round((layout.xs[0] + layout.xs[1]) / 2);
+  const pixels = colourPixels(words, [[1, 1, 1], [2, 2, 2], [3, 3, 3]], [9, 9, 9], 0.5);
+  const at = (y) => [...pixels.slice((y * width + between) * 4, (y * width + between) * 4 + 4)];
+  assert.deepEqual(at(50), [3, 3, 3, 191]);
+  assert.deepEqual(at(90), [1, 1, 1, 128]);
+  assert.deepEqual(at(70), [0, 0, 0, 0]);
+});
+
+test("lines that are not chosen lie faintly below those that are", () => {
+  const flat = Float32Array.from([50, 50, 50, 90, 90, 90]);
+  const { words, width } = countLines({ layout, heights: flat, buckets: [[0], [1]], chosen: Uint8Array.of(1, 0) });
+  const between = Math.round((layout.xs[0] + layout.xs[1]) / 2);
+  const pixels = colourPixels(words, [[1, 1, 1], [2, 2, 2]], [9, 9, 9], 1);
+  const red = (y) => pixels[(y * width + between) * 4];
+  assert.deepEqual([red(50), red(90)], [1, 9]);
+});
+
+test("a steep line has no gaps and leaves the drawing nowhere", () => {
+  const steep = parallelLayout(axes, { width: 110, height: 2000 });
+  const { words, width, height } = countLines({ layout: steep, heights: Float32Array.of(steep.top, steep.absent, steep.top), buckets: [[0]], chosen: null, scale: 0.5 });
+  const touched = new Set();
+  words.forEach((word, place) => word && touched.add(Math.floor(place / width)));
+  assert.equal(words.length, width * height);
+  assert.ok(touched.size >= (steep.absent - steep.top) / 2 - 1);
 });

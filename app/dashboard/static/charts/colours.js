@@ -4,14 +4,13 @@ const STEPS = 24;
 
 /**
  * Mixes stops given as [red, green, blue], evenly spaced from worst to best.
- * @returns {string[]} CSS colours
+ * @returns {[number, number, number][]}
  */
 export function ramp(stops, steps = STEPS) {
   return Array.from({ length: steps }, (_, step) => {
     const at = (step / (steps - 1)) * (stops.length - 1);
     const index = Math.min(stops.length - 2, Math.floor(at));
-    const mixed = stops[index].map((from, channel) => Math.round(from + (stops[index + 1][channel] - from) * (at - index)));
-    return `rgb(${mixed.join(" ")})`;
+    return stops[index].map((from, channel) => Math.round(from + (stops[index + 1][channel] - from) * (at - index)));
   });
 }
 

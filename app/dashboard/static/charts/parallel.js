@@ -1,15 +1,20 @@
 /**
  * Parallel coordinates: an axis for each parameter, a line for each trial, coloured by the rank of its result.
- * The lines are painted on a canvas (100,000 of them are too many elements), the axes are a scene. Pure: the canvas
- * context comes in, and only `paintLines` touches it.
+ * The lines are painted on a canvas (100,000 of them are too many elements), the axes are a scene. Pure: the canvas's
+ * context comes in, and only the functions that paint touch it.
  */
 
 import { shorten } from "../core/format.js";
 import { ranks } from "./colours.js";
+import { colourPixels, countLines } from "./dense_lines.js";
 import { drawing, group, px, shape } from "./scene.js";
 
 const SLACK = 26; // below an axis: where the lines of trials go that do not have this parameter
 const HALF = 11;
+const GLOWING = 300; // lines
+const STROKED = 1500; // lines; with more of them, smooth edges cost more than they show
+const FINE = 30_000; // lines; more of them are counted on pixels of twice the size
+const DRAFTED = 15_000; // lines of a draft
 
 /** @typedef {{axes: object[], xs: number[], top: number, bottom: number, absent: number, width: number, height: number}} Layout */
 
@@ -38,11 +43,23 @@ export function crossings(layout, count, value) {
   return heights;
 }
 
-/** Puts lines into one bucket for each colour, worst first; lines without a result come before all others. */
+/**
+ * Puts lines into one bucket for each colour, worst first; lines without a result come before all others.
+ * The last third of the colours is for the best third of few lines, and for some hundreds of many: more would cover all.
+ */
 export function bucketsOf(values, goal, steps) {
   const buckets = Array.from({ length: steps + 1 }, () => []);
-  ranks(values, goal).forEach((rank, line) => buckets[rank === null ? 0 : 1 + Math.min(steps - 1, Math.floor(rank * steps))].push(line));
+  const glowing = Math.min(1 / 3, Math.max(0.02, GLOWING / values.length));
+  ranks(values, goal).forEach((rank, line) => {
+    if (rank === null) buckets[0].push(line);
+    else buckets[1 + Math.min(steps - 1, Math.floor(withGlow(rank, glowing) * steps))].push(line);
+  });
   return buckets;
+}
+
+function withGlow(rank, glowing) {
+  const rest = 1 - glowing;
+  return rank < rest ? (rank / rest) * (2 / 3) : 2 / 3 + ((rank - rest) / glowing) / 3;
 }
 
 /**
@@ -73,6 +90,28 @@ export function absentAxes({ axes, absent }, heights) {
   const found = new Set();
   heights.forEach((height, place) => { if (height === absent) found.add(axes[place % axes.length].name); });
   return found;
+}
+
+/**
+ * Paints any number of lines: few are stroked, many are counted pixel by pixel.
+ * @param {CanvasRenderingContext2D} context
+ * @param {object} lines as for `paintLines`, with colours as [red, green, blue]
+ * @param {boolean} isDraft paints a part of very many lines, while something is being dragged
+ */
+export function paintAll(context, { layout, heights, buckets, colours, faint, chosen }, isDraft = false) {
+  const count = heights.length / layout.axes.length;
+  if (count <= STROKED) {
+    paintLines(context, { layout, heights, buckets, colours: colours.map(css), faint: css(faint), chosen });
+    return;
+  }
+  const kept = chosen ? chosen.reduce((sum, each) => sum + each, 0) : count;
+  const every = isDraft ? Math.ceil(count / DRAFTED) : 1;
+  const picture = countLines({ layout, heights, buckets, chosen, every, scale: count > FINE ? 0.5 : 1 });
+  const pixels = colourPixels(picture.words, colours, faint, alphaFor(kept / every));
+  const sheet = context.canvas.ownerDocument.createElement("canvas");
+  Object.assign(sheet, { width: picture.width, height: picture.height });
+  sheet.getContext("2d").putImageData(new ImageData(pixels, picture.width, picture.height), 0, 0);
+  context.drawImage(sheet, 0, 0, layout.width, layout.height);
 }
 
 /** Axes, ticks and brushes. @param {Map<string, [number, number]>} brushes shares of the axis, from low to high */
@@ -144,6 +183,10 @@ function stroke(context, { xs }, heights, colour, alpha, width, lines) {
   }
   context.stroke();
   context.globalAlpha = 1;
+}
+
+function css(colour) {
+  return `rgb(${colour.join(" ")})`;
 }
 
 function alphaFor(count) {

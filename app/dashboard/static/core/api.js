@@ -53,7 +53,7 @@ export class Api {
     return this.#all(`v1/trials/${part(trial)}/measurements`, signal);
   }
   events(study, { after, waitS = 0, signal } = {}) {
-    return this.#read(`v1/studies/${part(study)}/events`, { after, wait_s: waitS }, signal, PATIENCE_MS + waitS * 1000);
+    return this.#read(`v1/studies/${part(study)}/events`, { after, wait_s: waitS, limit: LONGEST_PAGE }, signal, PATIENCE_MS + waitS * 1000);
   }
   workers(signal) {
     return this.#all("v1/workers", signal);
@@ -84,7 +84,7 @@ export class Api {
     return this.#write("POST", "v1/studies", definition);
   }
   checkSpace(space, signal) {
-    return this.#write("POST", "v1/spaces/validate", { space, samples: 4 }, signal);
+    return this.#write("POST", "v1/spaces/validate", { space, samples: 3 }, signal);
   }
   stopTrial(trial, reason) {
     return this.#write("POST", `v1/trials/${part(trial)}/stop`, reason ? { reason } : {});

@@ -8,6 +8,7 @@ import { ROW_FIELDS, TrialRows } from "./trial_rows.js";
 const CATCH_UP_PAGES = 6; // more changes than this are cheaper to read anew
 const CALM_MS = 300; // between two refreshes at least, and twice what the last one took
 const EVENTS_KEPT = 200;
+const SHOWN_EVERY_MS = 700; // while many pages of trials come in
 
 /** @typedef {"study" | "history" | "rows" | "events" | "freshness"} Part */
 
@@ -48,12 +49,13 @@ export class StudyFeed {
   /** Reads the study and follows it from then on. @throws {import("./api.js").Problem} */
   async open() {
     const signal = this.#ending.signal;
+    const history = this.#readHistory(this.name);
+    history.catch(() => {}); // told below, or by the study, whichever comes first
     const [study, summary] = await Promise.all([this.api.study(this.name, signal), this.api.summary(this.name, signal)]);
     this.#known = this.#heard = Math.min(study.sequence, summary.sequence);
-    this.#eventsKnown = Math.max(0, this.#known - EVENTS_KEPT);
     Object.assign(this, { study, summary, summaryAt: Date.now() });
     this.#tell("study");
-    this.#loadHistory().catch((error) => this.#lost(error));
+    this.#takeHistory(history).catch((error) => this.#lost(error));
     this.#follow();
   }
 
@@ -188,26 +190,40 @@ export class StudyFeed {
     if (this.rowsWanted) await this.#loadRows();
   }
 
-  async #loadHistory() {
-    // The server's history holds what has ended; what runs now is asked for beside it.
-    const [columns, running] = await Promise.all([this.api.history(this.study.id, { signal: this.#ending.signal }), this.#page({ state: "running" })]);
+  #loadHistory() {
+    return this.#takeHistory(this.#readHistory(this.study.id));
+  }
+
+  /** The server's history holds what has ended; what runs now is asked for beside it. */
+  #readHistory(name) {
+    const signal = this.#ending.signal;
+    return Promise.all([this.api.history(name, { signal }), this.api.trials(name, { state: "running", fields: ROW_FIELDS, signal })]);
+  }
+
+  async #takeHistory(asked) {
+    const [columns, running] = await asked;
     this.history = withTrials(pointsFromColumns(columns), running.items, this.study.objectives[0].metric);
     this.#tell("history");
   }
 
   async #loadRows() {
     let cursor;
+    let told = -Infinity;
     do {
       const page = await this.#page({ cursor });
       this.rows.take(page.items);
       cursor = page.next_cursor;
       this.rowsComplete = !cursor;
-      this.#tell("rows");
+      if (this.rowsComplete || performance.now() - told > SHOWN_EVERY_MS) {
+        this.#tell("rows");
+        told = performance.now();
+      }
     } while (cursor && !this.#ending.signal.aborted);
   }
 
   async #loadEvents() {
-    const { items, sequence } = await this.api.events(this.study.id, { after: this.#eventsKnown, signal: this.#ending.signal });
+    const after = Math.max(this.#eventsKnown, this.summary.sequence - EVENTS_KEPT); // older ones would not be kept
+    const { items, sequence } = await this.api.events(this.study.id, { after, signal: this.#ending.signal });
     this.#eventsKnown = sequence;
     this.events = [...this.events, ...items].slice(-EVENTS_KEPT);
     this.#tell("events");

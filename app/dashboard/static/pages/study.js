@@ -29,6 +29,7 @@ const STOP_WAYS = [
 
 export async function openPage({ api, route, fail, title }) {
   const feed = new StudyFeed(api, route.name);
+  TABS.find(({ name }) => name === (route.tab ?? "overview"))?.load(); // while the study is being read
   try {
     await feed.open();
   } catch (error) {

@@ -1,7 +1,7 @@
 /** Parallel coordinates of a study: brush axes to choose trials, drag a name to move its axis. */
 
 import { ramp } from "../../charts/colours.js";
-import { absentAxes, bucketsOf, chosenLines, crossings, nearestLine, paintLine, paintLines, parallelAxes, parallelLayout } from "../../charts/parallel.js";
+import { absentAxes, bucketsOf, chosenLines, crossings, nearestLine, paintAll, paintLine, parallelAxes, parallelLayout } from "../../charts/parallel.js";
 import { metricAxis, parameterAxis } from "../../charts/parameter_axis.js";
 import { extent, focusedExtent } from "../../charts/scale.js";
 import { toSvg } from "../../charts/scene.js";
@@ -76,14 +76,14 @@ export function openTab({ feed, query, openTrial }) {
     paint();
   }
 
-  function paint() {
+  function paint(isDraft = false) {
     const { rows, axes, layout, heights, buckets, colours, absents } = picture;
     picture.chosen = chosenLines(layout, heights, rows.length, brushes);
     const shown = picture.chosen ? picture.chosen.reduce((sum, each) => sum + each, 0) : rows.length;
     const label = `${plural(shown, "trial")} across ${plural(axes.length, "axis", "axes")}: ${axes.map(({ name }) => name).join(", ")}`;
     plot.style.width = `${layout.width}px`;
     plot.style.height = `${layout.height}px`;
-    picture.canvas = canvasOf((context) => paintLines(context, { layout, heights, buckets, ...colours, chosen: picture.chosen }), layout);
+    picture.canvas = canvasOf((context) => paintAll(context, { layout, heights, buckets, ...colours, chosen: picture.chosen }, isDraft), layout);
     picture.over = canvasOf(() => {}, layout);
     plot.replaceChildren(picture.canvas, picture.over, toSvg(parallelAxes(layout, { brushes, label, absents })), tip);
     hover(-1);
@@ -200,7 +200,7 @@ export function openTab({ feed, query, openTrial }) {
   function paintSoon() {
     if (painting) return;
     painting = true;
-    requestAnimationFrame(() => { painting = false; if (picture && !ending.signal.aborted) paint(); });
+    requestAnimationFrame(() => { painting = false; if (picture && !ending.signal.aborted) paint(true); });
   }
 
   function hover(line, at) {
@@ -266,8 +266,8 @@ function clamp(value, low, high) {
 function lineColours() {
   // Twice the middle: only the best third is to glow.
   const stops = ["--ramp-worst", "--ramp-middle", "--ramp-middle", "--ramp-best"].map(colourOf);
-  const rgb = (variable) => `rgb(${colourOf(variable).join(" ")})`;
-  return { colours: [rgb("--faint"), ...ramp(stops, STEPS)], faint: rgb("--faint"), highlight: rgb("--best") };
+  const faint = colourOf("--faint");
+  return { colours: [faint, ...ramp(stops, STEPS)], faint, highlight: `rgb(${colourOf("--best").join(" ")})` };
 }
 
 function rampBar() {
