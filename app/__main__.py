@@ -15,12 +15,6 @@ CANNOT_START = 1
 
 def main(words: Sequence[str] | None = None) -> int:
     """Runs one of the programs; 1: it could not start, 2: it was not told rightly how."""
-    if words is None:
-        words = sys.argv[1:]
-    if words[:1] == ["engine"]:
-        from app import engine
-
-        return engine.main(words[1:])
     arguments = _parser().parse_args(words)
     try:
         return _run(arguments)
@@ -39,9 +33,9 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = load_settings(_given(arguments), config=arguments.config)
     if arguments.command == "migrate":
         return _migrate(settings)
-    from app.main import serve
+    from app.main import run_engines, serve
 
-    return serve(settings)
+    return run_engines(settings) if arguments.command == "engine" else serve(settings)
 
 
 def _migrate(settings: Settings) -> int:
@@ -58,7 +52,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m app", description="The server of Studyhall.")
+    parser = argparse.ArgumentParser(prog="python -m app", description="The server of Studyhall.", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     serve = _command(commands, "serve", "run the server with its engine processes")
     serve.add_argument("--host", help="the address to listen at (default: 127.0.0.1)")
@@ -66,12 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--key-file", type=Path, metavar="FILE", help="where the admin key of a new database is written")
     _command(commands, "migrate", "bring the database to this version")
     commands.add_parser("settings", help="list every setting, as Markdown")
-    commands.add_parser("engine", help="run an engine process; the server starts its own")
+    _command(commands, "engine", "run engine processes for servers that have none, on one PostgreSQL database")
     return parser
 
 
 def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=help, description=help.capitalize() + ".")
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=help, description=help.capitalize() + ".", allow_abbrev=False
+    )
     command.add_argument("--config", type=Path, metavar="FILE", help="settings as TOML")
     return command
 

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from app.storage.connect import make_engine
+from app.storage.faults import translate
 from studyhall.errors import StorageUnavailable
 
 LOCK = 0x5374756479  # "Study"
@@ -30,6 +31,7 @@ def upgrade(url: str) -> None:
 
     Raises:
         SchemaTooNew: when the database knows a revision that this program does not.
+        Unavailable: when the database cannot be reached or written.
     """
     engine = make_engine(url, writes=True)
     try:
@@ -37,6 +39,8 @@ def upgrade(url: str) -> None:
             _lock(connection)
             _refuse_newer(connection)
             command.upgrade(_config(connection), "head")
+    except Exception as error:
+        raise translate(error) from error
     finally:
         engine.dispose()
 
