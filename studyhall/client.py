@@ -45,11 +45,13 @@ from studyhall.wire import (
     Key,
     Page,
     PatchTrial,
+    PatchWorker,
     Scope,
     TrainableInfo,
     Worker,
 )
 
+WorkerState = Literal["online", "draining", "quarantined"]
 Written = Mapping[str, Any]
 """A plain dict where a model would do too."""
 
@@ -213,6 +215,11 @@ class Client:
     def workers(self) -> Iterator[Worker]:
         """The workers this server knows."""
         return self.connection.pages(path_of("workers"), Page[Worker])
+
+    def change_worker(self, name: str, state: WorkerState, *, reason: str | None = None) -> Worker:
+        """Drains a worker (no new trials), puts it aside (`quarantined`), or takes it back (`online`)."""
+        change = read_word(PatchWorker, {"state": state, "reason": reason})
+        return self.connection.send("PATCH", path_of("workers", name), change).read(Worker)
 
     def keys(self) -> Iterator[Key]:
         """The keys of this server, without their secrets; needs an admin key."""

@@ -15,13 +15,14 @@ from studyhall.progress import ProgressLine
 from studyhall.study import Study, StudyState
 from studyhall.transport import Connection, M, Query, path_of
 from studyhall.trial import Trial, TrialState
-from studyhall.trial_context import LocalTrial, Number, TrialContext, result_metrics
+from studyhall.trial_context import LocalTrial, Number, TrialContext, result_metrics, trial_seed
 from studyhall.wire import (
     Best,
     Claim,
     Claimed,
     Event,
     Events,
+    History,
     Page,
     PatchStudy,
     QueueTrials,
@@ -113,6 +114,10 @@ class StudyHandle:
     def summary(self) -> Summary:
         """The study at a glance: counts, best, pace."""
         return self._get("summary", Summary)
+
+    def history(self, *, max_points: int = 2000) -> History:
+        """The course of the search in columns: numbers, states, values, the best so far."""
+        return self._get("analyses/history", History, query={"max_points": max_points})
 
     def trials(
         self,
@@ -241,7 +246,7 @@ class StudyHandle:
         return path_of("studies", self.id, *parts)
 
     def _get(self, what: str, kind: type[M], *, query: Query | None = None, wait_s: float = 0.0) -> M:
-        return self._connection.get(self._path(*([what] if what else [])), kind, query=query, wait_s=wait_s)
+        return self._connection.get(self._path(*filter(None, what.split("/"))), kind, query=query, wait_s=wait_s)
 
     def _post(self, what: str, body: Word | None, kind: type[M]) -> M:
         return self._connection.post(self._path(what), body, kind)
@@ -258,7 +263,7 @@ def _context(asked: AskedTrial, directory: Path) -> LocalTrial:
     task = asked.study.task
     local = LocalTrial(
         number=asked.number,
-        seed=asked.study.seed,
+        seed=trial_seed(asked.study.seed, asked.number),
         settings=task.settings if task else {},
         objectives=[objective.metric for objective in asked.study.objectives],
         tell=tell,

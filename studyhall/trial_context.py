@@ -11,6 +11,7 @@ A worker runs it in a process of its own (`workers.child.context`); `LocalTrial`
 is decided once, in `MetricsGate`, so that a trainable that works by hand works in the fleet.
 """
 
+import hashlib
 import math
 import operator
 import re
@@ -99,6 +100,11 @@ class TrialContext(Protocol):
 
     def infeasible(self, reason: str) -> Infeasible:
         """Says that this configuration cannot work: `raise trial.infeasible("the model does not fit")`."""
+
+
+def trial_seed(study_seed: int, number: int) -> int:
+    """The seed of one trial, from 0 to 2^32 - 1: the same in every attempt, wherever it runs."""
+    return int.from_bytes(hashlib.blake2b(f"{study_seed}/{number}".encode(), digest_size=4).digest(), "big")
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """What a worker is told when it starts: which server, what it may run, how much at once."""
 
-import hashlib
 import os
 import platform
 import re
@@ -112,11 +111,6 @@ def worker_name() -> str:
     """A new name for each start: a worker that comes back is another one, with none of the old one's leases."""
     host = re.sub(r"[^A-Za-z0-9_.-]", "-", platform.node())[:80] or "worker"
     return f"{host}-{uuid.uuid4().hex[:6]}"
-
-
-def trial_seed(study_seed: int, number: int) -> int:
-    """The seed of one trial, from 0 to 2^32 - 1: the same in every attempt."""
-    return int.from_bytes(hashlib.blake2b(f"{study_seed}/{number}".encode(), digest_size=4).digest(), "big")
 
 
 def _memory_mb() -> int:

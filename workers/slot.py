@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from studyhall.errors import Conflict, StudyhallError
+from studyhall.trial_context import trial_seed
 from studyhall.wire import Claim, ClaimedTrial, NextClaim
 from workers.attempt import Attempt
 from workers.attempt_log import AttemptLog
 from workers.children import Child, Children, NurseryFailed
-from workers.configuration import Configuration, trial_seed
+from workers.configuration import Configuration
 from workers.keeping import Places
 from workers.messages import Kept, Saved, Start
 from workers.outcome import Failed, Outcome, Released, to_wire

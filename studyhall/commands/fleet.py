@@ -1,6 +1,7 @@
 """`studyhall worker list`, `studyhall algorithms` and `studyhall trainables`: what the server and its fleet can do."""
 
 import argparse
+import sys
 
 from studyhall.commands.asking import client_for
 from studyhall.commands.printing import print_json, print_table
@@ -27,6 +28,15 @@ def show_workers(arguments: argparse.Namespace) -> None:
         for w in workers
     ]
     print_table(columns, rows, empty="no workers; start one: studyhall worker")
+
+
+def change_worker(arguments: argparse.Namespace) -> None:
+    """Drains a worker, puts it aside, or takes it back."""
+    worker = client_for(arguments).change_worker(arguments.name, arguments.state, reason=arguments.reason)
+    if arguments.json:
+        print_json(worker.to_dict())
+    else:
+        sys.stdout.write(f"worker {worker.name} is {worker.state}\n")
 
 
 def show_algorithms(arguments: argparse.Namespace) -> None:

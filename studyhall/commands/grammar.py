@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """What a line asks for; `run` names the function that does it. Raises SystemExit 2 when it cannot be understood."""
-    if arguments and arguments[0] in OWN_ARGUMENTS and arguments[1:2] != ["list"]:
+    if arguments and arguments[0] in OWN_ARGUMENTS and arguments[1:2] not in (["list"], ["change"]):
         return argparse.Namespace(run="processes:become", command=arguments[0], rest=arguments[1:])
     parser = build_parser()
     parsed = parser.parse_args(arguments)
@@ -61,7 +61,7 @@ def _add_processes(commands: "argparse._SubParsersAction[Parser]") -> None:
     )
     for name, does in (
         ("serve", "run the server"),
-        ("engine", "run an engine process"),
+        ("engine", "run engine processes for servers without (PostgreSQL)"),
         ("migrate", "bring the database to this version"),
     ):
         _command(commands, name, f"{does}; 'studyhall {name} --help' tells its options", "processes:become", asks=False)
@@ -120,6 +120,10 @@ def _add_trial(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_the_rest(commands: "argparse._SubParsersAction[Parser]") -> None:
     worker = _group(commands, "worker", "run a worker, or list those the server knows")
     _command(worker, "list", "list workers", "fleet:show_workers")
+    change = _command(worker, "change", "drain a worker, put it aside, or take it back", "fleet:change_worker")
+    change.add_argument("name", metavar="WORKER", help="the worker's name")
+    change.add_argument("state", choices=["draining", "quarantined", "online"])
+    change.add_argument("--reason", help="kept with the worker")
     _command(commands, "algorithms", "list what the server can search with", "fleet:show_algorithms")
     _command(commands, "trainables", "list what the server's workers can train", "fleet:show_trainables")
     space = _group(commands, "space", "look at search spaces")

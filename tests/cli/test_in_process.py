@@ -5,6 +5,7 @@ import json
 import pytest
 
 from studyhall.cli import main
+from studyhall.wire import RegisterWorker
 
 DEFINITION = {
     "space": {
@@ -106,8 +107,14 @@ def test_keys_are_made_listed_and_revoked(studyhall):
 
 def test_what_the_server_can_do_is_listed(studyhall):
     assert "random" in studyhall("algorithms")
-    assert studyhall("worker", "list") == "no workers; start one: studyhall worker\n"
     assert studyhall("trainables", "--json") == []
+
+
+def test_a_worker_is_drained(studyhall, door):
+    introduction = RegisterWorker(name="w-1", version="0.1.0")
+    door.client().connection.post("/v1/workers", introduction, natural_key=True)
+
+    assert studyhall("worker", "change", "w-1", "draining", "--reason", "new disk") == "worker w-1 is draining\n"
 
 
 def test_a_key_that_may_not_is_code_1(studyhall, monkeypatch):

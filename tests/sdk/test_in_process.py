@@ -16,6 +16,8 @@ from studyhall.errors import (
 )
 from studyhall.study import StudyState
 from studyhall.trial import TrialState
+from studyhall.trial_context import trial_seed
+from studyhall.wire import RegisterWorker
 from tests.sdk.conftest import PARABOLA
 
 
@@ -135,6 +137,30 @@ def test_trials_that_were_run_elsewhere_are_imported(study):
     study.add({"parameters": {"x": 0.5}, "state": "completed", "metrics": {"loss": 0.0}})
 
     assert study.best().metrics == {"loss": 0.0}
+
+
+def test_a_function_has_the_same_seed_here_as_in_the_fleet(study):
+    study.optimize(lambda _, trial: {"loss": 1.0, "seed": trial.seed})
+
+    seeds = [trial.metrics["seed"] for trial in study.trials()]
+    assert seeds == [trial_seed(study.definition.algorithm.seed, number) for number in range(5)]
+
+
+def test_the_course_of_a_search_is_told_in_columns(study):
+    study.optimize(loss)
+
+    history = study.history()
+
+    assert history.number == (0, 1, 2, 3, 4)
+    assert history.best[-1] == study.best().metrics["loss"]
+
+
+def test_a_worker_can_be_put_aside_and_taken_back(client):
+    introduction = RegisterWorker(name="rack-1/gpu-0", version="0.1.0")
+    client.connection.post("/v1/workers", introduction, natural_key=True)
+
+    assert client.change_worker("rack-1/gpu-0", "draining", reason="maintenance").state == "draining"
+    assert client.change_worker("rack-1/gpu-0", "online").state == "online"
 
 
 def test_a_paused_study_hands_out_nothing_until_it_is_resumed(study):

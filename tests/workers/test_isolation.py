@@ -7,11 +7,12 @@ import json
 import pytest
 
 from studyhall.study import Task
+from studyhall.trial_context import trial_seed
 from studyhall.wire import Complete
 from tests.workers.conftest import at_work, task
 from tests.workers.fake_server import FakeServer
 from workers.attempt_log import MAX_LOG_BYTES, AttemptLog
-from workers.configuration import AllowList, trial_seed
+from workers.configuration import AllowList
 from workers.messages import last_part
 
 
