@@ -49,10 +49,11 @@ class LocalStack:
             Unavailable: when the server does not get ready; the message has the end of its log.
             StudyhallError: when packages are missing.
         """
-        program_arguments("worker")
+        if self._workers:
+            program_arguments("worker")
         self._server = self.children.start("server", self._server_arguments(), self._server_environment())
         self.url = self._server.wait_until_ready(READY_S)
-        self.key = read_key(self.home / ADMIN_KEY)
+        self.key = self._admin_key()
         remember_server(self.home, self.url, self.home / ADMIN_KEY)
         worker_key = self._worker_key()
         names = [f"worker {number}" for number in range(1, self._workers + 1)]
@@ -87,6 +88,15 @@ class LocalStack:
     def _server_environment(self) -> dict[str, str]:
         database = f"sqlite:///{self.home / 'studyhall.db'}"
         return {"STUDYHALL_DATABASE_URL": database, "STUDYHALL_LOG__FORMAT": "text"}
+
+    def _admin_key(self) -> str:
+        file = self.home / ADMIN_KEY
+        if not file.exists():
+            # The server writes it once, for an empty database; only a hash of it is in there.
+            raise StudyhallError(
+                f"the admin key of this database was in {file} and is gone: put it back, or choose another --home"
+            )
+        return read_key(file)
 
     def _worker_key(self) -> Path:
         file = self.home / WORKER_KEY

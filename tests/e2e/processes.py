@@ -39,6 +39,10 @@ class Command:
     def interrupt(self) -> None:
         """Ctrl-C, and its end."""
         self._process.send_signal(signal.SIGINT)
+        self.wait()
+
+    def wait(self) -> None:
+        """Its end, when something else has ended it."""
         self._process.communicate(timeout=GRACE_S)
         self.exit_code = self._process.returncode
 
@@ -52,12 +56,14 @@ class Command:
         self._process.communicate()
 
 
-def processes_of(directory: Path) -> list[int]:
+def processes_of(directory: Path, program: str = "") -> list[int]:
     """The processes that were started for a directory: it is in their arguments or their environment."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            told = (place / "cmdline").read_bytes() + (place / "environ").read_bytes()
-            if str(directory).encode() in told and (place / "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            arguments = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            environment = (place / "environ").read_bytes().decode(errors="replace")
+            is_dead = (place / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            if str(directory) in arguments + environment and program in arguments and not is_dead:
                 found.append(int(place.name))
     return found

@@ -85,6 +85,34 @@ def test_nothing_survives_an_up_that_was_killed(home):
         assert all(wait_for_end(pid, 40) for pid in below)
 
 
+def test_a_worker_that_ends_is_started_again_and_a_server_that_ends_is_the_end(home):
+    with home.up("--workers", "1") as up:
+        up.line("Ctrl-C stops it")
+        (worker,) = processes_of(home.directory, "-m workers --url")
+        os.kill(worker, signal.SIGKILL)
+        up.line("worker 1 ended with code -9 and is started again")
+        (server,) = processes_of(home.directory, "-m app serve")
+        os.kill(server, signal.SIGKILL)
+        said = up.line("the server ended with code -9")
+        up.wait()
+
+    assert said.startswith("studyhall: ")
+    assert up.exit_code == 1
+    assert processes_of(home.directory) == []
+
+
+def test_a_database_whose_key_is_gone_is_one_line(home):
+    with home.up("--workers", "0") as up:
+        up.line("Ctrl-C stops it")
+        up.interrupt()
+    (home.directory / "key").unlink()
+
+    done = home.run("up", "--workers", "0")
+
+    assert done.returncode == 1
+    assert "is gone: put it back" in done.stderr
+
+
 def test_a_port_in_use_is_one_line(home, tmp_path):
     with home.up("--workers", "0") as up:
         port = up.line("server").rpartition(":")[2]
