@@ -67,11 +67,16 @@ class AuthSettings(Group):
 class EngineSettings(Group):
     """The engine processes beside the server."""
 
-    processes: Annotated[int, Field(ge=1, le=64, description="How many.")] = 1
+    processes: Annotated[
+        int, Field(ge=0, le=64, description="How many; 0: others run them, `studyhall engine` on the same PostgreSQL.")
+    ] = 1
     limit_s: Annotated[
         float, Field(gt=0, le=300, description="Seconds for a suggestion; then chance answers, marked `fallback`.")
     ] = 5.0
     memory_mb: Annotated[int, Field(ge=0, description="Address space of one process in MiB; 0: no limit.")] = 4096
+    alive_file: Path | None = Field(
+        None, description="A file that `studyhall engine` touches every five seconds while it works; for health checks."
+    )
 
 
 class LogSettings(Group):
@@ -132,6 +137,12 @@ class Settings(BaseSettings):
                 f"'{self.host}' is reached by other machines and no keys are asked for: set auth.required=true, or"
                 " host=127.0.0.1 (or auth.open_network=true behind something that asks who comes)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _engines_somewhere(self) -> Self:
+        if self.engine.processes == 0 and self.database_url.get_secret_value().startswith("sqlite"):
+            raise ValueError("engine.processes=0 needs PostgreSQL: on SQLite only the server reaches the database")
         return self
 
     @property

@@ -31,26 +31,21 @@ from studyhall.home import write_private
 KEEP_ALIVE_S: Final = 75
 """Longer than any long-poll and than the idle time of usual load balancers."""
 
+ALIVE_EVERY_S: Final = 5.0
+
 log = structlog.get_logger("server")
 
 
 def create_app(settings: Settings) -> Api:
     """The application on a migrated database; its lifespan starts and stops everything behind it."""
-    pool = EnginePool(
-        processes=settings.engine.processes, limit_s=settings.engine.limit_s, memory_mb=settings.engine.memory_mb
-    )
+    pool = _pool(settings) if settings.engine.processes else None
     services = Services(settings.database_url.get_secret_value(), pool, sweep_s=settings.sweep_s)
 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
-        await pool.start()
-        await services.start()
-        await _hand_out_first_key(services, settings)
-        try:
+        async with _started(services, pool):
+            await _hand_out_first_key(services, settings)
             yield
-        finally:
-            await services.stop()
-            await pool.stop()
 
     return Api(
         services=services,
@@ -78,6 +73,54 @@ def serve(settings: Settings) -> int:
         server = _Server(_uvicorn_config(api, settings), api, _address(settings.host, listener))
         server.run(sockets=[listener])
         return server.exit_code
+
+
+def run_engines(settings: Settings) -> int:
+    """Runs engines for the servers of a PostgreSQL database that have none, until it is told to stop.
+
+    Raises:
+        Unavailable: the database is SQLite, which one process alone may use.
+    """
+    configure_logs(settings.log.level, settings.log.format)
+    url = settings.database_url.get_secret_value()
+    if sqlite_file(url) is not None:
+        raise Unavailable("engines of their own need PostgreSQL; on SQLite the server runs them (engine.processes)")
+    migrate.upgrade(url)
+    asyncio.run(_suggest_until_told(settings, url))
+    return 0
+
+
+async def _suggest_until_told(settings: Settings, url: str) -> None:
+    told = asyncio.Event()
+    for sig in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(sig, told.set)
+    pool = _pool(settings)
+    async with _started(Services(url, pool, sweep_s=settings.sweep_s), pool):
+        sys.stdout.write("ready engine\n")
+        sys.stdout.flush()
+        while not told.is_set():
+            if settings.engine.alive_file is not None:
+                settings.engine.alive_file.touch()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), ALIVE_EVERY_S)
+
+
+def _pool(settings: Settings) -> EnginePool:
+    engine = settings.engine
+    return EnginePool(processes=max(1, engine.processes), limit_s=engine.limit_s, memory_mb=engine.memory_mb)
+
+
+@asynccontextmanager
+async def _started(services: Services, pool: EnginePool | None) -> AsyncIterator[None]:
+    if pool is not None:
+        await pool.start()
+    await services.start()
+    try:
+        yield
+    finally:
+        await services.stop()
+        if pool is not None:
+            await pool.stop()
 
 
 class _Server(uvicorn.Server):
