@@ -74,12 +74,24 @@ def describe(routes: Sequence[BaseRoute], *, version: str) -> dict[str, Any]:
         [(Problem, "validation"), (FieldProblem, "validation")], ref_template="#/components/schemas/{model}"
     )
     schemas.update(definitions["$defs"])
-    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    document["components"]["schemas"] = {name: _closed(schema) for name, schema in sorted(schemas.items())}
     document["components"]["parameters"] = {"IdempotencyKey": _IDEMPOTENCY_KEY}
     for operations in document["paths"].values():
         if "post" in operations:
             operations["post"].setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
     return document
+
+
+def _closed(schema: Any) -> Any:
+    """Says of every object whose names follow a pattern that it has no other names: pydantic leaves that unsaid."""
+    if isinstance(schema, list):
+        return [_closed(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {name: _closed(each) for name, each in schema.items()}
+    if "patternProperties" in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
 
 
 def _response(status: int, codes: Sequence[str]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def make_services(url: str) -> Services:
     return Services(url, NoEngines(), sweep_s=60.0)
 
 
-def make_api(services: Services, keyring: Keyring) -> Api:
+def make_api(services: Services, keyring: Keyring, hosts: tuple[str, ...] = ("testserver",)) -> Api:
     """The house's API; its lifespan starts and stops the services."""
 
     @asynccontextmanager
@@ -74,7 +74,7 @@ def make_api(services: Services, keyring: Keyring) -> Api:
         services=services,
         authenticator=Authenticator(keyring.find),
         limits=Limits(),
-        hosts=("testserver",),
+        hosts=hosts,
         lifespan=running,
     )
 
