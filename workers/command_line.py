@@ -51,7 +51,9 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="studyhall worker", description="Runs the trials of a Studyhall server on this machine."
+        prog="studyhall worker",
+        description="Runs the trials of a Studyhall server on this machine.",
+        allow_abbrev=False,
     )
     add = parser.add_argument
     where = "the server; by default what 'studyhall up' or STUDYHALL_URL says"

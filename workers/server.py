@@ -8,6 +8,7 @@ Every request may be sent again: its lease token names its effect.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from types import TracebackType
@@ -36,6 +37,8 @@ from studyhall.words import Word
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
 TEMPORARY: Final = (Unavailable, RateLimited, RequestTimeout)
 """Another try may not meet these."""
 
@@ -122,13 +125,22 @@ class Server:
             ) as response:
                 content = await _limited(response)
         except httpx2.HTTPError as error:
-            self.is_away = True
             reason = str(error) or type(error).__name__
-            raise Unreachable(f"the server at {self.url} cannot be reached: {reason}") from error
-        self.is_away = False
+            unreachable = Unreachable(f"the server at {self.url} cannot be reached: {reason}")
+            self._note(unreachable)
+            raise unreachable from error
+        self._note(None)
         if response.is_success:
             return Answer(response.status_code, response.headers, content)
         raise problem_of(response.status_code, response.headers, content)
+
+    def _note(self, trouble: Unreachable | None) -> None:
+        """Logs once that the server is away, and once that it is back."""
+        if trouble is not None and not self.is_away:
+            logger.warning("%s; trying again until it answers", trouble)
+        elif trouble is None and self.is_away:
+            logger.info("the server at %s is back", self.url)
+        self.is_away = trouble is not None
 
 
 _VERBS: Final[dict[type[Word], str]] = {

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 ASIDE_S: Final = 30.0
 """How long a slot waits after the server has put its worker aside."""
+HEAD_START_S: Final = 0.1
+"""How long a trial has the machine for its first steps before its successor's process is made."""
 LAST_WORD_S: Final = 5.0
 """How long a worker that is going away waits for the answer to its last word."""
 SHUTTING_DOWN: Final = "the worker is shutting down"
@@ -62,6 +64,7 @@ class Slot:
         self._capabilities = crew.configuration.capabilities(crew.trainables)
         self._spare: asyncio.Task[Child] | None = None
         self._attempt: Attempt | None = None
+        self._leaving: list[asyncio.Task[None]] = []
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
@@ -78,10 +81,12 @@ class Slot:
                 held = held or await self._claim_or_end()
                 if held is None:
                     return
-                held = await self._run(held)
+                if not self._ending.is_set():
+                    held = await self._run(held)
             if held is not None:
                 await self._tell(held, Released(SHUTTING_DOWN))
         finally:
+            await self._see_off(0)
             await self._drop_spare()
 
     def end(self) -> None:
@@ -144,15 +149,11 @@ class Slot:
         except NurseryFailed as error:
             await self._tell(held, Released(str(error)))
             raise
-        self._prepare_child()  # the next one, while this one trains
-        scratch = self._places.scratch(held.claimed)
         try:
-            with AttemptLog(self._places.log(held.claimed)) as log:
-                return await self._run_attempt(held, child, log, self._start_of(held.claimed, scratch))
-        finally:
-            await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
-
-    async def _run_attempt(self, held: Held, child: Child, log: AttemptLog, start: Start) -> Held | None:
+            scratch, log = self._places.scratch(held.claimed), AttemptLog(self._places.log(held.claimed))
+        except OSError as error:
+            child.let_go()
+            return await self._tell(held, Failed("infrastructure", f"the worker has no place for a trial: {error}"))
         self._attempt = attempt = Attempt(
             held.claimed,
             held.token,
@@ -163,15 +164,31 @@ class Slot:
             keep=lambda kept: self._keep(held.claimed, kept),
         )
         try:
-            if self._ending.is_set():
-                return await self._tell(held, Released(SHUTTING_DOWN))
-            outcome = await attempt.run(start)
-            telling = asyncio.create_task(self._tell(held, outcome, attempt))
-            await attempt.gone()
-            return await telling
+            outcome = await self._run_attempt(attempt, self._start_of(held.claimed, scratch))
         finally:
             self._attempt = None
-            child.let_go()
+            self._leaving.append(asyncio.create_task(_leave(attempt, log, scratch)))
+        following = await self._tell(held, outcome, attempt)
+        # What is left of a trial on a CPU may take its time to go; on a GPU its memory must be free.
+        await self._see_off(1 if self._configuration.device == "cpu" else 0)
+        return following
+
+    async def _run_attempt(self, attempt: Attempt, start: Start) -> Outcome:
+        if self._ending.is_set():
+            return Released(SHUTTING_DOWN)
+        # The next child is made while this one trains, but not while it takes its first steps.
+        preparing = asyncio.get_running_loop().call_later(HEAD_START_S, self._prepare_child)
+        try:
+            return await attempt.run(start)
+        finally:
+            preparing.cancel()
+            if not self._ending.is_set():
+                self._prepare_child()
+
+    async def _see_off(self, most: int) -> None:
+        """Waits until at most so many ended trials still have processes."""
+        while len(self._leaving) > most:
+            await self._leaving.pop(0)
 
     def _start_of(self, claimed: ClaimedTrial, scratch: Path) -> Start:
         task = claimed.study.task
@@ -240,3 +257,9 @@ class Slot:
                 (await self._spare).let_go()
             except (NurseryFailed, OSError) as error:
                 logger.debug("there is no spare child to drop: %s", error)
+
+
+async def _leave(attempt: Attempt, log: AttemptLog, scratch: Path) -> None:
+    with log:
+        await attempt.gone()
+    await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import platform
 from collections.abc import Callable
 from importlib import metadata
@@ -19,8 +18,6 @@ from workers.keeping import Places
 from workers.server import Server, insist
 from workers.slot import Crew, Slot
 from workers.spool import Spool
-
-logger = logging.getLogger(__name__)
 
 REGISTER_EVERY_S: Final = 60.0
 
@@ -96,8 +93,6 @@ class Worker:
 
     async def _introduce(self, server: Server, introduction: RegisterWorker) -> bool:
         """Insists until the server knows this worker; False when the worker is to end before."""
-        if server.is_away:
-            logger.warning("the server at %s cannot be reached; trying on", server.url)
         known = asyncio.create_task(insist(lambda: server.register(introduction)))
         ending = asyncio.create_task(self._ending.wait())
         await asyncio.wait([known, ending], return_when=asyncio.FIRST_COMPLETED)

@@ -44,10 +44,15 @@ def main(control_fd: int, orders: Orders) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     adopt_orphans()
     control = socket.socket(fileno=control_fd)
-    control.sendall(frame(prepare(orders)))
+    ready = frame(prepare(orders))
+    try:
+        control.sendall(ready)
+    except BrokenPipeError:
+        return  # the worker did not wait
     gc.collect()
     gc.freeze()  # what is there now is never collected in the forks, whose copies of these pages stay shared
     Nursery(control).serve()
+    os._exit(0)  # what an interpreter does at its end would take seconds, and signals still arrive
 
 
 def prepare(orders: Orders) -> Ready:

@@ -32,7 +32,7 @@ Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DataSet:
     """Rows to learn from.
 
@@ -104,8 +104,9 @@ def load_bundled(name: str) -> DataSet:
     return BUNDLED[name](name)
 
 
+@lru_cache(maxsize=8)
 def split_dataset(data: DataSet, split_seed: int) -> Split:
-    """Shuffles and splits, with equal shares of each class in every part.
+    """Shuffles and splits, with equal shares of each class in every part; done once per process.
 
     Raises:
         InvalidInput: there are too few rows.

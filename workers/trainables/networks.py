@@ -69,7 +69,8 @@ class CNN(Declared):
             ]
             before = after
         places = min(side, 4)
-        layers += [nn.AdaptiveAvgPool2d(places), nn.Flatten(), *_dropout(self.dropout)]
+        layers += [nn.AdaptiveAvgPool2d(places)] if side > places else []
+        layers += [nn.Flatten(), *_dropout(self.dropout)]
         return nn.Sequential(*layers, nn.Linear(before * places**2, self.outputs))
 
 

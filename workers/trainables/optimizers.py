@@ -73,7 +73,7 @@ def _hidden_matrices(model: nn.Module) -> list[str]:
 
 def _sgd(groups: Groups, chosen: OptimizerParameters) -> optim.Optimizer:
     momentum = 0.9 if chosen.momentum is None else chosen.momentum
-    return optim.SGD(groups, chosen.lr, momentum, nesterov=chosen.nesterov and momentum > 0)
+    return optim.SGD(groups, chosen.lr, momentum, nesterov=chosen.nesterov and momentum > 0, fused=True)
 
 
 def _rmsprop(groups: Groups, chosen: OptimizerParameters) -> optim.Optimizer:
@@ -81,14 +81,15 @@ def _rmsprop(groups: Groups, chosen: OptimizerParameters) -> optim.Optimizer:
 
 
 def _adamw(groups: Groups, chosen: OptimizerParameters) -> optim.Optimizer:
-    return optim.AdamW(groups, chosen.lr, (chosen.beta1, chosen.beta2))
+    return optim.AdamW(groups, chosen.lr, (chosen.beta1, chosen.beta2), fused=True)
 
 
+# Fused where torch has it for CPU and GPU: small networks spend less time in Python.
 _MAKERS: dict[str, Callable[[Groups, OptimizerParameters], optim.Optimizer]] = {
     "sgd": _sgd,
     "rmsprop": _rmsprop,
     "adamw": _adamw,
-    "adam": lambda groups, chosen: optim.Adam(groups, chosen.lr, (chosen.beta1, chosen.beta2)),
+    "adam": lambda groups, chosen: optim.Adam(groups, chosen.lr, (chosen.beta1, chosen.beta2), fused=True),
     "nadam": lambda groups, chosen: optim.NAdam(groups, chosen.lr, (chosen.beta1, chosen.beta2)),
     "radam": lambda groups, chosen: optim.RAdam(groups, chosen.lr, (chosen.beta1, chosen.beta2)),
     "adamax": lambda groups, chosen: optim.Adamax(groups, chosen.lr, (chosen.beta1, chosen.beta2)),

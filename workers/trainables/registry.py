@@ -3,7 +3,7 @@
 import torch
 
 from workers.trainables import hello, image_classifier, tabular
-from workers.trainables.datasets import BUNDLED, load_bundled
+from workers.trainables.datasets import BUNDLED, load_bundled, split_dataset
 from workers.trainables.networks import CNN
 from workers.trainables.optimizers import OptimizerParameters, make_optimizers
 from workers.trainables.trainable import Trainable
@@ -20,6 +20,7 @@ def warm_up() -> None:
     call for the same reason.
     """
     torch.set_num_threads(1)
+    torch.manual_seed(0)
     model = CNN(channels=1, side=8, outputs=10, depth=2, width=4).build()
     model(torch.zeros(2, 1, 8, 8))
     for optimizer in make_optimizers(model, OptimizerParameters()):
@@ -27,4 +28,4 @@ def warm_up() -> None:
             weight.grad = torch.zeros_like(weight)
         optimizer.step()
     for name in BUNDLED:
-        load_bundled(name)
+        split_dataset(load_bundled(name), 0)

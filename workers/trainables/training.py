@@ -72,7 +72,7 @@ def fit(
     """
     model.to(device)
     train, validation = OnDevice.of(split.train, device), OnDevice.of(split.validation, device)
-    optimizers = make_optimizers(model, chosen)
+    optimizers, weights = make_optimizers(model, chosen), list(model.parameters())
     batches_per_epoch = math.ceil(len(train.y) / chosen.batch_size)
     rates = _Rates(optimizers, chosen, chosen.epochs * batches_per_epoch)
     averaged = _Average(model, chosen.ema_decay) if chosen.ema_decay else None
@@ -86,10 +86,10 @@ def fit(
             with autocast(device, precision):
                 scores = model(train.x[rows])
                 loss = _loss(scores, train.y[rows], model, chosen.label_smoothing)
-            for optimizer in optimizers:
-                optimizer.zero_grad(set_to_none=True)
+            for weight in weights:
+                weight.grad = None  # what zero_grad does, at a tenth of its time
             loss.backward()
-            norm_sum += nn.utils.clip_grad_norm_(model.parameters(), chosen.clip_norm or math.inf)
+            norm_sum += nn.utils.clip_grad_norm_(weights, chosen.clip_norm or math.inf)
             for optimizer in optimizers:
                 optimizer.step()
             if averaged is not None:
