@@ -234,6 +234,8 @@ class Connection:
                 raise
 
     def _try_once(self, request: httpx2.Request) -> Answer:
+        if self._http.is_closed:
+            raise Unreachable("this connection has been closed")
         try:
             response = self._http.send(request, stream=True)
             try:

@@ -17,6 +17,8 @@ from studyhall.errors import Unavailable
 READY: Final = "ready "
 """A child that serves prints this word and its address once it does."""
 LOG_TAIL_LINES: Final = 3
+LONGEST_LOG_BYTES: Final = 20 * 1024 * 1024
+"""A log that is longer at a start is put aside, one is kept."""
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -133,14 +135,10 @@ class Children:
 
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Child:
         """Starts a Python program: `["-m", "app", "serve"]`."""
+        log = self._logs / f"{name.replace(' ', '-')}.log"
         self._logs.mkdir(parents=True, exist_ok=True)
-        child = Child(
-            name,
-            arguments,
-            log=self._logs / f"{name.replace(' ', '-')}.log",
-            environment=environment or {},
-            ended=self._ended,
-        )
+        _begin_anew_when_long(log)
+        child = Child(name, arguments, log=log, environment=environment or {}, ended=self._ended)
         self._running.append(child)
         return child
 
@@ -169,6 +167,11 @@ class Children:
             child.kill()
 
 
+def _begin_anew_when_long(log: Path) -> None:
+    if log.exists() and log.stat().st_size > LONGEST_LOG_BYTES:
+        log.replace(log.with_suffix(".old.log"))
+
+
 class Stopped(BaseException):
     """Somebody wants this process to end: an interrupt, a termination, or a terminal that was closed."""
 
@@ -180,7 +183,8 @@ class Stopped(BaseException):
 def raise_on_signals() -> None:
     """From here on the signals that end a process raise `Stopped` in it, so that it can clean up."""
     for number in ENDING_SIGNALS:
-        signal.signal(number, _raise_stopped)
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # ignored: started by nohup
+            signal.signal(number, _raise_stopped)
 
 
 def _raise_stopped(number: int, _frame: FrameType | None) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -60,5 +61,6 @@ def _replace(stack: LocalStack, child: Child, restarts: Counter[str]) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    with suppress(BrokenPipeError):  # nobody reads any more; the service is wanted all the same
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()

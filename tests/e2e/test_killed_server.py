@@ -3,6 +3,8 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from studyhall.client import Client
 from studyhall.errors import StudyEnded
 from studyhall.home import read_key
@@ -11,6 +13,7 @@ from studyhall.transport import Connection
 CLIENTS = 4
 TRIALS = 240
 KILL_AT = (40, 120)
+pytestmark = pytest.mark.slow
 
 
 class Load:

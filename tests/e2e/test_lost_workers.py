@@ -14,6 +14,8 @@ from studyhall.trial import TrialState
 from studyhall.wire import Claim, Claimed, Complete, Completed
 from tests.e2e.house import wait_for, wait_for_end
 
+pytestmark = pytest.mark.slow
+
 
 def child_processes(pid):
     """All processes below one, from /proc."""

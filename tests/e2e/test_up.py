@@ -13,6 +13,7 @@ from tests.e2e.house import wait_for_end
 from tests.e2e.processes import Command, processes_of
 
 STUDYHALL = [sys.executable, "-m", "studyhall.cli"]
+pytestmark = pytest.mark.slow
 
 
 class Home:
@@ -124,7 +125,7 @@ def test_a_port_in_use_is_one_line(home, tmp_path):
     assert "Traceback" not in other.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.timeout(400)  # two starts of torch in three processes, on however busy a machine
 def test_the_demo_can_be_interrupted_and_ends_with_a_model_that_predicts(tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STUDYHALL_")}
     demo = [*STUDYHALL, "demo", "--trials", "3", "--home", str(tmp_path / "demo")]

@@ -312,6 +312,14 @@ def test_a_delete_whose_answer_was_lost_counts_as_done():
         once.connection().send("DELETE", "/v1/studies/x")
 
 
+def test_a_closed_connection_says_so():
+    connection = World(OK).connection()
+    connection.close()
+
+    with pytest.raises(Unreachable, match="has been closed"):
+        connection.get("/healthz", Health)
+
+
 def test_absent_query_values_are_left_out_and_facts_are_json_words():
     world = World(OK)
 
