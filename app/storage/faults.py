@@ -4,13 +4,35 @@ from app.storage.transaction import Overtaken
 from studyhall.errors import StorageBusy, StorageFull, StorageUnavailable, StudyhallError
 
 _TRANSIENT_STATES = ("40001", "40P01", "08", "57P01", "57P02", "57P03")  # serialization, deadlock, connection, shutdown
+_GONE_STATES = ("08", "57P01", "57P02", "57P03")
+_UNSYNCED = (1034, 1290)  # SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC
 _BUSY_STATES = ("55P03", "57014")  # lock_timeout, statement_timeout
 _FULL_STATES = ("53100",)
 
 
+class CommitUnanswered(Exception):
+    """The connection was lost during the commit; whether it was done is not known."""
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether running the whole transaction again may succeed."""
-    return isinstance(error, Overtaken) or _state(error).startswith(_TRANSIENT_STATES) or _is_disconnect(error)
+    return isinstance(error, Overtaken) or _state(error).startswith(_TRANSIENT_STATES) or is_disconnect(error)
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Whether the connection is gone, or never was."""
+    if _state(error).startswith(_GONE_STATES):
+        return True
+    return (
+        type(error).__module__.startswith(("psycopg", "sqlalchemy"))
+        and type(error).__name__ in ("OperationalError", "AdminShutdown")
+        and not _state(error)
+    )
+
+
+def is_unsynced(error: BaseException) -> bool:
+    """Whether an fsync of SQLite's has failed."""
+    return getattr(error, "sqlite_errorcode", None) in _UNSYNCED
 
 
 def translate(error: BaseException) -> BaseException:
@@ -22,7 +44,7 @@ def translate(error: BaseException) -> BaseException:
         return _caused(StorageFull(retry_after_s=5), error)
     if isinstance(error, Overtaken) or _state(error) in _BUSY_STATES or "database is locked" in text:
         return _caused(StorageBusy(retry_after_s=1), error)
-    if _is_unreachable(error):
+    if isinstance(error, CommitUnanswered) or _is_unreachable(error):
         return _caused(StorageUnavailable(retry_after_s=1), error)
     return error
 
@@ -34,14 +56,6 @@ def _caused(ours: StudyhallError, error: BaseException) -> StudyhallError:
 
 def _state(error: BaseException) -> str:
     return str(getattr(error, "sqlstate", None) or "")
-
-
-def _is_disconnect(error: BaseException) -> bool:
-    return (
-        type(error).__module__.startswith("psycopg")
-        and type(error).__name__ in ("OperationalError", "AdminShutdown")
-        and not _state(error)
-    )
 
 
 def _is_unreachable(error: BaseException) -> bool:
