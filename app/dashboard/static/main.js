@@ -15,6 +15,7 @@ const PAGES = {
   study: () => import("./pages/study.js"),
   new: () => import("./pages/new_study.js"),
   workers: () => import("./pages/workers.js"),
+  keys: () => import("./pages/keys.js"),
   about: () => import("./pages/about.js"),
 };
 

@@ -99,6 +99,19 @@ export class Api {
     return this.#write("PATCH", `v1/trials/${part(trial)}`, changes);
   }
 
+  changeWorker(worker, changes) {
+    return this.#write("PATCH", `v1/workers/${part(worker)}`, changes);
+  }
+  keys(signal) {
+    return this.#all("v1/keys", signal);
+  }
+  createKey(key) {
+    return this.#write("POST", "v1/keys", key);
+  }
+  revokeKey(key) {
+    return this.#write("DELETE", `v1/keys/${part(key)}`);
+  }
+
   /**
    * A study's events as a stream of text, for as long as the server keeps it open.
    * By fetch and not by EventSource, which cannot send the key.
@@ -127,9 +140,10 @@ export class Api {
   }
 
   async #write(method, path, body, signal) {
-    const headers = { "Idempotency-Key": uniqueKey(), "Content-Type": "application/json" };
-    const answer = await this.#send(method, path, { headers, body: JSON.stringify(body ?? {}), signal: within(PATIENCE_MS, signal) });
-    return answer.json();
+    const isDelete = method === "DELETE";
+    const headers = { "Idempotency-Key": uniqueKey(), ...(isDelete ? {} : { "Content-Type": "application/json" }) };
+    const answer = await this.#send(method, path, { headers, body: isDelete ? undefined : JSON.stringify(body ?? {}), signal: within(PATIENCE_MS, signal) });
+    return answer.status === 204 ? null : answer.json();
   }
 
   async #send(method, path, { query = {}, headers = {}, body, signal }) {

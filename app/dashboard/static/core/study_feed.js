@@ -1,6 +1,7 @@
 /** One study as this tab knows it, kept up to date: what changed is fetched, nothing else, and never in a hurry. */
 
 import { isAbort, LONGEST_PAGE } from "./api.js";
+import { formatNumber } from "./format.js";
 import { pointsFromColumns, withTrials } from "./history_points.js";
 import { followStudy, pause } from "./live.js";
 import { ROW_FIELDS, TrialRows } from "./trial_rows.js";
@@ -20,8 +21,9 @@ export class StudyFeed {
   /** @type {import("./history_points.js").Point[] | null} */
   history = null;
   rows = new TrialRows();
-  rowsWanted = false;
   rowsComplete = false;
+  /** The trials that the last refresh brought; null when they may be any. @type {Set<number> | null} */
+  changedNumbers = new Set();
   events = [];
   eventsWanted = false;
   freshness = { state: "connecting", since: Date.now() };
@@ -32,6 +34,7 @@ export class StudyFeed {
   #known = 0;
   #heard = 0;
   #eventsKnown = 0;
+  #reading = null;
   #busy = false;
 
   /** @param {import("./api.js").Api} api @param {string} name id or name of the study */
@@ -65,15 +68,16 @@ export class StudyFeed {
   }
 
   /** Reads all trials, newest first, page by page; pages show what has arrived. */
-  async wantRows() {
-    if (this.rowsWanted) return;
-    this.rowsWanted = true;
-    try {
-      await this.#loadRows();
-    } catch (error) {
-      this.rowsWanted = false;
+  wantRows() {
+    this.#reading ??= this.#loadRows().catch((error) => {
+      this.#reading = null;
       this.#lost(error);
-    }
+    });
+    return this.#reading;
+  }
+
+  get rowsWanted() {
+    return this.#reading !== null;
   }
 
   /** Reads the last events, and keeps them up to date. */
@@ -83,12 +87,28 @@ export class StudyFeed {
     await this.#loadEvents().catch((error) => this.#lost(error));
   }
 
-  /** The id behind a trial's number. @throws when there is no such trial */
+  /** What a trial came to, in words, as far as this tab knows it; "" where it does not. */
+  resultOf(number) {
+    const value = this.history?.find((point) => point.number === number)?.value ?? null;
+    return value === null ? "" : `${this.study.objectives[0].metric} ${formatNumber(value, 5)}`;
+  }
+
+  /** The id behind a trial's number, which the API does not look up by itself. @throws when there is no such trial */
   async trialId(number) {
     const known = () => this.rows.get(number)?.id ?? [this.summary.best].find((best) => best?.number === number)?.id;
-    if (!known()) await this.wantRows();
+    if (!known()) await Promise.race([this.wantRows(), this.#until(known)]);
     if (!known()) throw new Error(`Trial ${number} cannot be found any more.`);
     return known();
+  }
+
+  #until(isSo) {
+    return new Promise((resolve) => {
+      const stop = this.subscribe(() => {
+        if (!isSo()) return;
+        stop();
+        resolve();
+      });
+    });
   }
 
   /** Takes in the answer to a change made here, without waiting to hear of it. */
@@ -179,6 +199,7 @@ export class StudyFeed {
   }
 
   async #takeIn(changed) {
+    this.changedNumbers = new Set(changed.map(({ number }) => number));
     if (this.rowsWanted) this.rows.take(changed);
     if (!this.history) return;
     if (this.study.constraints?.length) await this.#loadHistory();
@@ -186,6 +207,7 @@ export class StudyFeed {
   }
 
   async #startOver() {
+    this.changedNumbers = null;
     await this.#loadHistory();
     if (this.rowsWanted) await this.#loadRows();
   }
@@ -222,10 +244,14 @@ export class StudyFeed {
   }
 
   async #loadEvents() {
-    const after = Math.max(this.#eventsKnown, this.summary.sequence - EVENTS_KEPT); // older ones would not be kept
-    const { items, sequence } = await this.api.events(this.study.id, { after, signal: this.#ending.signal });
-    this.#eventsKnown = sequence;
-    this.events = [...this.events, ...items].slice(-EVENTS_KEPT);
+    // Not every change is an event (a measurement is none), so the last ones may lie further back than their number.
+    let after = Math.max(this.#eventsKnown, this.summary.sequence - 5 * EVENTS_KEPT);
+    let page;
+    do {
+      page = await this.api.events(this.study.id, { after, signal: this.#ending.signal });
+      after = this.#eventsKnown = page.sequence;
+      this.events = [...this.events, ...page.items].slice(-EVENTS_KEPT);
+    } while (page.items.length === LONGEST_PAGE);
     this.#tell("events");
   }
 

@@ -3,10 +3,11 @@
 import { pause } from "../core/live.js";
 import { element, fill } from "../core/element.js";
 import { formatAgo, formatNumber, formatTime, plural } from "../core/format.js";
+import { notice, noticeProblem } from "../core/notices.js";
 import { emptyPlace, labelChips } from "../parts/pieces.js";
 
 const REFRESH_MS = 5000;
-const COLUMNS = ["Worker", "State", "Running", "Completed", "Failed", "Can run", "Machine", "Last seen"];
+const COLUMNS = ["Worker", "State", "Running", "Completed", "Failed", "Can run", "Machine", "Last seen", "Actions"];
 const NUMBERS = new Set(["Running", "Completed", "Failed"]);
 
 export async function openPage({ api, fail, title }) {
@@ -22,13 +23,24 @@ export async function openPage({ api, fail, title }) {
     const workers = await api.workers(ending.signal);
     const online = workers.filter(({ state }) => state === "online").length;
     fill(hint, workers.length ? `${formatNumber(online)} of ${plural(workers.length, "worker")} online` : "");
-    fill(place, workers.length ? workersTable(workers) : emptyPlace("No worker has introduced itself", "Start one on any machine that reaches this server:", element("pre", {}, `studyhall worker --url ${location.origin} --key-file KEY_FILE`)));
+    fill(place, workers.length ? workersTable(workers, change) : emptyPlace("No worker has introduced itself", "Start one on any machine that reaches this server:", element("pre", {}, `studyhall worker --url ${location.origin} --key-file KEY_FILE`)));
+  }
+
+  async function change(worker, changes, text) {
+    try {
+      await api.changeWorker(worker.name, changes);
+      notice(text, { undo: () => change(worker, { state: worker.state === "offline" ? "online" : worker.state }, "Undone.") });
+      await refresh();
+    } catch (error) {
+      if (error.needsKey) fail(error);
+      else noticeProblem(error);
+    }
   }
 
   async function keepFresh() {
     while (!ending.signal.aborted) {
       await pause(REFRESH_MS, ending.signal);
-      if (document.hidden || ending.signal.aborted) continue;
+      if (document.hidden || ending.signal.aborted || place.contains(document.activeElement)) continue;
       await refresh().catch((error) => {
         if (error.needsKey) fail(error);
         else fill(hint, "stale: the server does not answer");
@@ -39,11 +51,11 @@ export async function openPage({ api, fail, title }) {
   return { node, follow: (kind) => kind === "workers", close: () => ending.abort() };
 }
 
-function workersTable(workers) {
-  return element("table.cards", {}, element("thead", {}, element("tr", {}, COLUMNS.map((name) => element("th", { scope: "col", class: NUMBERS.has(name) ? "number" : "" }, name)))), element("tbody", {}, workers.map(workerRow)));
+function workersTable(workers, change) {
+  return element("table.cards", {}, element("thead", {}, element("tr", {}, COLUMNS.map((name) => element("th", { scope: "col", class: NUMBERS.has(name) ? "number" : "" }, name)))), element("tbody", {}, workers.map((worker) => workerRow(worker, change))));
 }
 
-function workerRow(worker) {
+function workerRow(worker, change) {
   const can = worker.capabilities ?? {};
   const runs = [...(can.trainables ?? []), ...(can.entry_points ?? []), ...(can.commands ?? [])];
   return element("tr", {},
@@ -54,5 +66,17 @@ function workerRow(worker) {
     element("td.number", { "data-name": "Failed" }, formatNumber(worker.failed ?? 0)),
     element("td", { "data-name": "Can run" }, runs.join(", ") || "–", element("div", {}, labelChips(can.labels))),
     element("td", { "data-name": "Machine" }, worker.host || "–", element("small", {}, [`${formatNumber(can.cpu ?? 0)} CPU`, can.gpu ? `${formatNumber(can.gpu)} GPU` : null, can.memory_mb ? `${formatNumber(Math.round(can.memory_mb / 1024))} GB` : null].filter(Boolean).join(" · "))),
-    element("td", { "data-name": "Last seen" }, element("time", { datetime: worker.last_seen_at, title: formatTime(worker.last_seen_at) }, formatAgo(worker.last_seen_at))));
+    element("td", { "data-name": "Last seen" }, element("time", { datetime: worker.last_seen_at, title: formatTime(worker.last_seen_at) }, formatAgo(worker.last_seen_at))),
+    element("td", { "data-name": "Actions" }, element("div.buttons", {}, actionsFor(worker, change))));
+}
+
+/** A drained worker ends what it runs and takes nothing new; one put aside takes nothing until it is taken back. */
+function actionsFor(worker, change) {
+  const button = (name, changes, text) => element("button", { type: "button", "aria-label": `${name} ${worker.name}`, on: { click: () => change(worker, changes, text) } }, name);
+  const back = button("Take back", { state: "online" }, `${worker.name} takes trials again.`);
+  if (worker.state === "draining" || worker.state === "quarantined") return [back];
+  return [
+    button("Drain", { state: "draining", reason: "by a person" }, `${worker.name} ends what it runs and takes nothing new.`),
+    button("Put aside", { state: "quarantined", reason: "by a person" }, `${worker.name} gets no trials until it is taken back.`),
+  ];
 }

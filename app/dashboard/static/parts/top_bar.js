@@ -15,7 +15,7 @@ export function topBar(bar, { onForget }) {
   bar.append(
     element("a.brand", { href: "#/studies" }, element("span.logo", { "aria-hidden": "true" }), element("span", {}, "Studyhall")),
     element("nav", { "aria-label": "Main" }, [...links.values()]),
-    element("div.tools", {}, theme, menu("Key", [["Forget the key", () => { dropKey(); onForget(); }]])),
+    element("div.tools", {}, theme, menu("Key", [["All keys", () => { location.hash = "#/keys"; }], ["Forget the key", () => { dropKey(); onForget(); }]])),
   );
 
   function nextTheme() {

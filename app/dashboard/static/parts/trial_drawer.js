@@ -17,7 +17,9 @@ export class TrialDrawer {
   #id = null;
   #chart = null;
   #listening;
+  trial = null;
   #asked = null;
+  #note = null;
 
   constructor({ api, feed, onClose }) {
     Object.assign(this, { api, feed, onClose });
@@ -30,6 +32,7 @@ export class TrialDrawer {
   show(id) {
     if (id === this.#id) return;
     this.#id = id;
+    this.trial = this.#note = null;
     this.#asked?.abort();
     this.#chart?.close();
     if (id === null) return void this.#dialog.close();
@@ -55,8 +58,8 @@ export class TrialDrawer {
   }
 
   #changed(changed) {
-    if (this.#id === null || !changed.has("rows") || !this.trial || isFinal(this.trial.state)) return;
-    this.#load();
+    if (this.#id === null || !changed.has("rows") || this.trial?.id !== this.#id) return;
+    if (this.feed.changedNumbers?.has(this.trial.number) ?? true) this.#load();
   }
 
   async #load() {
@@ -119,7 +122,8 @@ export class TrialDrawer {
   }
 
   #noteForm(trial) {
-    const note = element("textarea", { name: "note", rows: 2, maxlength: 4096, "aria-label": "Note", "data-keep": "note" }, trial.note ?? "");
+    // What somebody is writing outlives the news of a running trial.
+    const note = (this.#note ??= element("textarea", { name: "note", rows: 2, maxlength: 4096, "aria-label": "Note", "data-keep": "note" }, trial.note ?? ""));
     return element("form.note", { on: { submit: (event) => { event.preventDefault(); this.#change(() => this.api.changeTrial(trial.id, { note: note.value }), "Note saved."); } } },
       note, element("button", { type: "submit" }, "Save note"));
   }

@@ -67,8 +67,9 @@ export function openTab({ feed, query, openTrial }) {
   }
 
   function showLatest() {
+    if (latest.contains(document.activeElement)) return; // do not pull a button away from under the keyboard
     const lines = feed.events.slice(-FEED_LINES).reverse();
-    fill(latest, element("h2", {}, "Latest"), lines.length ? element("ol.feed", {}, lines.map((event) => eventLine(event, openTrial))) : element("p.hint", {}, "Nothing has happened yet."));
+    fill(latest, element("h2", {}, "Latest"), lines.length ? element("ol.feed", {}, lines.map((event) => eventLine(event, { openTrial, resultOf: (number) => feed.resultOf(number) }))) : element("p.hint", {}, "Nothing has happened yet."));
   }
 
   return {
@@ -83,7 +84,7 @@ export function openTab({ feed, query, openTrial }) {
         legend.update(TRIAL_STATES.filter((state) => counts[state]));
         plot.redraw();
       }
-      if (changed.has("events")) showLatest();
+      if (changed.has("events") || changed.has("history")) showLatest();
     },
     close() {
       clearInterval(clock);

@@ -123,16 +123,21 @@ function columnsOf({ study, rows }) {
   return [
     { key: "number", title: "trial", width: 76, isNumeric: true, fixed: true, fact: (row) => row.number, cell: (row) => formatNumber(row.number) },
     { key: "state", title: "state", width: 136, fact: (row) => row.state, cell: (row) => statePill(row.state) },
-    ...metrics.map((name) => ({ key: `metric:${name}`, title: name, width: 112, isNumeric: true, fact: (row) => valueOf(row.metrics, name), cell: (row) => exact(valueOf(row.metrics, name)) })),
+    ...metrics.slice(0, study.objectives.length).map(metricColumn),
     ...study.space.parameters.filter(({ type }) => type !== "constant").map((parameter) => ({
       key: `parameter:${parameter.name}`, title: parameter.name, width: 112, isNumeric: parameter.type === "float" || parameter.type === "int",
       fact: (row) => valueOf(row.parameters, parameter.name), cell: (row) => exact(valueOf(row.parameters, parameter.name)),
     })),
+    ...metrics.slice(study.objectives.length).map(metricColumn),
     { key: "seconds", title: "took", width: 96, isNumeric: true, fact: (row) => secondsOf(row), cell: (row) => formatDuration(secondsOf(row)) },
     { key: "worker", title: "worker", width: 150, fact: (row) => row.worker, cell: (row) => row.worker ?? "–" },
     { key: "source", title: "source", width: 96, fact: (row) => row.source, cell: (row) => row.source },
     { key: "attempt", title: "attempt", width: 90, isNumeric: true, fact: (row) => row.attempt, cell: (row) => formatNumber(row.attempt) },
   ];
+}
+
+function metricColumn(name) {
+  return { key: `metric:${name}`, title: name, width: 120, isNumeric: true, fact: (row) => valueOf(row.metrics, name), cell: (row) => exact(valueOf(row.metrics, name)) };
 }
 
 function exact(value) {
