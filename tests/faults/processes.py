@@ -1,0 +1,27 @@
+"""Ending processes that are not our children, and waiting until they are gone."""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+
+
+def end(pid: int, sig: int) -> None:
+    """Signals a process that is not our child, and waits until it is gone."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, sig)
+    wait_until_gone(pid)
+
+
+def wait_until_gone(pid: int, limit_s: float = 40.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while is_alive(pid):
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"process {pid} does not end")
+        time.sleep(0.005)
+
+
+def is_alive(pid: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    return False
