@@ -26,6 +26,9 @@ CANONICAL: Final = 0.5
 """The place of every inactive parameter. How it is chosen hardly matters; that it is one value does."""
 
 
+MOST_PLACES: Final = 20_000
+
+
 class Encoding:
     """The unit cube of one space. Make it with `encoding_of`: that keeps the last few."""
 
@@ -37,6 +40,7 @@ class Encoding:
         self._fixed: Parameters = {p.name: p.from_unit(0.5) for p in space.parameters if p.cardinality == 1}
         self._conditions = {name: Condition(when) for name, when in space.conditions.items()}
         self._rules = tuple(Condition(rule) for rule in space.rules)
+        self._places: dict[object, Floats | None] = {}
         self._every_row: dict[int, Floats | None] = {}
 
     @property
@@ -72,11 +76,26 @@ class Encoding:
         active: Parameters = {}
         for parameter in self.space.order:
             if self.space.is_active(parameter.name, active):
-                value = parameters.get(parameter.name, _stand_in(parameter))
+                given = parameter.name in parameters
+                value = parameters[parameter.name] if given else _stand_in(parameter)
                 if not parameter.contains(value):
                     return None
                 active[parameter.name] = value
         return active
+
+    def place(self, parameters: Mapping[str, Scalar]) -> Floats | None:
+        """The canonical row of an assignment that may be of an earlier version of the space; None when it has none.
+
+        Kept for the assignments of a history: it is asked for again with every suggestion.
+        """
+        # With the type: 1, 1.0 and true are one key otherwise.
+        key = tuple((name, value, type(value)) for name, value in parameters.items())
+        if key not in self._places:
+            if len(self._places) >= MOST_PLACES:
+                self._places.clear()
+            completed = self.completed(parameters)
+            self._places[key] = None if completed is None else self.row(completed)
+        return self._places[key]
 
     # --- facts about rows --------------------------------------------------------------------
 

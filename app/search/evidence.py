@@ -74,10 +74,9 @@ def evidence_of(encoding: Encoding, history: History) -> Evidence:
     told, failed, pending, rows, failed_numbers = [], [], [], [], []
     used: list[Floats] = []
     for observation in sorted(history.observations, key=lambda o: o.number):
-        parameters = encoding.completed(observation.parameters)
-        if parameters is None:
+        row = encoding.place(observation.parameters)
+        if row is None:
             continue
-        row = encoding.row(parameters)
         used.append(row)
         if observation.is_pending:
             pending.append(row)
@@ -115,7 +114,8 @@ class Standard:
         self._size = max(1.0, float(np.abs(loss).max(initial=0.0)) / 1e100)  # sums and squares of 1e308 overflow
         y = loss / self._size
         self._middle = float(np.median(y)) if len(y) else 0.0
-        self._spread = _spread(y - self._middle) or 1.0
+        # The floor keeps far values within 1e12 deviations: their squares must not overflow either.
+        self._spread = max(_spread(y - self._middle), 1e-12 * float(np.abs(y - self._middle).max(initial=0.0))) or 1.0
         t = (y - self._middle) / self._spread
         if squash:
             self._above, self._unit = 0.0, max(-float(t.min(initial=0.0)), 1e-3)

@@ -37,6 +37,14 @@ def non_dominated(losses: Floats) -> Truths:
     return kept
 
 
+def dominated_area(losses: Floats, reference: Floats) -> float:
+    """The area that two losses `(n, 2)` dominate below a reference point `(2,)`."""
+    inside = losses[(losses < reference).all(axis=1)]
+    inside = inside[np.lexsort((inside[:, 1], inside[:, 0]))]
+    ceilings = np.minimum.accumulate(np.append(reference[1], inside[:, 1]))
+    return float(((reference[0] - inside[:, 0]) * (ceilings[:-1] - ceilings[1:])).sum())
+
+
 def fronts(losses: Floats) -> Indices:
     """The front of each row, from 0, shape `(n,)`: a row's front is dominated by all fronts before it.
 

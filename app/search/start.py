@@ -13,6 +13,9 @@ from app.search.axes import Floats
 from app.search.encoding import Encoding
 from app.search.engine import Suggestion
 from app.search.evidence import Evidence
+from app.search.prior import has_prior, pulled
+from studyhall.expression import Scalar
+from studyhall.parameters import ConstantParameter, Parameter, has_default
 
 LARGEST_LIST: Final = 2**15
 """Finite spaces up to this size are listed to find what is left of them."""
@@ -29,12 +32,15 @@ def is_starting(evidence: Evidence, started: int, start: int) -> bool:
 
 
 def initial(evidence: Evidence, count: int, *, seed: int, number: int, name: str) -> list[Suggestion]:
-    """Starting points: the defaults first, when all parameters have one, then Sobol points that were not tried."""
+    """Starting points that were not tried: what the user believes best first, then Sobol points."""
     encoding = evidence.encoding
     taken = set(evidence.used)
-    found = _defaults(evidence, taken, name) if count else []
+    found = _favourite(evidence, taken, name) if count else []
     # Sobol repeats itself in small discrete spaces: look a little further along the sequence, then by chance.
     rows = sobol.points(encoding, seed, number, 2 * count)
+    if has_prior(encoding):
+        rows[::2] = encoding.canonical(pulled(encoding, rows[::2]))
+        rows = rows[encoding.is_feasible(rows)]
     for row, key in zip(rows, encoding.keys(rows), strict=True):
         if key not in taken and len(found) < count:
             taken.add(key)
@@ -66,13 +72,23 @@ def remaining(encoding: Encoding, used: set[bytes] | frozenset[bytes]) -> Floats
     return every[[key not in used for key in encoding.keys(every)]]
 
 
-def _defaults(evidence: Evidence, taken: set[bytes], name: str) -> list[Suggestion]:
+def _favourite(evidence: Evidence, taken: set[bytes], name: str) -> list[Suggestion]:
+    """The defaults, when all parameters have one, or the centre of what the user believes, when that was not tried."""
     encoding = evidence.encoding
-    defaults = encoding.space.defaults()
-    if defaults is None or not encoding.space.satisfies(defaults):
+    favourite, why = encoding.space.defaults(), "the defaults first"
+    if has_prior(encoding):
+        values = {p.name: _center(p) for p in encoding.space.parameters}
+        favourite, why = encoding.space.resolve(values), "what the user believes best first"
+    if favourite is None or not encoding.space.satisfies(favourite):
         return []
-    key = encoding.keys(encoding.row(defaults)[None, :])[0]
+    key = encoding.keys(encoding.row(favourite)[None, :])[0]
     if key in taken:
         return []
     taken.add(key)
-    return [Suggestion(defaults, "initial", f"{name}: the defaults first")]
+    return [Suggestion(favourite, "initial", f"{name}: {why}")]
+
+
+def _center(parameter: Parameter) -> Scalar:
+    if not isinstance(parameter, ConstantParameter) and parameter.prior is not None:
+        return parameter.prior.center
+    return parameter.default if has_default(parameter) else parameter.from_unit(0.5)

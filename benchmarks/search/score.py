@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.search.pareto import dominated_area
 from benchmarks.search.game import Game
 from benchmarks.search.problem import Problem, Values
 
@@ -73,16 +74,6 @@ def by_problem(regrets: dict[tuple[str, str, int], list[float]]) -> str:
     return "\n".join(lines)
 
 
-def hypervolume(points: Sequence[Values], reference: Values) -> float:
-    """The area that two-objective points dominate below the reference."""
-    area, ceiling = 0.0, reference[1]
-    for x, y in sorted(point for point in points if point[0] < reference[0] and point[1] < reference[1]):
-        if y < ceiling:
-            area += (reference[0] - x) * (ceiling - y)
-            ceiling = y
-    return area
-
-
 def _quality(game: Game, problem: Problem) -> list[float]:
     """The incumbent's true value after each trial; of several objectives, minus the hypervolume."""
     found, best, value = [], np.inf, np.inf
@@ -91,7 +82,7 @@ def _quality(game: Game, problem: Problem) -> list[float]:
         if truth is not None and reported is not None:
             if problem.objectives > 1:
                 seen.append(truth)
-                value = -hypervolume(seen, problem.reference)
+                value = -_area_of(seen, problem)
             elif reported[0] < best:
                 best, value = reported[0], truth[0]
         found.append(value)
@@ -101,14 +92,18 @@ def _quality(game: Game, problem: Problem) -> list[float]:
 def _scale(problem: Problem, seen: Sequence[Values | None]) -> Scale:
     pool = problem.pool()
     if problem.objectives > 1:
-        single = [-hypervolume([values], problem.reference) if values else 0.0 for values in pool]
+        single = [-_area_of([values], problem) if values else 0.0 for values in pool]
         everything = [values for values in [*pool, *seen] if values]
-        return Scale(-hypervolume(everything, problem.reference), float(np.median(single)))
+        return Scale(-_area_of(everything, problem), float(np.median(single)))
     values = [values[0] if values else np.inf for values in pool]
     best = problem.best
     if best is None:
         best = min(values[0] for values in [*pool, *seen] if values)
     return Scale(best, float(np.median(values)))
+
+
+def _area_of(points: Sequence[Values], problem: Problem) -> float:
+    return dominated_area(np.array(points), np.array(problem.reference))
 
 
 def _score(regrets: dict[tuple[str, str, int], list[float]], player: str) -> float:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.search.pareto import fronts, non_dominated, room
+from app.search.pareto import dominated_area, fronts, non_dominated, room
 
 losses = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=25)
 
@@ -36,3 +36,13 @@ def test_the_ends_of_a_front_have_unlimited_room_and_crowds_have_little():
     L = np.array([[0.0, 1.0], [0.45, 0.5], [0.5, 0.45], [1.0, 0.0]])
 
     assert room(L, fronts(L)).tolist() == [np.inf, 1.05, 1.05, np.inf]
+
+
+@given(losses)
+def test_the_dominated_area_is_that_of_the_cells_counted(rows):
+    L = np.array(rows, dtype=float)[:, :2]
+    cells = np.arange(5) + 0.5  # each stands for one square of a grid whose corner is (5, 5)
+
+    counted = sum(any((row <= [x, y]).all() for row in L) for x in cells for y in cells)
+
+    assert dominated_area(L, np.array([5.0, 5.0])) == counted

@@ -19,6 +19,7 @@ from scipy.special import erfcx, log_ndtr, ndtr
 from app.search.axes import Floats
 from app.search.bayes.beliefs import Beliefs, features
 from app.search.pareto import non_dominated
+from app.search.prior import fading, has_prior, log_prior
 
 HALF_LOG_TAU: Final = 0.5 * math.log(2.0 * math.pi)
 DRAWS: Final = 64
@@ -27,12 +28,14 @@ Acquisition: TypeAlias = Callable[[Floats], Floats]
 
 
 def worth(beliefs: Beliefs, random: np.random.Generator) -> Acquisition:
-    """The acquisition of beliefs: improvement times the chance that the point works and is allowed."""
+    """The acquisition of beliefs: improvement times the chance that the point works, tilted by the user's belief."""
     gain = _gain(beliefs, random)
+    tilt = fading(len(beliefs.U)) if has_prior(beliefs.encoding) else 0.0
 
     def value(U: Floats) -> Floats:
         X = features(beliefs.encoding, U)
-        return gain(X) + beliefs.log_chance(X)
+        worth = gain(X) + beliefs.log_chance(X)
+        return worth + tilt * log_prior(beliefs.encoding, U) if tilt else worth
 
     return value
 

@@ -14,16 +14,18 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from app.search.axes import Floats
-from app.search.bayes.gp import Kernel, Posterior, Prior, fit
+from app.search.bayes.gp import Kernel, Posterior, Prior, fit, hypotheses
 from app.search.encoding import Encoding
 from app.search.evidence import Evidence, Standard
 from studyhall.trial import Prediction
 
 MOST_RESULTS: Final = 1000
 """Beyond it the model sees the better half of this many results and the latest others."""
-LENGTHSCALE: Final = 0.35
-NOISE: Final = 2e-3
+LENGTHSCALE: Final = 0.3
+"""What is believed of a lengthscale in one dimension, before any result."""
+NOISE: Final = 5e-3
 """What is believed of the noise's share of the variance, before any result."""
+NOISE_OF_FAILURE: Final = 0.05
 LARGEST_FIT: Final = 200
 """Kernels are learnt from at most so many results: a fit costs n³ dozens of times, a posterior once."""
 
@@ -33,16 +35,16 @@ class View:
     """One way to look at the same results; which one is right, fifty results cannot say.
 
     Suggestions take turns with the views: where they agree nothing is lost, and where one is wrong (a valley taken for
-    a slope, an outlier for the whole scale) the others are not.
+    a slope, an outlier for the whole scale, noise for a wiggle) the others are not.
     """
 
-    lengthscale: float
-    """What one parameter's lengthscale is believed to be, before any result."""
-    squash: bool = False
+    draw: int
+    """Which of the kernels that the results leave open."""
+    squash: bool
     """Whether the worse half of the results is pressed together."""
 
 
-VIEWS: Final = (View(0.2), View(0.5), View(0.35, squash=True))
+VIEWS: Final = tuple(View(draw, squash=draw % 2 == 1) for draw in range(4))
 
 
 @dataclass(frozen=True)
@@ -165,8 +167,8 @@ def _belief(
     X: Floats, loss: Floats, standard: Standard, columns: tuple[slice, ...], settled: int, view: View
 ) -> Belief:
     early = Standard(loss[:settled], squash=view.squash)
-    kernel = _kernel(X[:settled], early.z, columns, lengthscale=view.lengthscale, noise=NOISE)
-    return Belief(Posterior(kernel, X, standard.z), standard)
+    kernels = _kernels(X[:settled], early.z, columns, count=len(VIEWS))
+    return Belief(Posterior(kernels[view.draw], X, standard.z), standard)
 
 
 def _seen(evidence: Evidence) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -202,7 +204,7 @@ def _works(evidence: Evidence, U: Floats, columns: tuple[slice, ...]) -> Limit |
     worked = np.concatenate([np.ones(len(U)), -np.ones(len(failed))])
     # The base rate is what is believed far from all trials: a little more hopeful than seen.
     rate = (worked.sum() + 1.0) / (len(worked) + 1.0)
-    kernel = _kernel(X, worked - rate, columns, lengthscale=LENGTHSCALE, noise=0.05)
+    (kernel,) = _kernels(X, worked - rate, columns, noise=NOISE_OF_FAILURE)
     return Limit(Posterior(kernel, X, worked - rate), -rate)
 
 
@@ -211,36 +213,40 @@ def _limit(X: Floats, slack: Floats, columns: tuple[slice, ...]) -> Limit | None
         return None
     with_threshold = Standard(np.append(slack, 0.0))  # the threshold goes the way of the values
     z = with_threshold.z
-    return Limit(Posterior(_kernel(X, z[:-1], columns, lengthscale=LENGTHSCALE, noise=NOISE), X, z[:-1]), float(z[-1]))
+    (kernel,) = _kernels(X, z[:-1], columns)
+    return Limit(Posterior(kernel, X, z[:-1]), float(z[-1]))
 
 
 class _Results(NamedTuple):
-    """Results as a key of the cache."""
+    """Results as a key of the cache, and what is wanted of them."""
 
     X: bytes
     z: bytes
     n: int
     columns: tuple[tuple[int, int], ...]
-    lengthscale: float
     noise: float
+    wanted: int
 
 
-def _kernel(X: Floats, z: Floats, columns: tuple[slice, ...], *, lengthscale: float, noise: float) -> Kernel:
+def _kernels(
+    X: Floats, z: Floats, columns: tuple[slice, ...], *, noise: float = NOISE, count: int = 1
+) -> tuple[Kernel, ...]:
+    """The likeliest kernel, or `count` that the results leave open."""
     chosen = _for_fit(z, len(columns))
     edges = tuple((column.start, column.stop) for column in columns)
-    return _fitted(_Results(X[chosen].tobytes(), z[chosen].tobytes(), len(chosen), edges, lengthscale, noise))
+    return _fitted(_Results(X[chosen].tobytes(), z[chosen].tobytes(), len(chosen), edges, noise, count))
 
 
 @lru_cache(maxsize=64)
-def _fitted(results: _Results) -> Kernel:
-    """The kernel of results; kept, because most suggestions ask for the one of the suggestion before."""
+def _fitted(results: _Results) -> tuple[Kernel, ...]:
+    """The kernels of results; kept, because most suggestions ask for those of the suggestion before."""
     columns = tuple(slice(start, stop) for start, stop in results.columns)
     X = np.frombuffer(results.X).reshape(results.n, -1)
     z = np.frombuffer(results.z)
-    prior = Prior.of(len(columns), lengthscale=results.lengthscale, noise=results.noise)
-    noisy = prior.mean.copy()
-    noisy[-1] = math.log(0.2)
-    return fit(X, z, columns, prior, starts=[noisy] if results.n <= 120 else [])
+    prior = Prior.of(len(columns), lengthscale=LENGTHSCALE, noise=results.noise)
+    if results.wanted == 1:
+        return (fit(X, z, columns, prior),)
+    return hypotheses(X, z, columns, prior, results.wanted)
 
 
 def _for_fit(z: Floats, dimension: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

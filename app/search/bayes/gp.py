@@ -22,10 +22,12 @@ from scipy.linalg import cho_solve, cholesky, solve_triangular
 from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
-from app.search.axes import Floats
+from app.search.axes import Floats, Indices
 
 SQRT5: Final = math.sqrt(5.0)
 JITTER: Final = 1e-6
+TRIED: Final = 2
+"""Draws of theta for each that is kept."""
 LENGTHSCALES: Final = (-4.6, 4.6)
 SIGNALS: Final = (-3.0, 3.0)
 NOISES: Final = (-14.0, 1.0)
@@ -47,8 +49,14 @@ class Prior:
         """The prior of a space with `dimension` parameters; `lengthscale` is the median one in one dimension."""
         return cls(
             np.array([math.log(lengthscale * math.sqrt(dimension))] * dimension + [0.0, math.log(noise)]),
-            np.array([1.0] * dimension + [0.7, 1.5]),
+            np.array([1.0] * dimension + [0.7, 2.0]),
         )
+
+    def starts(self) -> list[Floats]:
+        """Where to look for modes: at the prior's mean, and where most of what is seen is noise."""
+        noisy = self.mean.copy()
+        noisy[-1] = math.log(0.2)
+        return [self.mean, noisy]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +88,13 @@ class Kernel:
 
     def between(self, A: Floats, B: Floats) -> Floats:
         """Covariances of scaled features, shape `(len(A), len(B))`."""
-        r2 = (A**2).sum(1)[:, None] + (B**2).sum(1)[None, :] - 2.0 * (A @ B.T)
-        return self.signal * matern52(np.maximum(r2, 0.0))
+        r2 = A @ B.T
+        r2 *= -2.0
+        r2 += (A**2).sum(1)[:, None]
+        r2 += (B**2).sum(1)[None, :]
+        found = matern52(np.maximum(r2, 0.0, out=r2))
+        found *= self.signal
+        return found
 
 
 class Posterior:
@@ -118,14 +131,54 @@ class Posterior:
         return grown
 
 
-def fit(X: Floats, z: Floats, columns: tuple[slice, ...], prior: Prior, *, starts: Sequence[Floats] = ()) -> Kernel:
-    """The kernel of highest posterior density, searched from the prior's mean and from `starts`."""
+def fit(X: Floats, z: Floats, columns: tuple[slice, ...], prior: Prior) -> Kernel:
+    """The kernel of highest posterior density."""
+    modes = _modes(_distances(X, columns), z, prior, prior.starts())
+    return Kernel(min(modes, key=lambda mode: mode.energy).theta, columns)
+
+
+def hypotheses(X: Floats, z: Floats, columns: tuple[slice, ...], prior: Prior, count: int) -> tuple[Kernel, ...]:
+    """`count` kernels drawn from the posterior density of theta: what few results leave open.
+
+    Each mode of the density (a wiggly function, a smooth one with noise, ...) is taken for a normal distribution of its
+    curvature; draws from them are weighted by the density itself and resampled evenly. Source: Bishop 2006, sections
+    4.4 (Laplace approximation) and 11.1.5 (sampling-importance-resampling).
+    """
     D = _distances(X, columns)
-    bounds = [LENGTHSCALES] * len(columns) + [SIGNALS, NOISES]
-    best, lowest = prior.mean, math.inf
-    for start in (prior.mean, *starts):
-        found = minimize(
-            _negative_log_posterior,
+    modes = [_curved(mode, D, z, prior) for mode in _modes(D, z, prior, prior.starts())]
+    random = np.random.default_rng(len(z))
+    evidence = np.array([mode.log_evidence for mode in modes])
+    chosen = _resampled(np.exp(evidence - evidence.max()), TRIED * count, random)
+    drawn, weights = [], []
+    for mode in (modes[i] for i in chosen):
+        step = random.normal(size=len(mode.theta))
+        theta = np.clip(mode.theta + mode.root @ step, *_bounds(len(columns)))
+        energy, _ = _energy(theta, D, z, prior)
+        drawn.append(theta)
+        # At most 1: a tail that the normal does not reach must not be the only draw.
+        weights.append(math.exp(min(mode.energy - energy + 0.5 * float(step @ step), 0.0)))
+    kept = _resampled(np.array(weights), count, random)
+    return tuple(Kernel(drawn[i], columns) for i in kept)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """A peak of the posterior density of theta; `energy` is its negative log, up to a constant."""
+
+    theta: Floats
+    energy: float
+    root: Floats
+    """A root of the covariance around the peak, shape `(d + 2, d + 2)`."""
+    log_evidence: float
+
+
+def _modes(D: Floats, z: Floats, prior: Prior, starts: Sequence[Floats]) -> list[_Mode]:
+    """The peaks that the starts lead to, each once."""
+    found: list[_Mode] = []
+    bounds = list(zip(*_bounds(len(D)), strict=True))
+    for start in starts:
+        peak = minimize(
+            _energy,
             start,
             args=(D, z, prior),
             jac=True,
@@ -133,18 +186,50 @@ def fit(X: Floats, z: Floats, columns: tuple[slice, ...], prior: Prior, *, start
             bounds=bounds,
             options={"maxiter": 40, "ftol": 1e-5},
         )
-        if found.fun < lowest:
-            best, lowest = found.x, found.fun
-    return Kernel(np.asarray(best, dtype=np.float64), columns)
+        if all(np.abs(peak.x - mode.theta).max() > 0.3 for mode in found):
+            theta = np.asarray(peak.x, dtype=np.float64)
+            found.append(_Mode(theta, float(peak.fun), np.diag(prior.deviation), -float(peak.fun)))
+    return found
+
+
+def _curved(mode: _Mode, D: Floats, z: Floats, prior: Prior) -> _Mode:
+    """The mode with the covariance that its curvature says, never wider than the prior."""
+    _, here = _energy(mode.theta, D, z, prior)
+    step = 1e-3
+    H = np.array([(_energy(mode.theta + step * e, D, z, prior)[1] - here) / step for e in np.eye(len(mode.theta))])
+    H = 0.5 * (H + H.T) * np.outer(prior.deviation, prior.deviation)  # in units of the prior
+    values, vectors = np.linalg.eigh(H)
+    values = np.maximum(values, 1.0)
+    root = prior.deviation[:, None] * vectors / np.sqrt(values)
+    return _Mode(mode.theta, mode.energy, root, -mode.energy - 0.5 * float(np.log(values).sum()))
+
+
+def _resampled(weights: Floats, count: int, random: np.random.Generator) -> Indices:
+    """`count` positions in proportion to weights, as evenly as can be, ascending (systematic resampling)."""
+    edges = np.cumsum(weights) / weights.sum()
+    return np.minimum(np.searchsorted(edges, (np.arange(count) + random.random()) / count), len(weights) - 1)
+
+
+def _bounds(dimension: int) -> tuple[Floats, Floats]:
+    pairs = np.array([LENGTHSCALES] * dimension + [SIGNALS, NOISES])
+    return pairs[:, 0], pairs[:, 1]
 
 
 def matern52(r2: Floats) -> Floats:
     """The Matern-5/2 correlation at squared scaled distances."""
-    r = SQRT5 * np.sqrt(r2)
-    return np.asarray((1.0 + r + (5.0 / 3.0) * r2) * np.exp(-r))
+    r = np.sqrt(r2)
+    r *= SQRT5
+    # In place: for a thousand results the memory traffic of temporaries costs more than exp.
+    found = r2 * (5.0 / 3.0)
+    found += r
+    found += 1.0
+    np.negative(r, out=r)
+    np.exp(r, out=r)
+    found *= r
+    return np.asarray(found)
 
 
-def _negative_log_posterior(theta: Floats, D: Floats, z: Floats, prior: Prior) -> tuple[float, Floats]:
+def _energy(theta: Floats, D: Floats, z: Floats, prior: Prior) -> tuple[float, Floats]:
     """Negative log of likelihood and prior, up to a constant, and its gradient, shape `(d + 2,)`."""
     d, n = len(D), len(z)
     inverse_squares = np.exp(-2.0 * theta[:d])
