@@ -70,7 +70,7 @@ class Bench:
             url, told["database_pid"] = self.database()
             told["url"] = url.replace("+psycopg", "+psycopg2")
         command = [environment(product), HERE / f"{product}_peer.py", json.dumps(told)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             print(f"{peer}: {done.stderr[-600:]}", file=sys.stderr)
         for line in done.stdout.splitlines():
@@ -149,7 +149,8 @@ def ingestion(bench: Bench) -> list[dict[str, Any]]:
 def show(row: dict[str, Any]) -> None:
     if "trials_per_s" in row:
         rate, cpu, p99 = row["trials_per_s"], row["cpu_ms"] or 0, row["ask"]["p99"] or 0
-        print(f"{row['peer']:34} {row['clients']:3} clients {rate:8.1f} trials/s {cpu:7.2f} CPU ms, ask p99 {p99:8.1f} ms, "
+        asked = f"ask p99 {p99:8.1f} ms"
+        print(f"{row['peer']:34} {row['clients']:3} clients {rate:8.1f} trials/s {cpu:7.2f} CPU ms, {asked}, "
               f"{row['errors']} errors", file=sys.stderr, flush=True)  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Optuna in its own environment: `python optuna_peer.py '{"kind": …, "clients": …}'` prints one JSON line a measurement."""
+"""Optuna in its own environment: `python optuna_peer.py '{"kind": …, "clients": …}'` prints JSON lines."""
 
 import datetime
 import json
@@ -78,7 +78,7 @@ class Optuna:
         from optuna.storages._rdb import models
 
         made = self.backend()
-        rng, at = random.Random(0), datetime.datetime(2026, 1, 1)
+        rng, at = random.Random(0), datetime.datetime(2026, 1, 1)  # noqa: DTZ001  # Optuna's columns have no zone
         texts = {name: optuna.distributions.distribution_to_json(each) for name, each in DISTRIBUTIONS.items()}
         with made.engine.begin() as connection:
             study = connection.execute(
@@ -98,13 +98,13 @@ class Optuna:
                      "param_value": each.to_internal_repr(draw(name, rng))}
                     for i in ids for name, each in DISTRIBUTIONS.items()])  # fmt: skip
                 add(models.TrialValueModel, [
-                    {"trial_id": i, "objective": 0, "value": rng.random(), "value_type": "FINITE"} for i in ids])  # fmt: skip
+                    {"trial_id": i, "objective": 0, "value": rng.random(), "value_type": "FINITE"} for i in ids])  # fmt: skip  # noqa: E501  # one row
                 add(models.TrialIntermediateValueModel, [
                     {"trial_id": i, "step": s, "intermediate_value": rng.random(), "intermediate_value_type": "FINITE"}
                     for i in ids for s in range(3)])  # fmt: skip
             if not self.kind.startswith("sqlite"):
                 connection.execute(sa.text(
-                    "select setval(pg_get_serial_sequence('trials','trial_id'), (select max(trial_id) from trials))"))  # fmt: skip
+                    "select setval(pg_get_serial_sequence('trials','trial_id'), (select max(trial_id) from trials))"))  # fmt: skip  # noqa: E501  # one statement
         made.engine.dispose()
 
     def connect(self) -> None:

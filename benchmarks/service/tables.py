@@ -69,8 +69,8 @@ def _pair(rows: Rows, above: str, below: str, clients: int, value: Any) -> str:
 def _growth(grown: Rows) -> str:
     some = [row for row in grown if "trials_per_s" in row]
     cells = [
-        (row["peer"], row["finished"], number(row["trials_per_s"]), number(row["ask"]["p50"]), number(row["tell"]["p50"]),
-         number(row["first_ask"]), number(row["cpu_ms"]))
+        (row["peer"], row["finished"], number(row["trials_per_s"]), number(row["ask"]["p50"]),
+         number(row["tell"]["p50"]), number(row["first_ask"]), number(row["cpu_ms"]))
         for row in sorted(some, key=lambda row: (row["peer"], row["finished"]))
     ]  # fmt: skip
     head = ("peer", "finished trials", "trials/s", "ask p50 ms", "tell p50 ms", "first ask ms", "CPU ms/trial")

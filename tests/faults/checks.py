@@ -1,4 +1,4 @@
-"""The checks I1 to I13 of docs/reliability.md: what the ledger says against what is stored, once the faults are over."""
+"""The checks I1 to I13 of docs/reliability.md: what the ledger says against what is stored, after the faults."""
 
 import json
 from collections import Counter, defaultdict

@@ -1,6 +1,5 @@
-"""The databases that faults happen to: a SQLite file, and a PostgreSQL cluster of our own, both as durable as can be."""
+"""The databases that faults happen to: a SQLite file and a PostgreSQL cluster of our own, both durable."""
 
-import os
 import shutil
 import signal
 import sqlite3
@@ -136,7 +135,8 @@ class Postgres:
         data = f"-D{self.folder}"
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
-            alive = [pid for pid in os.listdir("/proc") if pid.isdigit() and self._is_ours(pid, data)]
+            numbers = [path.name for path in Path("/proc").iterdir() if path.name.isdigit()]
+            alive = [pid for pid in numbers if self._is_ours(pid, data)]
             if not alive:
                 break
             time.sleep(0.05)
@@ -144,7 +144,7 @@ class Postgres:
 
     def _is_ours(self, pid: str, data: str) -> bool:
         with suppress(OSError):
-            return os.readlink(f"/proc/{pid}/cwd") == str(self.folder / "data")
+            return Path(f"/proc/{pid}/cwd").readlink() == self.folder / "data"
         return False
 
 

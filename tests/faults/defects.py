@@ -98,7 +98,12 @@ def give_no_amnesty() -> None:
     """A server that starts judges at once by leases that nobody could renew."""
     from app.services import sweeping
 
-    sweeping.Watch.__post_init__ = lambda self: object.__setattr__(self, "since", -1e9)
+    begin = sweeping.Watch.__init__
+
+    def begin_long_ago(self: Any, since: float, *rest: Any) -> None:
+        begin(self, since - 1e6, *rest)
+
+    sweeping.Watch.__init__ = begin_long_ago
 
 
 def never_sweep() -> None:
@@ -149,6 +154,11 @@ SERVER: Final[dict[str, Callable[[], None]]] = {
     )
 }  # fmt: skip
 WORKER: Final[dict[str, dict[str, Any]]] = {
-    "heartbeats_end_with_the_first_error": {"fragile_heartbeat": True, "trial_s": [4.5, 5.0]},
+    "heartbeats_end_with_the_first_error": {
+        "fragile_heartbeat": True,
+        "lease_s": 1.0,
+        "trial_s": [4.0, 4.5],
+        "max_trials": 16,
+    },
     "the_token_is_the_name_of_the_host": {"shared_token": True},
 }

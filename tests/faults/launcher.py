@@ -45,7 +45,7 @@ def run(settings: dict[str, Any], output: str, defect: str | None) -> None:
         from app.main import serve
 
         status = serve(load_settings(settings))
-    except BaseException:
+    except BaseException:  # noqa: BLE001  # the edge of a process that was told to break
         traceback.print_exc()
     finally:
         sys.stdout.flush()

@@ -12,7 +12,7 @@ from typing import Any
 class Proxy:
     """Forwards requests, each with a fault now and then.
 
-    Faults: `drop_reply` forwards the request and cuts the connection instead of answering, `reset` cuts in the middle of
+    Faults: `drop_reply` forwards the request and cuts the connection instead of answering, `reset` cuts within
     the reply, `hole` answers nothing for a while, `delay` answers late, `twice` sends the request a second time over
     another connection, 10 ms later or at once. `cut` refuses every connection, as a partition does.
     """

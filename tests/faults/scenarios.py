@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import create_engine
@@ -39,10 +40,10 @@ async def settle(world: World, tally: Tally, *, limit_s: float = SETTLE_S) -> No
     world.judge(tally)
 
 
-async def restart(world: World, tally: Tally, port: int | None = None) -> None:
+async def restart(world: World, tally: Tally, port: int | None = None, **settings: Any) -> None:
     """Starts the server again; I9 before, I10 after."""
     tally.violations += world.sample()
-    world.start_server(port)
+    world.start_server(port, **settings)
     took = await world.wait_until_ready(port)
     if took > START_LIMIT_S[world.database.name]:
         tally.violations.append(f"I10 the server answered {took:.1f} s after its start")
@@ -58,6 +59,19 @@ async def f1_server_killed(world: World, tally: Tally, times: int) -> None:
         world.kill_server()
         tally.kills += 1
         await restart(world, tally)
+    await settle(world, tally)
+
+
+async def f1_outage(world: World, tally: Tally, times: int) -> None:
+    """The server is down for longer than a lease: nobody's trial is taken away for it."""
+    world.start_workers(1, workers=16, trial_s=[0.5, 1.0], lease_s=LEASE_S)
+    await asyncio.sleep(1.5)
+    for _ in range(times):
+        world.kill_server()
+        tally.kills += 1
+        await asyncio.sleep(LEASE_S + 0.5)
+        await restart(world, tally, sweep_s=0.05)  # the sweeper looks before the workers are back
+        await asyncio.sleep(1.0)
     await settle(world, tally)
 
 
@@ -91,6 +105,7 @@ async def f3_workers_killed(world: World, tally: Tally, times: int) -> None:
     """Kill -9 of worker processes; their trials wait again within a lease and a sweep."""
     rng = random.Random(times)
     workers = world.start_workers(6, workers=3, lease_s=1.0, trial_s=[0.05, 0.5])
+    await asyncio.sleep(1.5)  # so that the first ones to go hold something
     for _ in range(times):
         await asyncio.sleep(rng.uniform(0.05, 0.3))
         victim = rng.randrange(len(workers))
@@ -126,7 +141,7 @@ async def f4_database_killed(world: World, tally: Tally, times: int) -> None:
 
 async def f5_zombies(world: World, tally: Tally, times: int) -> None:
     """SIGSTOP for three leases, then SIGCONT: what comes late is refused, or accepted once."""
-    workers = world.start_workers(4, workers=3, lease_s=1.0, trial_s=[0.1, 0.4], parallelism=14)
+    workers = world.start_workers(4, workers=3, lease_s=1.0, trial_s=[0.1, 2.5], max_trials=60, parallelism=14)
     await asyncio.sleep(1.0)
     for n in range(0, times, 2):
         frozen = [workers[n % 4], workers[(n + 1) % 4]]
@@ -432,7 +447,7 @@ def back_up(world: World, n: int) -> str | None:
     administer(database.base, "CREATE DATABASE {}", name)
     host = ["-h", str(database.folder), "-U", "test"]
     dump = subprocess.run([database.programs / "pg_dump", *host, "studyhall"], capture_output=True, check=True)
-    psql = [database.programs / "psql", "-q", *host, "-d", name]
+    psql = [str(database.programs / "psql"), "-q", *host, "-d", name]
     subprocess.run(psql, input=dump.stdout, stdout=subprocess.DEVNULL, check=True)
     return database.base.set(database=name).render_as_string(hide_password=False)
 
@@ -472,6 +487,7 @@ Scenario = Callable[[World, Tally, int], Awaitable[None]]
 
 ALL: dict[str, tuple[Scenario, int, int]] = {
     "F1": (f1_server_killed, 400, 6),
+    "F1 outage": (f1_outage, 10, 1),
     "F2": (f2_killed_at_a_call, 150, 6),
     "F3": (f3_workers_killed, 300, 12),
     "F4": (f4_database_killed, 100, 3),

@@ -272,5 +272,5 @@ async def main(plan: Plan) -> None:
 
 
 if __name__ == "__main__":
-    given = json.loads(sys.argv[1])
+    given: dict[str, Any] = json.loads(sys.argv[1])
     asyncio.run(main(Plan(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})))
