@@ -273,4 +273,5 @@ async def main(plan: Plan) -> None:
 
 if __name__ == "__main__":
     given: dict[str, Any] = json.loads(sys.argv[1])
-    asyncio.run(main(Plan(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})))
+    plan: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+    asyncio.run(main(Plan(**plan)))
