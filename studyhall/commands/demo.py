@@ -21,6 +21,8 @@ from studyhall.trial import Trial
 WORKERS: Final = 2
 MAX_SECONDS: Final = 170.0
 """Of search; the study ends by itself then, on however slow a machine."""
+PATIENCE_S: Final = 60.0
+"""How long its last trials may take after that."""
 SCORING_S: Final = 120.0
 
 SPACE: Final[list[dict[str, Any]]] = [
@@ -71,7 +73,7 @@ def _search(stack: LocalStack, trials: int) -> Trial:
             task={"trainable": "image_classifier", "settings": {"dataset": "digits"}},
             description="Which small convolutional network reads handwritten digits best?",
         )
-        _say(f"Dashboard: {stack.url}/#key={stack.key}")
+        _say(f"Dashboard: {stack.url}/#key={stack.key}&page=/studies/{study.id}")
         _say(f"Searching {len(SPACE)} parameters of a digit classifier, {trials} trials:")
         try:
             return _watch(stack, study, trials)
@@ -87,6 +89,8 @@ def _watch(stack: LocalStack, study: StudyHandle, trials: int) -> Trial:
             line.show(summary, goal=goal, total=trials)
             if child := stack.children.next_end(timeout_s=0):
                 raise unexpected_end(child)
+            if summary.elapsed_s > MAX_SECONDS + PATIENCE_S:
+                raise StudyhallError(f"the study should have ended by now; what went wrong is in {stack.home / 'logs'}")
     ended, best = study.refresh(), study.best()
     if best is None:
         raise StudyhallError(f"no trial has completed; see what they said: studyhall trial list '{study.name}'")
