@@ -1,4 +1,4 @@
-"""`python -m app serve | engine | migrate | settings | openapi`."""
+"""`python -m app serve | engine | migrate | settings`."""
 
 import argparse
 import sys

@@ -12,12 +12,14 @@ from app.api.routing import WORKERS, Routes
 from app.services import telling
 from app.services.fleet import WorkerAside
 from studyhall.errors import MeasurementConflict, NotFound, StaleLease, TooMuch, TrialFinished
+from studyhall.study import StudyState
 from studyhall.trial import Trial
 from studyhall.wire import Claim, Claimed, Complete, Completed, Fail, Heartbeat, Infeasible, Release, Report, Told
 
 routes = Routes("workers' words")
 
 _LOST = (StaleLease, TrialFinished)
+_ENDED = (StudyState.COMPLETED, StudyState.FAILED)
 _NOTHING_NOW = {
     204: {
         "description": "Nothing to do now.",
@@ -51,8 +53,11 @@ async def complete(context: Caller, trial: TrialId, body: Complete) -> Completed
 @routes.post("/v1/claims", scopes=WORKERS, problems=[NotFound, WorkerAside], responses=_NOTHING_NOW)
 async def claim(context: Caller, body: Claim) -> Claimed | None:
     """Asks for trials to run, waiting up to `wait_s` for some; the same token again gets the same trials."""
-    waiting = context.services.claim(context.principal, body)
-    claimed, study_state = await (while_connected(context, waiting) if body.wait_s else waiting)
+    services = context.services
+    # Most claims find a trial at once; only the others are worth watching whether their worker is still there.
+    claimed, study_state = await services.claim(context.principal, body.model_copy(update={"wait_s": 0.0}))
+    if claimed is None and body.wait_s and study_state not in _ENDED:
+        claimed, study_state = await while_connected(context, services.claim(context.principal, body))
     if study_state is not None:
         context.add_header("x-study-state", study_state)
     if claimed is None:

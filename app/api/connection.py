@@ -17,6 +17,36 @@ _SLACK_BYTES = 64 << 10
 """A head may be this much larger than the limit before it is cut off; smaller ones get a better answer upstairs."""
 
 
+class _InOnePiece:
+    """A transport that sends what is written in one turn of the loop at once: an answer's head with its body.
+
+    uvicorn writes them apart, which costs a second system call here and wakes the client twice.
+    """
+
+    __slots__ = ("_loop", "_parts", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._send)
+        self._parts.append(data)
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def _send(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+            self._parts.clear()
+
+
 class GuardedConnection(HttpToolsProtocol):
     """uvicorn's protocol with a deadline and a size for the request head."""
 
@@ -28,7 +58,7 @@ class GuardedConnection(HttpToolsProtocol):
         self._head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        super().connection_made(transport)
+        super().connection_made(_InOnePiece(transport, self.loop))  # type: ignore[arg-type]  # as much of one as is used
         if len(self.connections) > self.limits.connections:
             self._turn_away(Unavailable("Too many connections are open; try again shortly.", retry_after_s=1))
             return

@@ -6,7 +6,7 @@ import statistics
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -59,6 +59,7 @@ def test_no_two_keys_are_alike() -> None:
     assert len({make_key().text for _ in range(200)}) == 200
 
 
+@settings(deadline=None)
 @given(position=st.integers(0, 61), letter=st.sampled_from("0aZ_"))
 def test_a_mistyped_key_is_recognised(position: int, letter: str) -> None:
     key = make_key().text
@@ -67,6 +68,7 @@ def test_a_mistyped_key_is_recognised(position: int, letter: str) -> None:
     assert mistyped == key or id_of(mistyped) is None
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_a_key_or_none(text: str) -> None:
     assert id_of(text) is None

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
@@ -66,6 +66,7 @@ def test_the_table_lists_no_kind_whose_ancestor_says_the_same() -> None:
     assert doubled == []
 
 
+@settings(deadline=None)
 @given(message=st.text(), pointer=st.text(), count=st.integers(0, 50))
 def test_anything_can_be_rendered(message: str, pointer: str, count: int) -> None:
     error = InvalidInput(message, errors=[FieldError(pointer, message)] * count)

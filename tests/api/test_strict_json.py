@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.api.strict_json import MAX_DEPTH, check_json, read_model
@@ -72,6 +72,7 @@ def test_brackets_inside_of_strings_nest_nothing() -> None:
     check_json(json.dumps({"a": "[{" * 1000, 'b"]': '\\"[' * 100}).encode())
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none()
@@ -87,6 +88,7 @@ def test_whatever_json_can_say_is_read(value: object) -> None:
     check_json(json.dumps(value).encode())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_random_bytes_are_read_or_malformed(body: bytes) -> None:
     try:
