@@ -10,7 +10,8 @@ from studyhall.errors import Conflict, MeasurementConflict, StudyhallError
 from studyhall.trial import Measurement
 from studyhall.wire import ClaimedTrial, Heartbeat, Report, Told
 from workers.attempt_log import AttemptLog
-from workers.children import Child, Garbled
+from workers.children import Child
+from workers.frames import Garbled
 from workers.messages import Done, Kept, NotFeasible, Reported, Saved, Start, StopNow, Verdict, WentWrong
 from workers.messages import Told as ToldTrial
 from workers.outcome import Evidence, Outcome, StopAsked, judge

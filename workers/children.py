@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,44 +15,31 @@ from pydantic import ValidationError
 from studyhall.words import Word
 from workers.child.keeper import KILL, TERMINATE
 from workers.child.nursery import Orders, Ready
-from workers.messages import (
-    HEADER,
-    MAX_MESSAGE_BYTES,
-    Began,
-    Ended,
-    FromKeeper,
-    FromTrial,
-    frame,
-    from_keeper,
-    from_trial,
-)
+from workers.frames import Frames, Garbled
+from workers.messages import HEADER, Ended, FromTrial, from_keeper, from_trial
 
 ONE_THREAD: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """For the nursery, which must not have threads when it forks; a trial sets its own number."""
 
 
 class NurseryFailed(Exception):
-    """The nursery ended before it was ready; what it wrote to stderr says why."""
-
-
-class Garbled(Exception):
-    """A child said something that is no message."""
+    """No process for a trial can be made; what the nursery printed to stderr says why."""
 
 
 class Child:
-    """A trial's process, from its birth in the nursery to the end of everything it started."""
+    """A trial's process, from its birth in the nursery to the end of everything it started.
+
+    Args:
+        channel: to the trial.
+        leash: to its keeper.
+        log: what it prints.
+    """
 
     def __init__(
-        self,
-        channel: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        leash: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        log: asyncio.StreamReader,
-        log_transport: asyncio.ReadTransport,
+        self, channel: Frames, leash: Frames, log: asyncio.StreamReader, log_transport: asyncio.ReadTransport
     ) -> None:
-        self._heard, self._channel = channel
-        self._leash_heard, self._leash = leash
+        self._channel, self._leash = channel, leash
         self.log, self._log_transport = log, log_transport
-        self.pid: int | None = None
         self._watch = asyncio.create_task(self._watch_keeper())
 
     @property
@@ -61,8 +49,7 @@ class Child:
 
     def tell(self, message: Word) -> None:
         """Says something to the trial."""
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            self._channel.write(frame(message))
+        self._channel.send(message)
 
     async def messages(self) -> AsyncIterator[FromTrial]:
         """What the trial says, until all its processes are gone.
@@ -70,7 +57,7 @@ class Child:
         Raises:
             Garbled: it said something else.
         """
-        while (body := await _read_frame(self._heard)) is not None:
+        while (body := await self._channel.next()) is not None:
             try:
                 yield from_trial.validate_json(body)
             except ValidationError as error:
@@ -82,33 +69,26 @@ class Child:
 
     def terminate(self) -> None:
         """Asks the trial's processes to end."""
-        self._pull(TERMINATE)
+        self._leash.send(TERMINATE)
 
     def kill(self) -> None:
         """Ends the trial's processes, all of them."""
-        self._pull(KILL)
+        self._leash.send(KILL)
 
     def let_go(self) -> None:
         """Closes this side of everything; the keeper ends what is left."""
-        for writer in (self._channel, self._leash):
-            writer.close()
+        self._channel.close()
+        self._leash.close()
         self._log_transport.close()
         self._watch.cancel()
 
-    def _pull(self, letter: bytes) -> None:
-        with contextlib.suppress(ConnectionError, RuntimeError):
-            self._leash.write(letter)
-
     async def _watch_keeper(self) -> Ended:
-        with contextlib.suppress(Garbled, ConnectionError):
-            while (body := await _read_frame(self._leash_heard)) is not None:
-                message: FromKeeper = from_keeper.validate_json(body)
-                match message:
-                    case Began(pid=pid):
-                        self.pid = pid
-                    case Ended():
-                        return message
-        return Ended(signal=9)  # the keeper itself was killed, and its trial with it
+        with contextlib.suppress(Garbled):
+            while (body := await self._leash.next()) is not None:
+                message = from_keeper.validate_json(body)
+                if isinstance(message, Ended):
+                    return message
+        return Ended(signal=signal.SIGKILL)  # the keeper itself was killed, and its trial with it
 
 
 class Children:
@@ -148,38 +128,42 @@ class Children:
         return nursery, mine
 
     async def new_child(self) -> Child:
-        """A process that waits for its trial."""
+        """A process that waits for its trial.
+
+        Raises:
+            NurseryFailed: there is none to be had.
+        """
         async with self._starting:
-            if self._nursery is None or self._nursery.poll() is not None:
-                self.close()
-                await self.start()
-            return await self._fork()
+            for _ in range(2):
+                if self._nursery is None or self._nursery.poll() is not None:
+                    self.close()
+                    await self.start()
+                with contextlib.suppress(OSError):
+                    return await self._fork()
+                self.close()  # it has died just now
+        raise NurseryFailed("the process that starts trials dies before it can")
 
     async def _fork(self) -> Child:
-        assert self._control is not None  # noqa: S101 - a nursery has one
         channel, their_channel = socket.socketpair()
         leash, their_leash = socket.socketpair()
-        log, their_log = os.pipe()
+        log_fd, their_log = os.pipe()
+        log = os.fdopen(log_fd, "rb", buffering=0)
         theirs = [their_channel.detach(), their_leash.detach(), their_log]
         try:
-            socket.send_fds(self._control, [b"f"], theirs)
+            if self._control is not None:
+                socket.send_fds(self._control, [b"f"], theirs)
         except OSError:
-            self.close()
-            for each in (channel, leash):
-                each.close()
-            os.close(log)
+            for mine in (channel, leash, log):
+                mine.close()
             raise
         finally:
             for file in theirs:
                 os.close(file)
         reader = asyncio.StreamReader()
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(log, "rb", buffering=0)
+        log_transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), log
         )
-        return Child(
-            await asyncio.open_connection(sock=channel), await asyncio.open_connection(sock=leash), reader, transport
-        )
+        return Child(Frames(channel), Frames(leash), reader, log_transport)
 
     def close(self) -> None:
         """Ends the nursery; children live on until they are let go."""
@@ -193,16 +177,6 @@ class Children:
                 self._nursery.kill()
                 self._nursery.wait()
             self._nursery = None
-
-
-async def _read_frame(reader: asyncio.StreamReader) -> bytes | None:
-    try:
-        size = HEADER.unpack(await reader.readexactly(HEADER.size))[0]
-        if size > MAX_MESSAGE_BYTES:
-            raise Garbled(f"a message of {size} bytes")
-        return await reader.readexactly(size)
-    except (asyncio.IncompleteReadError, ConnectionError):
-        return None
 
 
 async def _receive_frame(connection: socket.socket) -> bytes | None:

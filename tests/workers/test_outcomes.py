@@ -1,9 +1,13 @@
 """Whatever a trial does, its worker tells the right outcome with a reason that a person can read."""
 
+import asyncio
+import dataclasses
+
 import pytest
 
 from studyhall.wire import Complete, Fail, Infeasible
-from tests.workers.conftest import task
+from tests.workers.conftest import at_work, task
+from tests.workers.fake_server import FakeServer
 
 
 def test_a_number_is_the_objective(run_trial):
@@ -21,6 +25,20 @@ def test_a_dict_is_the_final_metrics(run_trial):
 
 def test_the_last_report_is_the_result_of_a_function_that_returns_nothing(run_trial):
     assert run_trial(task("reports_only")).ending.metrics == {"loss": 0.4}
+
+
+def test_no_result_of_many_short_trials_is_lost(configuration):
+    async def play():
+        server = FakeServer()
+        trials = [server.add(task("good")) for _ in range(100)]
+        async with at_work(dataclasses.replace(configuration, slots=3), server):
+            await server.until(lambda: all(trial.ending for trial in trials), 60)
+        return trials
+
+    trials = asyncio.run(play())
+
+    assert {type(trial.ending) for trial in trials} == {Complete}
+    assert {trial.attempt for trial in trials} == {1}
 
 
 @pytest.mark.parametrize(

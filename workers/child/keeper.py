@@ -10,7 +10,7 @@ import select
 import signal
 import socket
 import time
-from typing import Final
+from typing import Final, NoReturn
 
 from workers.child.sandbox import adopt_orphans, children_of
 from workers.child.trial import run_trial
@@ -22,8 +22,8 @@ LONGEST_DEATH_S: Final = 10.0
 """A process that cannot be killed for this long hangs in a driver; it is left to the system."""
 
 
-def keep(channel_fd: int, leash_fd: int, log_fd: int) -> None:
-    """Forks the trial's process and stays until nothing of it is left."""
+def keep(channel_fd: int, leash_fd: int, log_fd: int) -> NoReturn:
+    """Forks the trial's process, stays until nothing of it is left, and ends."""
     os.setsid()
     adopt_orphans()
     leash = socket.socket(fileno=leash_fd)
@@ -40,6 +40,7 @@ def keep(channel_fd: int, leash_fd: int, log_fd: int) -> None:
     os.close(channel_fd)
     os.close(log_fd)
     Keeper(trial, leash, bell).watch()
+    os._exit(0)  # before the bell is taken down: another signal may still ring it
 
 
 class Keeper:

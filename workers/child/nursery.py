@@ -100,6 +100,7 @@ class Nursery:
         pid = os.fork()
         if pid == 0:
             with contextlib.suppress(BaseException):
+                signal.set_wakeup_fd(-1)
                 self._control.close()
                 self._bell.close()
                 self._ring.close()
