@@ -1,18 +1,16 @@
 """The Parzen estimator: its promises beyond the contract."""
 
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from app.search.encoding import Encoding
-from app.search.engine import History
-from app.search.registry import engine
 from app.search.tpe import Mixture
 from studyhall.space import Space
 from studyhall.study import Algorithm
-from studyhall.trial import TrialState
-from tests.search.engine_contract import FLAT, LOSS, EngineContract, observation
+from tests.search.engine_contract import FLAT, EngineContract
+from tests.search.searching import best, failures, search
 
 TREE = Encoding(
     Space.model_validate_json("""{"parameters": [
@@ -49,15 +47,10 @@ def test_samples_of_a_mixture_follow_its_density():
 
 
 def test_a_region_where_trials_fail_is_left_alone():
-    suggest, history = engine(Algorithm(name="tpe")), History(LOSS)
-    for number in range(60):
-        parameters = suggest(FLAT, history, 1, seed=4, number=number)[0].parameters
-        x = float(parameters["x"] or 0)
-        fails = x > 1.0  # two fifths of the space, next to the best point
-        values, state = (None, TrialState.INFEASIBLE) if fails else ([(x - 0.9) ** 2], TrialState.COMPLETED)
-        tried = observation(number, parameters, values, state)
-        history = replace(history, observations=(*history.observations, tried))
+    def edge(p: Any) -> float | None:
+        return None if p["x"] > 1.0 else (p["x"] - 0.2) ** 2  # two fifths of the space fail
 
-    late = history.observations[30:]
-    assert sum(o.state is TrialState.INFEASIBLE for o in late) <= 10
-    assert min(o.values[0] for o in history.observations if o.values) < 0.01
+    trials = search("tpe", FLAT, edge, 60)
+
+    assert failures(trials[20:]) <= 4
+    assert best(trials) < 0.01

@@ -26,6 +26,7 @@ LENGTHSCALE: Final = 0.3
 NOISE: Final = 5e-3
 """What is believed of the noise's share of the variance, before any result."""
 NOISE_OF_FAILURE: Final = 0.05
+LATEST: Final = 20
 LARGEST_FIT: Final = 200
 """Kernels are learnt from at most so many results: a fit costs n³ dozens of times, a posterior once."""
 
@@ -91,6 +92,8 @@ class Beliefs:
     limits: tuple[Limit, ...]
     works: Limit | None
     """The chance that a trial ends with a result; None while none has failed."""
+    caution: float
+    """How many times the chance to fail weighs."""
 
     def believing(self, U: Floats) -> "Beliefs":
         """The beliefs when rows are pending."""
@@ -106,12 +109,15 @@ class Beliefs:
             tuple(belief.believing(X) for belief in self.objectives),
             self.limits,
             self.works,
+            self.caution,
         )
 
     def log_chance(self, X: Floats) -> Floats:
         """Log probability that points end with a result that breaks no constraint, shape `(m,)`."""
-        limits = [*self.limits, *([self.works] if self.works else [])]
-        return np.sum([limit.log_chance(X) for limit in limits], axis=0) if limits else np.zeros(len(X))
+        found = np.zeros(len(X))
+        for limit in self.limits:
+            found += limit.log_chance(X)
+        return found + self.caution * self.works.log_chance(X) if self.works else found
 
     def prediction(self, evidence: Evidence, row: Floats) -> Prediction:
         """What is expected at a row, in the units and the direction of the objectives."""
@@ -133,6 +139,7 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
     X = features(encoding, U)
     columns = feature_columns(encoding)
     settled = _settled(evidence, len(seen))
+    works = _works(evidence, U, columns)
     standards = [Standard(loss, squash=view.squash) for loss in losses.T]
     return Beliefs(
         encoding,
@@ -149,7 +156,8 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
             for slack in evidence.slack[seen].T
             if (limit := _limit(X[~np.isnan(slack)], slack[~np.isnan(slack)], columns)) is not None
         ),
-        _works(evidence, U, columns),
+        works,
+        _caution(evidence, works),
     )
 
 
@@ -206,6 +214,20 @@ def _works(evidence: Evidence, U: Floats, columns: tuple[slice, ...]) -> Limit |
     rate = (worked.sum() + 1.0) / (len(worked) + 1.0)
     (kernel,) = _kernels(X, worked - rate, columns, noise=NOISE_OF_FAILURE)
     return Limit(Posterior(kernel, X, worked - rate), -rate)
+
+
+def _caution(evidence: Evidence, works: Limit | None) -> float:
+    """How many times the chance to fail weighs: the more, the better failures are foretold and the more there are.
+
+    Where the best lies beyond an edge that trials fall off, all that is left to gain lies there, too: the product of
+    gain and chance alone would send every second trial over that edge. Failures that strike anywhere are no reason to
+    stay away from anything.
+    """
+    if works is None:
+        return 0.0
+    numbers = np.sort([*(o.number for o in evidence.told), *evidence.failed_numbers])[-LATEST:]
+    share = float(np.isin(numbers, evidence.failed_numbers).mean())
+    return 0.5 + min(2.0 * max(works.posterior.skill(), 0.0), 1.0) * (3.0 + 150.0 * share)
 
 
 def _limit(X: Floats, slack: Floats, columns: tuple[slice, ...]) -> Limit | None:

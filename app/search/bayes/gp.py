@@ -119,6 +119,15 @@ class Posterior:
         variance = self.kernel.signal - np.einsum("ij,ij->j", V, V)
         return k @ self._weights, np.sqrt(np.maximum(variance, 1e-10))
 
+    def skill(self) -> float:
+        """How much of the results' variance the others foretell: 1 all of it, 0 or less nothing.
+
+        Source: Rasmussen & Williams 2006, eq. 5.12 (leave-one-out residuals from the inverse covariance).
+        """
+        inverse, _ = dpotri(self._L, lower=1)
+        missed = self._weights / np.diag(inverse)
+        return 1.0 - float(np.mean(missed**2) / max(float(np.var(self._z)), 1e-300))
+
     def believing(self, X: Floats, z: Floats) -> "Posterior":
         """The posterior after further results, by growing the factor: n² work instead of n³."""
         grown = object.__new__(Posterior)
