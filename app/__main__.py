@@ -28,7 +28,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "settings":
-        print(_settings_table())
+        print(_settings_page())
         return 0
     settings = load_settings(_given(arguments), config=arguments.config)
     if arguments.command == "migrate":
@@ -72,9 +72,18 @@ def _command(commands: Any, name: str, help: str) -> argparse.ArgumentParser:
     return command
 
 
-def _settings_table() -> str:
+def _settings_page() -> str:
     rows = [f"| `{name}` | `{default}` | {description} |" for name, default, description in each_setting()]
-    return "\n".join(["| setting | default | what it does |", "|---|---|---|", *rows])
+    return "\n".join([_ABOUT_SETTINGS, "", "| setting | default | what it does |", "|---|---|---|", *rows])
+
+
+_ABOUT_SETTINGS = """\
+# Settings of the server
+
+From the strongest to the weakest: the command line (`--host`, `--port`, `--key-file`), the environment
+(`STUDYHALL_PORT=8001`; the parts of a group after two underscores, `STUDYHALL_LIMITS__BODY_BYTES=2097152`; several
+words by commas), a file that the environment names (`STUDYHALL_DATABASE_URL_FILE`), a TOML file (`--config`), the default.
+A secret is never taken from the command line. This page is the output of `python -m app settings`."""
 
 
 if __name__ == "__main__":

@@ -53,6 +53,7 @@ def create_app(settings: Settings) -> Api:
         limits=settings.limits,
         hosts=settings.known_hosts,
         origins=settings.origins,
+        logs_requests=settings.log.requests,
         lifespan=running,
     )
 

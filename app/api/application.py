@@ -33,7 +33,7 @@ class Api(FastAPI):
 
     Args:
         routes: what it answers; tests bring their own.
-        hosts, origins: as in `FrontDoor`.
+        hosts, origins, logs_requests: as in `FrontDoor`.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Api(FastAPI):
         routes: Iterable[StrictRoute] = ROUTES,
         hosts: Collection[str] = (),
         origins: Collection[str] = (),
+        logs_requests: bool = False,
         **options: Any,
     ) -> None:
         super().__init__(openapi_url=None, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY, **options)
@@ -53,7 +54,9 @@ class Api(FastAPI):
         self.router.redirect_slashes = False
         self.router.routes.extend(routes)
         self.router.routes.extend(page_routes())
-        self._front_door = FrontDoor(self.router, limits=limits, hosts=hosts, origins=origins)
+        self._front_door = FrontDoor(
+            self.router, limits=limits, hosts=hosts, origins=origins, logs_requests=logs_requests
+        )
 
     def build_middleware_stack(self) -> ASGIApp:
         """The front door alone, straight before the routes.

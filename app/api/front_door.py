@@ -7,6 +7,7 @@ into a problem and puts the security headers on whatever goes out.
 
 import random
 import re
+import time
 from collections.abc import Collection
 from contextvars import ContextVar
 from typing import Final
@@ -17,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.limits import Body, Headers, Limits, check_body_headers, read_headers
 from app.api.problems import InternalError, render, understood
-from studyhall.errors import BadRequest, CrossOrigin, PayloadTooLarge
+from studyhall.errors import BadRequest, CrossOrigin, PayloadTooLarge, StudyhallError
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The id of the request being answered; log lines carry it."""
@@ -45,12 +46,20 @@ class FrontDoor:
     Args:
         hosts: names that may stand in the Host header, lower case without port; empty: any.
         origins: origins of foreign pages that may write (`https://host:port`); pages of our own host always may.
+        logs_requests: whether each request leaves a line in the log, and not only those refused.
     """
 
     def __init__(
-        self, app: ASGIApp, *, limits: Limits, hosts: Collection[str] = (), origins: Collection[str] = ()
+        self,
+        app: ASGIApp,
+        *,
+        limits: Limits,
+        hosts: Collection[str] = (),
+        origins: Collection[str] = (),
+        logs_requests: bool = False,
     ) -> None:
         self._app = app
+        self._logs_requests = logs_requests
         self._limits = limits
         self._hosts = frozenset(host.encode() for host in hosts)
         self._origins = frozenset(origin.encode() for origin in origins)
@@ -63,6 +72,7 @@ class FrontDoor:
         scope["request_id"] = answer.request_id
         REQUEST_ID.set(answer.request_id)
         body = Body(receive, self._limits)
+        began = time.perf_counter()
         try:
             has_body = self._admit(scope)
             if scope["method"] == "HEAD":
@@ -72,6 +82,9 @@ class FrontDoor:
             return
         except Exception as error:  # noqa: BLE001  # the edge of the process: whatever happened becomes an answer
             await self._refuse(error, scope, body, answer)
+        if self._logs_requests:
+            took_ms = round((time.perf_counter() - began) * 1000, 2)
+            log.info("answered", method=scope["method"], path=scope["path"], status=answer.status, took_ms=took_ms)
 
     def _admit(self, scope: Scope) -> bool:
         headers = read_headers(scope, self._limits)
@@ -96,14 +109,14 @@ class FrontDoor:
 
     async def _refuse(self, error: Exception, scope: Scope, body: Body, answer: "_Answer") -> None:
         where = {"method": scope["method"], "path": scope["path"]}
-        if answer.has_started:
+        if answer.status is not None:
             log.error("answer broken off", **where, exc_info=error)
             raise error
         ours = understood(error, scope)
         if isinstance(ours, InternalError):
             log.error("unexpected error", **where, exc_info=error)
         status, headers, content = render(ours, answer.request_id)
-        log.info("refused", **where, status=status, code=ours.code)
+        log.info("refused", **where, status=status, code=ours.code, cause=_cause(ours))
         await answer({"type": "http.response.start", "status": status, "headers": headers})
         if not isinstance(ours, PayloadTooLarge):
             await answer({"type": "http.response.body", "body": content})
@@ -114,18 +127,19 @@ class FrontDoor:
 
 
 class _Answer:
-    """A `send` that adds the request id and the security headers, and knows whether it has begun."""
+    """A `send` that adds the request id and the security headers, and knows what it has said."""
 
-    __slots__ = ("_send", "has_started", "request_id")
+    __slots__ = ("_send", "request_id", "status")
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self.request_id = request_id
-        self.has_started = False
+        self.status: int | None = None
+        """None until it has begun."""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.has_started = True
+            self.status = message["status"]
             headers = message["headers"]
             for name, _ in headers:
                 if name == _POLICY:  # the dashboard brings its own, which is stricter
@@ -145,6 +159,11 @@ def _request_id(scope: Scope) -> str:
 
 def _new_request_id() -> str:
     return f"req_{random.getrandbits(96):024x}"
+
+
+def _cause(error: StudyhallError) -> str | None:
+    """What is behind an error that tells the client little: a database's own words, for instance."""
+    return None if error.__cause__ is None else repr(error.__cause__)
 
 
 def _without_port(host: bytes) -> bytes:

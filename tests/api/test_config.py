@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.__main__ import main
 from app.config import ConfigError, each_setting, is_loopback, load_settings
 
 
@@ -86,3 +87,12 @@ def test_other_programs_variables_are_none_of_ours(monkeypatch: pytest.MonkeyPat
 def test_every_setting_is_documented(name: str, _default: str, description: str) -> None:
     assert description.endswith("."), name
     assert description[0].isupper() or description[0] == "`"
+
+
+def test_the_page_about_settings_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["settings"])
+
+    page = Path(__file__).parents[2] / "docs" / "settings.md"
+    assert capsys.readouterr().out == page.read_text(encoding="utf-8"), (
+        "run `python -m app settings > docs/settings.md`"
+    )

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import structlog
 from starlette.testclient import TestClient
 
 from app.api.context import Open
@@ -183,3 +184,24 @@ def test_a_length_is_a_number(client: TestClient, length: str) -> None:
     answer = client.post("/echo", content=OK, headers=JSON | {"content-length": length})
 
     assert answer.status_code == 400
+
+
+def test_every_request_leaves_a_line_when_it_is_told_to() -> None:
+    talkative = TestClient(toy_api(routes, logs_requests=True))
+    with structlog.testing.capture_logs() as lines:
+        talkative.get("/ok")
+        talkative.get("/nothing")
+
+    assert [(line["event"], line["status"]) for line in lines] == [
+        ("answered", 200),
+        ("refused", 404),
+        ("answered", 404),
+    ]
+
+
+def test_only_what_is_refused_leaves_a_line_otherwise(client: TestClient) -> None:
+    with structlog.testing.capture_logs() as lines:
+        client.get("/ok")
+        client.get("/nothing")
+
+    assert [line["event"] for line in lines] == ["refused"]
