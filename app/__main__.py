@@ -82,8 +82,8 @@ _ABOUT_SETTINGS = """\
 
 From the strongest to the weakest: the command line (`--host`, `--port`, `--key-file`), the environment
 (`STUDYHALL_PORT=8001`; the parts of a group after two underscores, `STUDYHALL_LIMITS__BODY_BYTES=2097152`; several
-words by commas), a file that the environment names (`STUDYHALL_DATABASE_URL_FILE`), a TOML file (`--config`), the default.
-A secret is never taken from the command line. This page is the output of `python -m app settings`."""
+words by commas), a file that the environment names (`STUDYHALL_DATABASE_URL_FILE`), a TOML file (`--config`), and the
+default. A secret is never taken from the command line. This page is the output of `python -m app settings`."""
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from studyhall.study import StudyState
 from studyhall.trial import Trial
 from studyhall.wire import Claim, Claimed, Complete, Completed, Fail, Heartbeat, Infeasible, Release, Report, Told
 
-routes = Routes("workers' words")
+routes = Routes("work")
 
 _LOST = (StaleLease, TrialFinished)
 _ENDED = (StudyState.COMPLETED, StudyState.FAILED)

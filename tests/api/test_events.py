@@ -249,6 +249,19 @@ async def test_a_stream_ends_when_the_server_goes_down(
         await stream.task
 
 
+async def test_a_stream_outlives_hundreds_of_events(
+    api: Api, web: AsyncClient, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.api.events.PAUSE_S", 0.0)
+    stream = Stream(api, f"/v1/studies/{study}/events", dict(web.headers) | {"accept": "text/event-stream"})
+
+    for turn in range(300):
+        await web.post(f"/v1/studies/{study}/{'resume' if turn % 2 else 'pause'}")
+
+    await stream.until(lambda heard: sequences(heard)[-1:] == [301])
+    await stream.leave()
+
+
 @pytest.mark.parametrize("text", ["-1", "x", "1.5", "9" * 19])
 async def test_a_stream_is_resumed_by_a_sequence_number(web: AsyncClient, study: str, text: str) -> None:
     headers = {"accept": "text/event-stream", "last-event-id": text}
