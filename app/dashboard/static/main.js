@@ -36,7 +36,15 @@ async function go() {
   leave();
   const mine = (visit += 1);
   fill(main, loadingPlace());
-  if (!Object.hasOwn(PAGES, kind)) return fill(main, emptyPlace("There is no such page", `Nothing lives at ${location.hash}.`, element("a", { href: "#/studies" }, "To the studies")));
+  if (!Object.hasOwn(PAGES, kind))
+    return fill(
+      main,
+      emptyPlace(
+        "There is no such page",
+        `Nothing lives at ${location.hash}.`,
+        element("a", { href: "#/studies" }, "To the studies"),
+      ),
+    );
   try {
     const page = await (await PAGES[kind]()).openPage({ api, route, fail, title });
     if (mine !== visit) return page.close();
@@ -62,7 +70,16 @@ function title(...parts) {
 function fail(error, { isPage = false } = {}) {
   if (isAbort(error)) return;
   if (error.needsKey) askForKey("This key is not accepted: it may be mistyped, expired or revoked.");
-  else if (isPage) fill(main, emptyPlace(error.status === 404 ? "Not found" : "This page cannot be shown", error.message, element("button", { type: "button", on: { click: go } }, "Try again"), element("a", { href: "#/studies" }, "To the studies")));
+  else if (isPage)
+    fill(
+      main,
+      emptyPlace(
+        error.status === 404 ? "Not found" : "This page cannot be shown",
+        error.message,
+        element("button", { type: "button", on: { click: go } }, "Try again"),
+        element("a", { href: "#/studies" }, "To the studies"),
+      ),
+    );
   else noticeProblem(error);
 }
 
@@ -70,7 +87,16 @@ function askForKey(message) {
   visit += 1;
   leave();
   title("Sign in");
-  fill(main, signIn({ message, onKey: (key) => { keepKey(key); go(); } }));
+  fill(
+    main,
+    signIn({
+      message,
+      onKey: (key) => {
+        keepKey(key);
+        go();
+      },
+    }),
+  );
   main.querySelector("input").focus();
 }
 

@@ -9,23 +9,42 @@ import { bestSoFar, withTrials } from "../../../app/dashboard/static/core/histor
 
 const size = { width: 640, height: 300 };
 const accuracy = { metric: "accuracy", goal: "maximize" };
-const points = (...values) => values.map((value, number) => ({ number, value, state: value === null ? "failed" : "completed" }));
+const points = (...values) =>
+  values.map((value, number) => ({ number, value, state: value === null ? "failed" : "completed" }));
 const textsOf = (scene) => (typeof scene === "string" ? [scene] : scene.children.flatMap(textsOf));
-const numbersOf = (scene) => (typeof scene === "string" ? [] : [...Object.values(scene.attributes), ...scene.children.flatMap(numbersOf)]);
+const numbersOf = (scene) =>
+  typeof scene === "string" ? [] : [...Object.values(scene.attributes), ...scene.children.flatMap(numbersOf)];
 
 test("the best so far only gets better", () => {
-  assert.deepEqual(bestSoFar(points(0.2, 0.5, 0.4, null, 0.9, 0.9), accuracy).map(({ number }) => number), [0, 1, 4]);
+  assert.deepEqual(
+    bestSoFar(points(0.2, 0.5, 0.4, null, 0.9, 0.9), accuracy).map(({ number }) => number),
+    [0, 1, 4],
+  );
 });
 
 test("only completed trials that are not excluded count as best", () => {
-  const all = [{ number: 0, value: 0.9, state: "pruned" }, { number: 1, value: 0.8, state: "completed", excluded: true }, { number: 2, value: 0.5, state: "completed" }];
+  const all = [
+    { number: 0, value: 0.9, state: "pruned" },
+    { number: 1, value: 0.8, state: "completed", excluded: true },
+    { number: 2, value: 0.5, state: "completed" },
+  ];
   assert.deepEqual(bestSoFar(all, accuracy), [{ number: 2, value: 0.5 }]);
 });
 
 test("a trial that has changed replaces its point and new ones come in order", () => {
-  const changed = [{ number: 5, state: "running" }, { number: 1, state: "completed", metrics: { accuracy: 0.7 } }];
+  const changed = [
+    { number: 5, state: "running" },
+    { number: 1, state: "completed", metrics: { accuracy: 0.7 } },
+  ];
   const merged = withTrials(points(0.1, null), changed, "accuracy");
-  assert.deepEqual(merged.map(({ number, state, value }) => [number, state, value]), [[0, "completed", 0.1], [1, "completed", 0.7], [5, "running", null]]);
+  assert.deepEqual(
+    merged.map(({ number, state, value }) => [number, state, value]),
+    [
+      [0, "completed", 0.1],
+      [1, "completed", 0.7],
+      [5, "running", null],
+    ],
+  );
 });
 
 test("a history puts every trial into its drawing and writes the best value", () => {
@@ -43,8 +62,11 @@ test("a better value stands higher when maximizing", () => {
 
 test("a history of 100,000 trials costs no more elements than one of ten", () => {
   const many = Array.from({ length: 100_000 }, (_, number) => ({ number, value: Math.sin(number), state: "completed" }));
-  const elements = (scene) => (typeof scene === "string" ? 0 : 1 + scene.children.reduce((sum, child) => sum + elements(child), 0));
-  const [few, all] = [many.slice(0, 10), many].map((points) => elements(historyChart({ points, objective: accuracy }, size).scene));
+  const elements = (scene) =>
+    typeof scene === "string" ? 0 : 1 + scene.children.reduce((sum, child) => sum + elements(child), 0);
+  const [few, all] = [many.slice(0, 10), many].map((points) =>
+    elements(historyChart({ points, objective: accuracy }, size).scene),
+  );
   assert.ok(all < few + 20, `${few} and ${all}`);
 });
 
@@ -53,49 +75,90 @@ test("no chart writes a number that is none, whatever it is given", () => {
   for (const each of odd) {
     for (const range of ["focus", "all", "log"]) {
       const { scene } = historyChart({ points: each, objective: accuracy, range }, size);
-      assert.ok(!numbersOf(scene).some((value) => /NaN|Infinity|undefined/.test(String(value))), `${JSON.stringify(each)} ${range}`);
+      assert.ok(
+        !numbersOf(scene).some((value) => /NaN|Infinity|undefined/.test(String(value))),
+        `${JSON.stringify(each)} ${range}`,
+      );
     }
   }
 });
 
 test("an empty history says that it is empty", () => {
-  assert.ok(textsOf(historyChart({ points: [], objective: accuracy }, size).scene).some((text) => text.startsWith("No trials yet")));
+  assert.ok(
+    textsOf(historyChart({ points: [], objective: accuracy }, size).scene).some((text) => text.startsWith("No trials yet")),
+  );
 });
 
 test("learning curves draw the best trial last, so that it lies on top", () => {
-  const curve = (number, isBest) => ({ number, state: "completed", isBest, points: [{ step: 1, value: 0.1 }, { step: 2, value: 0.2 + number }] });
+  const curve = (number, isBest) => ({
+    number,
+    state: "completed",
+    isBest,
+    points: [
+      { step: 1, value: 0.1 },
+      { step: 2, value: 0.2 + number },
+    ],
+  });
   const { scene } = curvesChart({ curves: [curve(0, true), curve(1, false)], metric: "accuracy" }, size);
   const curves = scene.children.filter(({ attributes }) => attributes?.class?.startsWith("curve"));
-  assert.deepEqual(curves.map(({ attributes }) => attributes.class), ["curve completed", "curve best"]);
+  assert.deepEqual(
+    curves.map(({ attributes }) => attributes.class),
+    ["curve completed", "curve best"],
+  );
 });
 
 test("trials that overlap on one worker get lanes of their own", () => {
   const run = (number, worker, startedAt, finishedAt) => ({ number, worker, startedAt, finishedAt, state: "completed" });
   const lanes = lanesOf([run(0, "a", 0, 10), run(1, "a", 5, 15), run(2, "a", 10, 20), run(3, "b", 0, 5)], 20);
-  assert.deepEqual(lanes.map(({ worker, rows }) => [worker, rows.map(({ number }) => number)]), [["a", [0, 2]], ["a", [1]], ["b", [3]]]);
+  assert.deepEqual(
+    lanes.map(({ worker, rows }) => [worker, rows.map(({ number }) => number)]),
+    [
+      ["a", [0, 2]],
+      ["a", [1]],
+      ["b", [3]],
+    ],
+  );
 });
 
 test("a running trial's bar ends now", () => {
-  const rows = [{ number: 0, worker: "a", startedAt: 0, finishedAt: 5000, state: "completed" }, { number: 1, worker: "b", startedAt: 0, finishedAt: null, state: "running" }];
+  const rows = [
+    { number: 0, worker: "a", startedAt: 0, finishedAt: 5000, state: "completed" },
+    { number: 1, worker: "b", startedAt: 0, finishedAt: null, state: "running" },
+  ];
   const { hits, room } = timelineChart({ rows, now: 10_000 }, size);
   assert.ok(Math.abs(hits[1].right - room.right) < 1);
 });
 
 test("a slice leaves out trials in which the parameter is not active", () => {
-  const rows = [{ number: 0, state: "completed", parameters: { m: 0.5 }, metrics: { accuracy: 1 } }, { number: 1, state: "completed", parameters: {}, metrics: { accuracy: 1 } }];
+  const rows = [
+    { number: 0, state: "completed", parameters: { m: 0.5 }, metrics: { accuracy: 1 } },
+    { number: 1, state: "completed", parameters: {}, metrics: { accuracy: 1 } },
+  ];
   const { hits } = sliceChart({ rows, parameter: { name: "m", type: "float", low: 0, high: 1 }, objective: accuracy }, size);
-  assert.deepEqual(hits.map(({ number }) => number), [0]);
+  assert.deepEqual(
+    hits.map(({ number }) => number),
+    [0],
+  );
 });
 
 test("names that every object inherits are parameters like any other", () => {
   const rows = [{ number: 0, state: "completed", parameters: {}, metrics: { accuracy: 1 } }];
   for (const name of ["constructor", "toString", "__proto__"]) {
-    assert.equal(sliceChart({ rows, parameter: { name, type: "categorical", choices: ["a"] }, objective: accuracy }, size).hits.length, 0);
+    assert.equal(
+      sliceChart({ rows, parameter: { name, type: "categorical", choices: ["a"] }, objective: accuracy }, size).hits.length,
+      0,
+    );
   }
 });
 
 test("the front of two objectives is the server's", () => {
   const rows = [0, 1, 2].map((number) => ({ number, state: "completed", metrics: { accuracy: number / 2, size: number } }));
-  const { hits } = paretoChart({ rows, objectives: [accuracy, { metric: "size", goal: "minimize" }], front: new Set([2]) }, size);
-  assert.deepEqual(hits.filter(({ isFront }) => isFront).map(({ number }) => number), [2]);
+  const { hits } = paretoChart(
+    { rows, objectives: [accuracy, { metric: "size", goal: "minimize" }], front: new Set([2]) },
+    size,
+  );
+  assert.deepEqual(
+    hits.filter(({ isFront }) => isFront).map(({ number }) => number),
+    [2],
+  );
 });

@@ -38,7 +38,13 @@ test("events come whole, however the stream is cut", () => {
   for (const size of [1, 3, 1000]) {
     const read = eventReader();
     const events = (text.match(new RegExp(`[\\s\\S]{1,${size}}`, "g")) ?? []).flatMap(read);
-    assert.deepEqual(events.map(({ id, data }) => [id, data]), [["7", '{"a":\n1}'], ["8", "x"]]);
+    assert.deepEqual(
+      events.map(({ id, data }) => [id, data]),
+      [
+        ["7", '{"a":\n1}'],
+        ["8", "x"],
+      ],
+    );
   }
 });
 
@@ -53,7 +59,12 @@ test("after a lost connection it goes on where it was", async () => {
     async eventStream(_, { after, signal }) {
       asked.push(after);
       if (asked.length === 2) throw new Problem({ detail: "gone" });
-      return asked.length === 1 ? (async function* once() { yield 'id: 9\ndata: {"sequence": 9}\n\n'; throw new Problem({ detail: "cut" }); })() : stream(signal, 10);
+      return asked.length === 1
+        ? (async function* once() {
+            yield 'id: 9\ndata: {"sequence": 9}\n\n';
+            throw new Problem({ detail: "cut" });
+          })()
+        : stream(signal, 10);
     },
   };
   const told = await follow(api, { done: (each) => each.includes(10) });
@@ -68,7 +79,11 @@ test("where streams do not come through it asks by long-poll", async () => {
 });
 
 test("a refused key ends it: trying again would not help", async () => {
-  const api = { eventStream: async () => { throw new Problem({ status: 401, detail: "no" }); } };
+  const api = {
+    eventStream: async () => {
+      throw new Problem({ status: 401, detail: "no" });
+    },
+  };
   await assert.rejects(follow(api, { done: () => false }), (error) => error.needsKey);
 });
 
@@ -82,20 +97,38 @@ test("a hidden tab lets go of its connection and takes it up again when it is sh
       return stream(signal, 4 + opened);
     },
   };
-  const told = await follow(api, { page, done: (each) => { if (each.at(-1) === "resting") setTimeout(() => page.set(false), 5); return each.includes(6); } });
-  assert.deepEqual(told.filter((each) => each !== "connecting"), ["live", 5, "resting", "live", 6]);
+  const told = await follow(api, {
+    page,
+    done: (each) => {
+      if (each.at(-1) === "resting") setTimeout(() => page.set(false), 5);
+      return each.includes(6);
+    },
+  });
+  assert.deepEqual(
+    told.filter((each) => each !== "connecting"),
+    ["live", 5, "resting", "live", 6],
+  );
 });
 
 test("the pause between tries grows, has an end, and differs from tab to tab", () => {
   const least = [1, 2, 3, 20].map((failures) => backOff(failures, () => 0));
   assert.ok(least.every((each, index) => index === 0 || each > least[index - 1]));
-  assert.equal(backOff(50, () => 1), 30_000);
-  assert.notEqual(backOff(3, () => 0.1), backOff(3, () => 0.9));
+  assert.equal(
+    backOff(50, () => 1),
+    30_000,
+  );
+  assert.notEqual(
+    backOff(3, () => 0.1),
+    backOff(3, () => 0.9),
+  );
 });
 
 test("a request carries the key in its header and nowhere else", async () => {
   const sent = [];
-  const fetch = async (url, options) => { sent.push({ url: String(url), ...options }); return new Response("{}"); };
+  const fetch = async (url, options) => {
+    sent.push({ url: String(url), ...options });
+    return new Response("{}");
+  };
   await new Api({ base: "http://server/", key: () => "secret", fetch }).study("a/b c");
   assert.equal(sent[0].headers.Authorization, "Bearer secret");
   assert.equal(sent[0].url, "http://server/v1/studies/a%2Fb%20c");
@@ -103,17 +136,32 @@ test("a request carries the key in its header and nowhere else", async () => {
 });
 
 test("a problem says what the server said, field by field", async () => {
-  const told = { detail: "does not fit", code: "validation", errors: [{ pointer: "/space", message: "missing" }], request_id: "r1" };
+  const told = {
+    detail: "does not fit",
+    code: "validation",
+    errors: [{ pointer: "/space", message: "missing" }],
+    request_id: "r1",
+  };
   const fetch = async () => new Response(JSON.stringify(told), { status: 422 });
-  await assert.rejects(new Api({ base: "http://server/", key: () => "k", fetch }).createStudy({}), { message: "does not fit — /space: missing", code: "validation", status: 422, requestId: "r1" });
+  await assert.rejects(new Api({ base: "http://server/", key: () => "k", fetch }).createStudy({}), {
+    message: "does not fit — /space: missing",
+    code: "validation",
+    status: 422,
+    requestId: "r1",
+  });
 });
 
 test("an answer that is no problem document is still told", async () => {
   const fetch = async () => new Response("<html>", { status: 502 });
-  await assert.rejects(new Api({ base: "http://server/", key: () => "k", fetch }).study("a"), { status: 502, message: "The server answered 502." });
+  await assert.rejects(new Api({ base: "http://server/", key: () => "k", fetch }).study("a"), {
+    status: 502,
+    message: "The server answered 502.",
+  });
 });
 
 test("a server that cannot be reached is told with the next step", async () => {
-  const fetch = async () => { throw new TypeError("failed to fetch"); };
+  const fetch = async () => {
+    throw new TypeError("failed to fetch");
+  };
   await assert.rejects(new Api({ base: "http://server/", key: () => "k", fetch }).study("a"), /cannot be reached. Check/);
 });

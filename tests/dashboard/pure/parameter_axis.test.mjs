@@ -30,15 +30,24 @@ test("a value outside the space, and none at all, have no place", () => {
 
 test("an integer axis is ticked at integers", () => {
   const layers = parameterAxis({ name: "layers", type: "int", low: 1, high: 4 });
-  assert.deepEqual(layers.ticks(8).map(({ label }) => label), ["1", "2", "3", "4"]);
+  assert.deepEqual(
+    layers.ticks(8).map(({ label }) => label),
+    ["1", "2", "3", "4"],
+  );
 });
 
 test("a brush survives its way through the address as a filter", () => {
   const optimizer = parameterAxis({ name: "optimizer", type: "categorical", choices: ["sgd", "adam", "adamw"] });
   const axes = [lr, optimizer];
-  const brushes = new Map([["lr", [0.25, 0.75]], ["optimizer", [0.4, 1]]]);
+  const brushes = new Map([
+    ["lr", [0.25, 0.75]],
+    ["optimizer", [0.4, 1]],
+  ]);
   const clauses = clausesOf(brushes, axes);
-  assert.deepEqual(clauses.map(({ name, sign }) => `${name}${sign}`), ["lr>=", "lr<=", "optimizer="]);
+  assert.deepEqual(
+    clauses.map(({ name, sign }) => `${name}${sign}`),
+    ["lr>=", "lr<=", "optimizer="],
+  );
   const back = brushesOf(clauses, axes);
   assert.ok(Math.abs(back.get("lr")[0] - 0.25) < 1e-3);
   assert.deepEqual(clausesOf(back, axes), clauses);

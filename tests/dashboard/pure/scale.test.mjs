@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { extent, focusedExtent, linearScale, logScale, logTicks, niceTicks } from "../../../app/dashboard/static/charts/scale.js";
+import {
+  extent,
+  focusedExtent,
+  linearScale,
+  logScale,
+  logTicks,
+  niceTicks,
+} from "../../../app/dashboard/static/charts/scale.js";
 import { formatTicks } from "../../../app/dashboard/static/charts/axes.js";
 
 test("ticks are round numbers inside the range", () => {
@@ -19,7 +26,10 @@ test("any range gives a bounded number of finite ticks inside it", () => {
       if (!(high > low) || !Number.isFinite(high)) continue;
       const ticks = niceTicks(low, high, 5);
       assert.ok(ticks.length <= 12, `${ticks.length} ticks for [${low}, ${high}]`);
-      assert.ok(ticks.every((tick) => Number.isFinite(tick) && tick >= low - span * 1e-6 && tick <= high + span * 1e-6), `[${low}, ${high}]: ${ticks}`);
+      assert.ok(
+        ticks.every((tick) => Number.isFinite(tick) && tick >= low - span * 1e-6 && tick <= high + span * 1e-6),
+        `[${low}, ${high}]: ${ticks}`,
+      );
     }
   }
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { csvOf } from "../../../app/dashboard/static/core/download.js";
 import { filterOf, readFilter, unknownNames, writeFilter } from "../../../app/dashboard/static/core/filter.js";
-import { formatAgo, formatDuration, formatNumber } from "../../../app/dashboard/static/core/format.js";
+import { formatAgo, formatDuration, formatNumber, formatResult } from "../../../app/dashboard/static/core/format.js";
 import { keyInFragment } from "../../../app/dashboard/static/core/key.js";
 import { address, readRoute } from "../../../app/dashboard/static/core/route.js";
 import { rowOf, TrialRows } from "../../../app/dashboard/static/core/trial_rows.js";
@@ -15,8 +15,24 @@ test("numbers are as exact as they are short", () => {
   for (const [value, text] of Object.entries(shown)) assert.equal(formatNumber(Number(value)), text);
 });
 
+test("a perfect result reads as a measurement", () => {
+  assert.deepEqual(
+    [1, 0, 0.98, 17].map((value) => formatResult(value)),
+    ["1.0", "0.0", "0.98", "17"],
+  );
+});
+
 test("durations have two units at most", () => {
-  const shown = [[0.25, "250 ms"], [3.14159, "3.1 s"], [59.6, "60 s"], [61, "1 min 1 s"], [3600, "1 h"], [3661, "1 h 1 min"], [7199, "2 h"], [90000, "1 d 1 h"]];
+  const shown = [
+    [0.25, "250 ms"],
+    [3.14159, "3.1 s"],
+    [59.6, "60 s"],
+    [61, "1 min 1 s"],
+    [3600, "1 h"],
+    [3661, "1 h 1 min"],
+    [7199, "2 h"],
+    [90000, "1 d 1 h"],
+  ];
   for (const [seconds, text] of shown) assert.equal(formatDuration(seconds), text);
 });
 
@@ -56,7 +72,10 @@ test("a mistyped name is told from a filter that fits nothing", () => {
 test("every place has an address that leads back to it", () => {
   const fragment = address("studies", "a/b c%", "trials", { filter: "lr<0.1 & x=1", empty: "" });
   const route = readRoute(fragment);
-  assert.deepEqual([route.page, route.name, route.tab, route.query.get("filter"), route.query.has("empty")], ["studies", "a/b c%", "trials", "lr<0.1 & x=1", false]);
+  assert.deepEqual(
+    [route.page, route.name, route.tab, route.query.get("filter"), route.query.has("empty")],
+    ["studies", "a/b c%", "trials", "lr<0.1 & x=1", false],
+  );
 });
 
 test("an address written by hand opens something", () => {
@@ -72,10 +91,28 @@ test("a key in the address is found with the page it was given for", () => {
 test("a page that arrives late does not undo a newer change", () => {
   const rows = new TrialRows();
   rows.take([{ id: "tr", number: 3, state: "completed", sequence: 9 }]);
-  rows.take([{ id: "tr", number: 3, state: "running", sequence: 5 }, { id: "t0", number: 0, state: "waiting", sequence: 1 }]);
-  assert.deepEqual(rows.all.map(({ number, state }) => [number, state]), [[0, "waiting"], [3, "completed"]]);
+  rows.take([
+    { id: "tr", number: 3, state: "running", sequence: 5 },
+    { id: "t0", number: 0, state: "waiting", sequence: 1 },
+  ]);
+  assert.deepEqual(
+    rows.all.map(({ number, state }) => [number, state]),
+    [
+      [0, "waiting"],
+      [3, "completed"],
+    ],
+  );
 });
 
 test("a table for a spreadsheet carries no formula", () => {
-  assert.equal(csvOf({ columns: ["a", "b"], rows: [["=1+1", -1], ['say "hi", twice', null]] }), 'a,b\r\n\'=1+1,-1\r\n"say ""hi"", twice",\r\n');
+  assert.equal(
+    csvOf({
+      columns: ["a", "b"],
+      rows: [
+        ["=1+1", -1],
+        ['say "hi", twice', null],
+      ],
+    }),
+    'a,b\r\n\'=1+1,-1\r\n"say ""hi"", twice",\r\n',
+  );
 });

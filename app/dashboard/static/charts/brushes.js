@@ -6,10 +6,12 @@
  * @returns {import("../core/filter.js").Clause[]}
  */
 export function clausesOf(brushes, axes) {
-  return axes.filter(({ name }) => brushes.has(name)).flatMap((axis) => {
-    const [low, high] = brushes.get(axis.name);
-    return axis.isNumeric ? numericClauses(axis, low, high) : choiceClauses(axis, low, high);
-  });
+  return axes
+    .filter(({ name }) => brushes.has(name))
+    .flatMap((axis) => {
+      const [low, high] = brushes.get(axis.name);
+      return axis.isNumeric ? numericClauses(axis, low, high) : choiceClauses(axis, low, high);
+    });
 }
 
 /** @returns {Map<string, [number, number]>} clauses that are no stretch of an axis are left out */
@@ -36,7 +38,11 @@ function choiceClauses(axis, low, high) {
 }
 
 function numericStretch({ place }, clauses) {
-  const bound = (signs) => clauses.filter(({ sign }) => signs.includes(sign)).map(({ value }) => place(Number(value))).find((at) => at !== null);
+  const bound = (signs) =>
+    clauses
+      .filter(({ sign }) => signs.includes(sign))
+      .map(({ value }) => place(Number(value)))
+      .find((at) => at !== null);
   const [low, high] = [bound([">", ">="]), bound(["<", "<="])];
   return low === undefined && high === undefined ? null : [low ?? 0, high ?? 1];
 }
@@ -44,6 +50,9 @@ function numericStretch({ place }, clauses) {
 function choiceStretch(axis, clauses) {
   const wanted = clauses.find(({ sign }) => sign === "=")?.value.split("|");
   if (!wanted) return null;
-  const places = axis.ticks(Infinity).filter(({ label }) => wanted.includes(label)).map(({ at }) => at);
+  const places = axis
+    .ticks(Infinity)
+    .filter(({ label }) => wanted.includes(label))
+    .map(({ at }) => at);
   return places.length ? [Math.min(...places) - 0.01, Math.max(...places) + 0.01] : null;
 }

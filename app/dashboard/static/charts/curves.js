@@ -16,18 +16,34 @@ export function curvesChart({ curves, metric, goal = "minimize", range = "focus"
   const room = plotRoom(size, { right: 46 });
   const [first, last] = extent(drawn.flatMap(({ points }) => points.map(({ step }) => step)));
   const x = linearScale(first === last ? [first - 1, last + 1] : [first, last], [room.left, room.right]);
-  const y = valueScale(drawn.flatMap(({ points }) => points.map(({ value }) => value)), goal, range, room);
-  const placed = drawn.map((curve) => ({ ...curve, places: curve.points.map(({ step, value }) => ({ x: x(step), y: inside(y, value), step, value })) }));
-  const scene = drawing(size, label,
+  const y = valueScale(
+    drawn.flatMap(({ points }) => points.map(({ value }) => value)),
+    goal,
+    range,
+    room,
+  );
+  const placed = drawn.map((curve) => ({
+    ...curve,
+    places: curve.points.map(({ step, value }) => ({ x: x(step), y: inside(y, value), step, value })),
+  }));
+  const scene = drawing(
+    size,
+    label,
     verticalAxis(y, room, { title: `${metric}${range === "log" ? " (log)" : ""}` }),
     horizontalAxis(x, room, { title: "step", ticks: x.ticks(room.width / 90).filter(Number.isInteger) }),
-    placed.filter(({ isBest }) => !isBest).map(curveLine), placed.filter(({ isBest }) => isBest).map(curveLine));
-  const hits = placed.flatMap(({ places, ...curve }) => places.map((place) => ({ ...place, number: curve.number, state: curve.state, attempt: curve.attempt })));
+    placed.filter(({ isBest }) => !isBest).map(curveLine),
+    placed.filter(({ isBest }) => isBest).map(curveLine),
+  );
+  const hits = placed.flatMap(({ places, ...curve }) =>
+    places.map((place) => ({ ...place, number: curve.number, state: curve.state, attempt: curve.attempt })),
+  );
   return { scene, hits, room };
 }
 
 export function curvesTable({ curves, metric }) {
-  const rows = curves.flatMap(({ number, attempt, points }) => points.map(({ step, value }) => [number, attempt ?? 1, step, value]));
+  const rows = curves.flatMap(({ number, attempt, points }) =>
+    points.map(({ step, value }) => [number, attempt ?? 1, step, value]),
+  );
   return { columns: ["trial", "attempt", "step", metric], rows };
 }
 
@@ -47,9 +63,11 @@ function inside(y, value) {
 
 function curveLine({ places, state, isBest, number }) {
   const end = places.at(-1);
-  return group(`curve.${isBest ? "best" : state}`,
+  return group(
+    `curve.${isBest ? "best" : state}`,
     shape("path.line", { d: line(places.map(({ x, y }) => [x, y])) }),
     places.length < 40 ? places.map(({ x, y }) => shape("circle.dot", { cx: px(x), cy: px(y), r: 2 })) : null,
     shape("circle.end", { cx: px(end.x), cy: px(end.y), r: 3 }),
-    isBest ? shape("text.peak", { x: px(end.x + 7), y: px(end.y + 4) }, `#${formatNumber(number)}`) : null);
+    isBest ? shape("text.peak", { x: px(end.x + 7), y: px(end.y + 4) }, `#${formatNumber(number)}`) : null,
+  );
 }

@@ -31,9 +31,12 @@ export function countLines({ layout, heights, buckets, chosen, every = 1, scale 
       const at = line * columns.length + right;
       addPiece(words, width, columns[right - 1], heights[at - 1] * scale, columns[right], heights[at] * scale, code, count);
     };
-    if (chosen) for (const bucket of buckets) for (let index = 0; index < bucket.length; index += every) if (!chosen[bucket[index]]) add(bucket[index], FAINT, 0);
+    if (chosen)
+      for (const bucket of buckets)
+        for (let index = 0; index < bucket.length; index += every) if (!chosen[bucket[index]]) add(bucket[index], FAINT, 0);
     buckets.forEach((bucket, colour) => {
-      for (let index = 0; index < bucket.length; index += every) if (!chosen || chosen[bucket[index]]) add(bucket[index], FIRST_COLOUR + colour, 1 << COUNTED);
+      for (let index = 0; index < bucket.length; index += every)
+        if (!chosen || chosen[bucket[index]]) add(bucket[index], FIRST_COLOUR + colour, 1 << COUNTED);
     });
   }
   return { words, width, height };

@@ -1,7 +1,7 @@
 /** Every trial's value by number, and the best so far. Pure: data and size in, scene and places out. */
 
 import { bestSoFar } from "../core/history_points.js";
-import { formatNumber, plural } from "../core/format.js";
+import { formatNumber, formatResult, plural } from "../core/format.js";
 import { emptyPlot, horizontalAxis, plotRoom, verticalAxis } from "./axes.js";
 import { MARK_OF, marksPath, radiusFor } from "./marks.js";
 import { extent, focusedExtent, linearScale, logScale, padded, paddedLog } from "./scale.js";
@@ -21,15 +21,26 @@ const SHOWN_LAST = ["waiting", "cancelled", "infeasible", "failed", "pruned", "c
 export function historyChart({ points, objective, range = "focus", zoom = null, trusted = false }, size) {
   const shown = zoom ? points.filter(({ number }) => number >= zoom[0] && number <= zoom[1]) : points;
   const label = describe(points, objective);
-  if (!shown.length) return { scene: drawing(size, label, emptyPlot(size, "No trials yet: the first results appear here by themselves.")), hits: [], room: null };
+  if (!shown.length)
+    return {
+      scene: drawing(size, label, emptyPlot(size, "No trials yet: the first results appear here by themselves.")),
+      hits: [],
+      room: null,
+    };
   const best = bestSoFar(points, objective, { trusted });
   const room = plotRoom(size, { bottom: 30 + RUG, right: 20 });
   const x = linearScale(spread(extent(shown.map(({ number }) => number))), [room.left, room.right]);
   const y = valueScale(shown, best, objective, range, room);
   const places = placesOf(shown, x, y, room);
-  const scene = drawing(size, label,
+  const scene = drawing(
+    size,
+    label,
     verticalAxis(y, room, { title: titleOf(objective, range) }),
-    horizontalAxis(x, room, { title: "trial", at: room.bottom + RUG, ticks: x.ticks(room.width / 90).filter(Number.isInteger) }),
+    horizontalAxis(x, room, {
+      title: "trial",
+      at: room.bottom + RUG,
+      ticks: x.ticks(room.width / 90).filter(Number.isInteger),
+    }),
     targetLine(objective, y, room),
     marks(places, radiusFor(shown.length, room.width)),
     bestLine(best, x, y, room),
@@ -39,7 +50,10 @@ export function historyChart({ points, objective, range = "focus", zoom = null, 
 
 /** The same as a table. */
 export function historyTable({ points, objective }) {
-  return { columns: ["trial", "state", objective.metric], rows: points.map(({ number, state, value }) => [number, state, value]) };
+  return {
+    columns: ["trial", "state", objective.metric],
+    rows: points.map(({ number, state, value }) => [number, state, value]),
+  };
 }
 
 function describe(points, objective) {
@@ -73,22 +87,35 @@ function placesOf(shown, x, y, room) {
   return shown.map((point) => {
     const hasValue = point.value !== null && Number.isFinite(point.value) && !(y.log && point.value <= 0);
     const level = hasValue ? y(Math.min(high, Math.max(low, point.value))) : room.bottom + RUG - 7;
-    return { ...point, x: x(point.number), y: level, hasValue, isOutside: hasValue && (point.value < low || point.value > high) };
+    return {
+      ...point,
+      x: x(point.number),
+      y: level,
+      hasValue,
+      isOutside: hasValue && (point.value < low || point.value > high),
+    };
   });
 }
 
 function marks(places, radius) {
-  return group("marks", SHOWN_LAST.map((state) => {
-    const here = places.filter((place) => place.state === state);
-    if (!here.length) return null;
-    const valued = here.filter(({ hasValue, isOutside }) => hasValue && !isOutside);
-    const edge = here.filter(({ isOutside }) => isOutside);
-    const rug = here.filter(({ hasValue }) => !hasValue);
-    return group(`mark.${state}`,
-      valued.length ? shape("path", { d: marksPath(MARK_OF[state], valued, radius) }) : null,
-      edge.length ? shape("path.outside", { d: marksPath("diamond", edge, radius * 0.8) }) : null,
-      rug.length ? shape("path.rug", { d: marksPath(state === "failed" ? "cross" : MARK_OF[state], rug, Math.min(3, radius)) }) : null);
-  }));
+  return group(
+    "marks",
+    SHOWN_LAST.map((state) => {
+      const here = places.filter((place) => place.state === state);
+      if (!here.length) return null;
+      const valued = here.filter(({ hasValue, isOutside }) => hasValue && !isOutside);
+      const edge = here.filter(({ isOutside }) => isOutside);
+      const rug = here.filter(({ hasValue }) => !hasValue);
+      return group(
+        `mark.${state}`,
+        valued.length ? shape("path", { d: marksPath(MARK_OF[state], valued, radius) }) : null,
+        edge.length ? shape("path.outside", { d: marksPath("diamond", edge, radius * 0.8) }) : null,
+        rug.length
+          ? shape("path.rug", { d: marksPath(state === "failed" ? "cross" : MARK_OF[state], rug, Math.min(3, radius)) })
+          : null,
+      );
+    }),
+  );
 }
 
 function bestLine(best, x, y, room) {
@@ -100,17 +127,30 @@ function bestLine(best, x, y, room) {
   const last = seen.at(-1);
   const [atX, atY] = [Math.max(room.left, x(last.number)), inside(last.value)];
   const flips = atX > room.right - 70;
-  return group("best",
-    shape("path.line", { d: steps(seen.map(({ number, value }) => [Math.max(room.left, x(number)), inside(value)]), room.right) }),
+  return group(
+    "best",
+    shape("path.line", {
+      d: steps(
+        seen.map(({ number, value }) => [Math.max(room.left, x(number)), inside(value)]),
+        room.right,
+      ),
+    }),
     shape("circle.peak", { cx: px(atX), cy: px(atY), r: 5 }),
-    shape("text.peak", { x: px(flips ? atX - 9 : atX + 9), y: px(Math.max(room.top + 2, atY - 8)), "text-anchor": flips ? "end" : "start" }, formatNumber(last.value, 5)));
+    shape(
+      "text.peak",
+      { x: px(flips ? atX - 9 : atX + 9), y: px(Math.max(room.top + 2, atY - 8)), "text-anchor": flips ? "end" : "start" },
+      formatResult(last.value),
+    ),
+  );
 }
 
 function targetLine({ target }, y, room) {
   if (target === undefined || target === null) return null;
   const [low, high] = y.domain;
   if (target < low || target > high) return null;
-  return group("target",
+  return group(
+    "target",
     shape("line", { x1: room.left, x2: room.right, y1: px(y(target)), y2: px(y(target)) }),
-    shape("text.tick", { x: room.left + 4, y: px(y(target) - 5) }, `target ${formatNumber(target)}`));
+    shape("text.tick", { x: room.left + 4, y: px(y(target) - 5) }, `target ${formatNumber(target)}`),
+  );
 }

@@ -6,14 +6,21 @@ const DRAW = {
   disc: (x, y, r) => `M${px(x - r)} ${px(y)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`,
   square: (x, y, r) => `M${px(x - r)} ${px(y - r)}h${2 * r}v${2 * r}h${-2 * r}z`,
   cross: (x, y, r) => `M${px(x - r)} ${px(y - r)}l${2 * r} ${2 * r}M${px(x - r)} ${px(y + r)}l${2 * r} ${-2 * r}`,
-  diamond: (x, y, r) => `M${px(x)} ${px(y - 1.3 * r)}l${px(1.3 * r)} ${px(1.3 * r)}l${px(-1.3 * r)} ${px(1.3 * r)}l${px(-1.3 * r)} ${px(-1.3 * r)}z`,
+  diamond: (x, y, r) =>
+    `M${px(x)} ${px(y - 1.3 * r)}l${px(1.3 * r)} ${px(1.3 * r)}l${px(-1.3 * r)} ${px(1.3 * r)}l${px(-1.3 * r)} ${px(-1.3 * r)}z`,
   wedge: (x, y, r) => `M${px(x - r)} ${px(y - r * 0.8)}h${2 * r}l${-r} ${px(1.8 * r)}z`,
   dash: (x, y, r) => `M${px(x - r)} ${px(y)}h${2 * r}`,
 };
 
 /** Which mark stands for which state. */
 export const MARK_OF = {
-  completed: "disc", pruned: "wedge", running: "disc", waiting: "disc", infeasible: "diamond", failed: "cross", cancelled: "dash",
+  completed: "disc",
+  pruned: "wedge",
+  running: "disc",
+  waiting: "disc",
+  infeasible: "diamond",
+  failed: "cross",
+  cancelled: "dash",
 };
 
 /** @param {string} kind a mark @param {Iterable<{x: number, y: number}>} places */

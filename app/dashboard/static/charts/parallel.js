@@ -59,7 +59,7 @@ export function bucketsOf(values, goal, steps) {
 
 function withGlow(rank, glowing) {
   const rest = 1 - glowing;
-  return rank < rest ? (rank / rest) * (2 / 3) : 2 / 3 + ((rank - rest) / glowing) / 3;
+  return rank < rest ? (rank / rest) * (2 / 3) : 2 / 3 + (rank - rest) / glowing / 3;
 }
 
 /**
@@ -76,7 +76,15 @@ export function paintLines(context, { layout, heights, buckets, colours, faint, 
     // Thousands of greyed lines look the same as all of them, and cost as much as what matters.
     const every = Math.max(1, Math.ceil((total - kept) / 4000));
     let seen = 0;
-    stroke(context, layout, heights, faint, alphaFor(Math.min(total, 4000)) * 0.5, 1, buckets.flatMap((bucket) => bucket.filter((line) => !chosen[line] && (seen += 1) % every === 0)));
+    stroke(
+      context,
+      layout,
+      heights,
+      faint,
+      alphaFor(Math.min(total, 4000)) * 0.5,
+      1,
+      buckets.flatMap((bucket) => bucket.filter((line) => !chosen[line] && (seen += 1) % every === 0)),
+    );
   }
   buckets.forEach((bucket, index) => {
     const shown = chosen ? bucket.filter((line) => chosen[line]) : bucket;
@@ -88,7 +96,9 @@ export function paintLines(context, { layout, heights, buckets, colours, faint, 
 /** The axes that some line passes below. @returns {Set<string>} */
 export function absentAxes({ axes, absent }, heights) {
   const found = new Set();
-  heights.forEach((height, place) => { if (height === absent) found.add(axes[place % axes.length].name); });
+  heights.forEach((height, place) => {
+    if (height === absent) found.add(axes[place % axes.length].name);
+  });
   return found;
 }
 
@@ -122,15 +132,33 @@ export function parallelAxes(layout, { brushes = new Map(), absents = new Set(),
     const x = px(xs[index]);
     const brush = brushes.get(axis.name);
     const end = index === axes.length - 1;
-    return group("dimension",
+    return group(
+      "dimension",
       shape("line.base", { x1: x, x2: x, y1: top, y2: bottom }),
-      absents.has(axis.name) ? shape("text.tick.halo", { x: end ? x - 7 : x + 7, y: absent + 4, "text-anchor": end ? "end" : "start" }, "inactive") : null,
+      absents.has(axis.name)
+        ? shape("text.tick.halo", { x: end ? x - 7 : x + 7, y: absent + 4, "text-anchor": end ? "end" : "start" }, "inactive")
+        : null,
       axis.ticks((bottom - top) / 44).map((tick) => {
         const y = px(bottom - tick.at * (bottom - top));
-        return [shape("line.base", { x1: x - 3, x2: x + 3, y1: y, y2: y }),
-          shape("text.tick.halo", { x: end ? x - 7 : x + 7, y: y + 4, "text-anchor": end ? "end" : "start" }, shorten(tick.label, room))];
+        return [
+          shape("line.base", { x1: x - 3, x2: x + 3, y1: y, y2: y }),
+          shape(
+            "text.tick.halo",
+            { x: end ? x - 7 : x + 7, y: y + 4, "text-anchor": end ? "end" : "start" },
+            shorten(tick.label, room),
+          ),
+        ];
       }),
-      brush ? shape("rect.brush", { x: x - HALF, width: 2 * HALF, y: px(bottom - brush[1] * (bottom - top)), height: Math.max(3, px((brush[1] - brush[0]) * (bottom - top))), rx: 3 }) : null);
+      brush
+        ? shape("rect.brush", {
+            x: x - HALF,
+            width: 2 * HALF,
+            y: px(bottom - brush[1] * (bottom - top)),
+            height: Math.max(3, px((brush[1] - brush[0]) * (bottom - top))),
+            rx: 3,
+          })
+        : null,
+    );
   });
   return drawing(layout, label, drawn);
 }
@@ -144,14 +172,22 @@ export function chosenLines(layout, heights, count, brushes) {
   });
   if (!limits.length) return null;
   const chosen = new Uint8Array(count);
-  for (let line = 0; line < count; line += 1) chosen[line] = limits.every(([axis, high, low]) => heights[line * axes.length + axis] >= high && heights[line * axes.length + axis] <= low) ? 1 : 0;
+  for (let line = 0; line < count; line += 1)
+    chosen[line] = limits.every(
+      ([axis, high, low]) => heights[line * axes.length + axis] >= high && heights[line * axes.length + axis] <= low,
+    )
+      ? 1
+      : 0;
   return chosen;
 }
 
 /** The line nearest to a point, within `reach` pixels; -1 when there is none. */
 export function nearestLine(layout, heights, count, chosen, { x, y }, reach = 6) {
   const { xs, axes } = layout;
-  const right = Math.max(1, xs.findIndex((axisX) => axisX >= x));
+  const right = Math.max(
+    1,
+    xs.findIndex((axisX) => axisX >= x),
+  );
   if (axes.length < 2 || x < xs[0] - reach || x > xs.at(-1) + reach) return -1;
   const share = Math.min(1, Math.max(0, (x - xs[right - 1]) / (xs[right] - xs[right - 1])));
   let [found, nearest] = [-1, reach];

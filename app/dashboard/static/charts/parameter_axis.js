@@ -28,7 +28,10 @@ function numericAxis({ name, low, high, scale = "linear", type = "float" }) {
   };
   const ticks = (count) => {
     const values = scale === "log" ? logTicks(low, high, count) : niceTicks(low, high, count);
-    return values.filter((value) => type !== "int" || Number.isInteger(value)).map((value) => ({ at: place(value), label: formatParameter(value) })).filter(({ at }) => at !== null);
+    return values
+      .filter((value) => type !== "int" || Number.isInteger(value))
+      .map((value) => ({ at: place(value), label: formatParameter(value) }))
+      .filter(({ at }) => at !== null);
   };
   const cells = type === "int" && high - low < 12 ? high - low + 1 : null;
   return { name, place, ticks, value: (at) => back(from + at * span), isNumeric: true, cells };
@@ -36,12 +39,23 @@ function numericAxis({ name, low, high, scale = "linear", type = "float" }) {
 
 function choiceAxis(parameter) {
   const choices = choicesOf(parameter);
-  const places = new Map(choices.map((choice, index) => [keyOf(choice), choices.length === 1 ? 0.5 : (index + 0.5) / choices.length]));
+  const places = new Map(
+    choices.map((choice, index) => [keyOf(choice), choices.length === 1 ? 0.5 : (index + 0.5) / choices.length]),
+  );
   const ticks = (count) => {
     const every = Math.max(1, Math.ceil(choices.length / Math.max(count * 4, 12)));
-    return choices.filter((_, index) => index % every === 0).map((choice) => ({ at: places.get(keyOf(choice)), label: formatParameter(choice) }));
+    return choices
+      .filter((_, index) => index % every === 0)
+      .map((choice) => ({ at: places.get(keyOf(choice)), label: formatParameter(choice) }));
   };
-  return { name: parameter.name, place: (value) => (value === undefined ? null : places.get(keyOf(value)) ?? null), ticks, value: () => null, isNumeric: false, cells: choices.length };
+  return {
+    name: parameter.name,
+    place: (value) => (value === undefined ? null : (places.get(keyOf(value)) ?? null)),
+    ticks,
+    value: () => null,
+    isNumeric: false,
+    cells: choices.length,
+  };
 }
 
 /** The choices of a parameter that is not a number. */

@@ -26,15 +26,20 @@ export function niceTicks(low, high, count = 5) {
   const last = Math.floor(high / step + 1e-9);
   // Powers of ten as exponents: 3 * 0.1 is not 0.3, 3 / 10 is.
   const inverse = 1 / step;
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, k) => (inverse >= 1 ? (first + k) / Math.round(inverse * 1e9) * 1e9 : (first + k) * step));
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, k) =>
+    inverse >= 1 ? ((first + k) / Math.round(inverse * 1e9)) * 1e9 : (first + k) * step,
+  );
 }
 
 /** Powers of ten within [low, high], with 2s and 5s between when there are few. */
 export function logTicks(low, high, count = 5) {
   const powers = [];
-  for (let exponent = Math.floor(Math.log10(low)); exponent <= Math.ceil(Math.log10(high)); exponent += 1) powers.push(exponent);
+  for (let exponent = Math.floor(Math.log10(low)); exponent <= Math.ceil(Math.log10(high)); exponent += 1)
+    powers.push(exponent);
   const multiples = powers.length > 3 ? [1] : [1, 2, 5];
-  const ticks = powers.flatMap((exponent) => multiples.map((factor) => Number(`${factor}e${exponent}`))).filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9));
+  const ticks = powers
+    .flatMap((exponent) => multiples.map((factor) => Number(`${factor}e${exponent}`)))
+    .filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9));
   if (ticks.length < 2) return niceTicks(low, high, count);
   const every = Math.ceil(ticks.length / Math.max(2, count + 2));
   return ticks.filter((_, index) => index % every === 0);

@@ -8,7 +8,11 @@ const SVG = "http://www.w3.org/2000/svg";
 export function shape(kind, attributes = {}, ...children) {
   const [tag, ...classes] = kind.split(".");
   const named = classes.length ? { class: classes.join(" "), ...attributes } : attributes;
-  return { tag, attributes: named, children: children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false) };
+  return {
+    tag,
+    attributes: named,
+    children: children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  };
 }
 
 export function group(kind, ...children) {
@@ -24,7 +28,8 @@ export function drawing({ width, height }, label, ...children) {
 export function toSvg(scene) {
   if (typeof scene === "string") return document.createTextNode(scene);
   const made = document.createElementNS(SVG, scene.tag);
-  for (const [name, value] of Object.entries(scene.attributes)) if (value !== null && value !== undefined) made.setAttribute(name, value);
+  for (const [name, value] of Object.entries(scene.attributes))
+    if (value !== null && value !== undefined) made.setAttribute(name, value);
   made.append(...scene.children.map(toSvg));
   return made;
 }

@@ -12,23 +12,54 @@ import { drawing, group, px, shape } from "./scene.js";
 export function sliceChart({ rows, parameter, objective, best = null }, size) {
   const axis = parameterAxis(parameter);
   const room = plotRoom(size, { left: 48, bottom: 34, top: 10 });
-  const found = rows.map((row) => ({ number: row.number, state: row.state, value: valueOf(row.metrics, objective.metric), at: axis.place(valueOf(row.parameters, parameter.name)), shown: valueOf(row.parameters, parameter.name) }))
+  const found = rows
+    .map((row) => ({
+      number: row.number,
+      state: row.state,
+      value: valueOf(row.metrics, objective.metric),
+      at: axis.place(valueOf(row.parameters, parameter.name)),
+      shown: valueOf(row.parameters, parameter.name),
+    }))
     .filter(({ value, at }) => typeof value === "number" && at !== null);
   const label = `${objective.metric} against ${parameter.name} of ${plural(found.length, "trial")}`;
   if (!found.length) return { scene: drawing(size, label, emptyPlot(size, "no trial with a value")), hits: [], room };
-  const y = linearScale(padded(focusedExtent(found.map(({ value }) => value), objective.goal)), [room.bottom, room.top]);
+  const y = linearScale(
+    padded(
+      focusedExtent(
+        found.map(({ value }) => value),
+        objective.goal,
+      ),
+    ),
+    [room.bottom, room.top],
+  );
   const [low, high] = y.domain;
-  const hits = found.map((each) => ({ ...each, x: room.left + 5 + (each.at + jitter(axis, each.number)) * (room.width - 10), y: y(Math.min(high, Math.max(low, each.value))) }));
+  const hits = found.map((each) => ({
+    ...each,
+    x: room.left + 5 + (each.at + jitter(axis, each.number)) * (room.width - 10),
+    y: y(Math.min(high, Math.max(low, each.value))),
+  }));
   const radius = found.length > 2000 ? 1.4 : found.length > 300 ? 2 : 3;
   const states = ["pruned", "completed"].map((state) => {
     const here = hits.filter((hit) => hit.state === state);
-    return here.length ? group(`mark.${state}`, shape("path", { d: marksPath(state === "pruned" ? "wedge" : found.length > 2000 ? "square" : "disc", here, radius) })) : null;
+    return here.length
+      ? group(
+          `mark.${state}`,
+          shape("path", { d: marksPath(state === "pruned" ? "wedge" : found.length > 2000 ? "square" : "disc", here, radius) }),
+        )
+      : null;
   });
   const top = hits.find(({ number }) => number === best);
   return {
-    scene: drawing(size, label, verticalAxis(y, room, { title: "" }), parameterTicks(axis, room), group("marks", states),
-      top ? group("best", shape("circle.peak", { cx: px(top.x), cy: px(top.y), r: 5 })) : null),
-    hits, room,
+    scene: drawing(
+      size,
+      label,
+      verticalAxis(y, room, { title: "" }),
+      parameterTicks(axis, room),
+      group("marks", states),
+      top ? group("best", shape("circle.peak", { cx: px(top.x), cy: px(top.y), r: 5 })) : null,
+    ),
+    hits,
+    room,
   };
 }
 
@@ -37,13 +68,21 @@ function jitter(axis, number) {
   const cells = axis.cells;
   if (cells === null) return 0;
   const share = ((number * 2654435761) % 2 ** 32) / 2 ** 32;
-  return (share - 0.5) * 0.5 / cells;
+  return ((share - 0.5) * 0.5) / cells;
 }
 
 function parameterTicks(axis, room) {
   const ticks = axis.ticks(Math.max(2, room.width / 50));
   const each = room.width / Math.max(1, ticks.length);
-  return group("axis",
+  return group(
+    "axis",
     shape("line.base", { x1: room.left, x2: room.right, y1: room.bottom, y2: room.bottom }),
-    ticks.map(({ at, label }) => shape("text.tick", { x: px(room.left + 5 + at * (room.width - 10)), y: room.bottom + 17, "text-anchor": "middle" }, shorten(label, Math.max(3, Math.floor(each / 6.5))))));
+    ticks.map(({ at, label }) =>
+      shape(
+        "text.tick",
+        { x: px(room.left + 5 + at * (room.width - 10)), y: room.bottom + 17, "text-anchor": "middle" },
+        shorten(label, Math.max(3, Math.floor(each / 6.5))),
+      ),
+    ),
+  );
 }

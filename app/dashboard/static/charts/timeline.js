@@ -14,7 +14,13 @@ export function timelineChart({ rows, now }, { width }) {
   const lanes = lanesOf(started, now);
   const label = `${plural(started.length, "trial")} on ${plural(lanes.length, "lane")} by time`;
   const height = Math.max(120, lanes.length * LANE + 64);
-  if (!started.length) return { scene: drawing({ width, height }, label, emptyPlot({ width, height }, "No trial has started yet.")), hits: [], room: null, height };
+  if (!started.length)
+    return {
+      scene: drawing({ width, height }, label, emptyPlot({ width, height }, "No trial has started yet.")),
+      hits: [],
+      room: null,
+      height,
+    };
   const room = plotRoom({ width, height }, { left: Math.min(170, width * 0.26), top: 12, bottom: 36 });
   const from = Math.min(...started.map(({ startedAt }) => startedAt));
   const to = Math.max(from + 1000, ...started.map((row) => row.finishedAt ?? (row.state === "running" ? now : row.startedAt)));
@@ -22,15 +28,37 @@ export function timelineChart({ rows, now }, { width }) {
   const hits = lanes.flatMap((lane, index) => lane.rows.map((row) => barOf(row, x, room.top + index * LANE, now)));
   const bars = STATES.map((state) => {
     const here = hits.filter((hit) => hit.state === state);
-    return here.length ? shape(`path.${state}`, { d: here.map(({ left, right, top }) => `M${px(left)} ${top}h${Math.max(1, px(right - left))}v${LANE - 8}H${px(left)}z`).join("") }) : null;
+    return here.length
+      ? shape(`path.${state}`, {
+          d: here
+            .map(({ left, right, top }) => `M${px(left)} ${top}h${Math.max(1, px(right - left))}v${LANE - 8}H${px(left)}z`)
+            .join(""),
+        })
+      : null;
   });
-  const labels = lanes.map(({ worker, first }, index) => (first ? shape("text.tick", { x: room.left - 10, y: room.top + index * LANE + 11, "text-anchor": "end" }, shorten(worker, Math.floor(room.left / 7.5))) : null));
-  return { scene: drawing({ width, height }, label, timeAxis(x, room, from), group("bars", bars), group("axis", labels)), hits, room, height };
+  const labels = lanes.map(({ worker, first }, index) =>
+    first
+      ? shape(
+          "text.tick",
+          { x: room.left - 10, y: room.top + index * LANE + 11, "text-anchor": "end" },
+          shorten(worker, Math.floor(room.left / 7.5)),
+        )
+      : null,
+  );
+  return {
+    scene: drawing({ width, height }, label, timeAxis(x, room, from), group("bars", bars), group("axis", labels)),
+    hits,
+    room,
+    height,
+  };
 }
 
 export function timelineTable({ rows }) {
   const time = (moment) => (moment === null ? "" : new Date(moment).toISOString());
-  return { columns: ["trial", "state", "worker", "attempt", "started", "ended"], rows: rows.map((row) => [row.number, row.state, row.worker, row.attempt, time(row.startedAt), time(row.finishedAt)]) };
+  return {
+    columns: ["trial", "state", "worker", "attempt", "started", "ended"],
+    rows: rows.map((row) => [row.number, row.state, row.worker, row.attempt, time(row.startedAt), time(row.finishedAt)]),
+  };
 }
 
 /** Trials that overlap on one worker get lanes of their own. */
@@ -58,9 +86,17 @@ function timeAxis(x, room, from) {
   const [low, high] = x.domain;
   const step = timeStep((high - low) / Math.max(2, room.width / 110));
   const ticks = Array.from({ length: Math.floor((high - low) / step) + 1 }, (_, index) => low + index * step);
-  return group("axis",
+  return group(
+    "axis",
     ticks.map((tick) => shape("line.grid", { x1: px(x(tick)), x2: px(x(tick)), y1: room.top - 4, y2: room.bottom })),
-    ticks.map((tick) => shape("text.tick", { x: px(x(tick)), y: room.bottom + 16, "text-anchor": "middle" }, tick === low ? formatClock(from) : `+${formatDuration((tick - low) / 1000)}`)));
+    ticks.map((tick) =>
+      shape(
+        "text.tick",
+        { x: px(x(tick)), y: room.bottom + 16, "text-anchor": "middle" },
+        tick === low ? formatClock(from) : `+${formatDuration((tick - low) / 1000)}`,
+      ),
+    ),
+  );
 }
 
 function timeStep(rough) {

@@ -53,7 +53,12 @@ export class Api {
     return this.#all(`v1/trials/${part(trial)}/measurements`, signal);
   }
   events(study, { after, waitS = 0, signal } = {}) {
-    return this.#read(`v1/studies/${part(study)}/events`, { after, wait_s: waitS, limit: LONGEST_PAGE }, signal, PATIENCE_MS + waitS * 1000);
+    return this.#read(
+      `v1/studies/${part(study)}/events`,
+      { after, wait_s: waitS, limit: LONGEST_PAGE },
+      signal,
+      PATIENCE_MS + waitS * 1000,
+    );
   }
   workers(signal) {
     return this.#all("v1/workers", signal);
@@ -119,7 +124,9 @@ export class Api {
    */
   async eventStream(study, { after, signal }) {
     const answer = await this.#send("GET", `v1/studies/${part(study)}/events`, {
-      query: { after }, signal, headers: { Accept: "text/event-stream", "Last-Event-ID": String(after) },
+      query: { after },
+      signal,
+      headers: { Accept: "text/event-stream", "Last-Event-ID": String(after) },
     });
     const streams = answer.headers.get("content-type")?.startsWith("text/event-stream") && answer.body;
     if (!streams) await answer.body?.cancel();
@@ -142,13 +149,18 @@ export class Api {
   async #write(method, path, body, signal) {
     const isDelete = method === "DELETE";
     const headers = { "Idempotency-Key": uniqueKey(), ...(isDelete ? {} : { "Content-Type": "application/json" }) };
-    const answer = await this.#send(method, path, { headers, body: isDelete ? undefined : JSON.stringify(body ?? {}), signal: within(PATIENCE_MS, signal) });
+    const answer = await this.#send(method, path, {
+      headers,
+      body: isDelete ? undefined : JSON.stringify(body ?? {}),
+      signal: within(PATIENCE_MS, signal),
+    });
     return answer.status === 204 ? null : answer.json();
   }
 
   async #send(method, path, { query = {}, headers = {}, body, signal }) {
     const url = new URL(path, this.base);
-    for (const [name, value] of Object.entries(query)) if (value !== undefined && value !== null) url.searchParams.set(name, value);
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined && value !== null) url.searchParams.set(name, value);
     const key = this.key();
     const sent = key ? { ...headers, Authorization: `Bearer ${key}` } : headers;
     let answer;
@@ -156,7 +168,9 @@ export class Api {
       answer = await this.fetch(url, { method, headers: sent, body, signal, credentials: "omit", cache: "no-store" });
     } catch (cause) {
       if (signal?.aborted && signal.reason?.name !== "TimeoutError") throw cause;
-      throw new Problem({ detail: "The server cannot be reached. Check that it runs and that this machine is on its network." });
+      throw new Problem({
+        detail: "The server cannot be reached. Check that it runs and that this machine is on its network.",
+      });
     }
     if (!answer.ok) throw await problemOf(answer);
     return answer;
@@ -177,7 +191,8 @@ async function* texts(body) {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) yield decoder.decode(part.value, { stream: true });
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      yield decoder.decode(part.value, { stream: true });
   } finally {
     reader.cancel().catch(() => {});
   }

@@ -20,8 +20,23 @@ export function csvOf({ columns, rows }) {
 /** The SVG of a chart on its own: the colours and fonts that the stylesheet gave it become its own. */
 export function standaloneSvg(svg) {
   const copy = svg.cloneNode(true);
-  const [from, to] = [[svg, ...svg.querySelectorAll("*")], [copy, ...copy.querySelectorAll("*")]];
-  const kept = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "fill-opacity", "stroke-opacity", "font-family", "font-size", "font-weight", "text-anchor"];
+  const [from, to] = [
+    [svg, ...svg.querySelectorAll("*")],
+    [copy, ...copy.querySelectorAll("*")],
+  ];
+  const kept = [
+    "fill",
+    "stroke",
+    "stroke-width",
+    "stroke-dasharray",
+    "opacity",
+    "fill-opacity",
+    "stroke-opacity",
+    "font-family",
+    "font-size",
+    "font-weight",
+    "text-anchor",
+  ];
   from.forEach((original, index) => {
     const style = getComputedStyle(original);
     for (const name of kept) to[index].setAttribute(name, style.getPropertyValue(name));
@@ -44,7 +59,9 @@ export async function pngOf({ svg, canvas, width, height, background, scale = 2 
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(standaloneSvg(svg))}`;
   await image.decode();
   context.drawImage(image, 0, 0, sheet.width, sheet.height);
-  return new Promise((resolve) => { sheet.toBlob(resolve, "image/png"); });
+  return new Promise((resolve) => {
+    sheet.toBlob(resolve, "image/png");
+  });
 }
 
 function cell(value) {

@@ -18,7 +18,8 @@ export function element(kind, attributes = {}, ...children) {
 export function fill(parent, ...children) {
   const parts = flatten(children);
   if (parts.length === 1 && typeof parts[0] === "string") {
-    if (parent.childNodes.length !== 1 || parent.firstChild.nodeType !== Node.TEXT_NODE || parent.textContent !== parts[0]) parent.textContent = parts[0];
+    if (parent.childNodes.length !== 1 || parent.firstChild.nodeType !== Node.TEXT_NODE || parent.textContent !== parts[0])
+      parent.textContent = parts[0];
     return parent;
   }
   parent.replaceChildren(...parts);
@@ -33,6 +34,8 @@ function setAttribute(made, name, value) {
 }
 
 function flatten(children) {
-  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false)
+  return children
+    .flat(Infinity)
+    .filter((child) => child !== null && child !== undefined && child !== false)
     .map((child) => (child instanceof Node ? child : String(child)));
 }

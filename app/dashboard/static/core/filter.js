@@ -8,7 +8,10 @@ import { secondsOf, valueOf } from "./values.js";
 
 const CLAUSE = /([A-Za-z_][\w./-]*)\s*(<=|>=|!=|=|<|>)\s*("(?:[^"\\]|\\.)*"|[^\s,]+)|("(?:[^"\\]|\\.)*"|[^\s,]+)/g;
 const COMPARISONS = {
-  "<": (a, b) => a < b, "<=": (a, b) => a <= b, ">": (a, b) => a > b, ">=": (a, b) => a >= b,
+  "<": (a, b) => a < b,
+  "<=": (a, b) => a <= b,
+  ">": (a, b) => a > b,
+  ">=": (a, b) => a >= b,
 };
 
 /** @typedef {{name: string | null, sign: string, value: string}} Clause */
@@ -16,12 +19,17 @@ const COMPARISONS = {
 /** @returns {Clause[]} */
 export function readFilter(text) {
   return [...text.matchAll(CLAUSE)].map(([, name, sign, value, word]) =>
-    word === undefined ? { name, sign, value: unquote(value) } : { name: null, sign: "has", value: unquote(word).toLowerCase() });
+    word === undefined
+      ? { name, sign, value: unquote(value) }
+      : { name: null, sign: "has", value: unquote(word).toLowerCase() },
+  );
 }
 
 /** The text of clauses; `readFilter` reads it back. */
 export function writeFilter(clauses) {
-  return clauses.map(({ name, sign, value }) => (name === null ? quote(value) : `${name}${sign}${quote(String(value))}`)).join(" ");
+  return clauses
+    .map(({ name, sign, value }) => (name === null ? quote(value) : `${name}${sign}${quote(String(value))}`))
+    .join(" ");
 }
 
 /** @returns {(row: import("./trial_rows.js").Row) => boolean} */
@@ -37,8 +45,14 @@ export function unknownNames(clauses, names) {
 }
 
 const FACTS = {
-  state: (row) => row.state, number: (row) => row.number, worker: (row) => row.worker, source: (row) => row.source,
-  attempt: (row) => row.attempt, step: (row) => row.step, seconds: (row) => secondsOf(row), excluded: (row) => row.excluded,
+  state: (row) => row.state,
+  number: (row) => row.number,
+  worker: (row) => row.worker,
+  source: (row) => row.source,
+  attempt: (row) => row.attempt,
+  step: (row) => row.step,
+  seconds: (row) => secondsOf(row),
+  excluded: (row) => row.excluded,
 };
 
 /** What a name means for a trial: a parameter before a metric before a fact. */

@@ -10,6 +10,11 @@ export function formatNumber(value, digits = 4) {
   return Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 8 });
 }
 
+/** A result that stands alone: an accuracy of 1 is "1.0", so that it reads as a measurement and not as a count. */
+export function formatResult(value, digits = 5) {
+  return Number.isInteger(value) && Math.abs(value) <= 1 ? value.toFixed(1) : formatNumber(value, digits);
+}
+
 /** A parameter's value: as exact as it is short. */
 export function formatParameter(value) {
   if (value === undefined) return "–";
@@ -23,7 +28,12 @@ export function formatDuration(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 60) return `${Math.round(seconds)} s`;
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const units = [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ];
   const first = units.findIndex(([, size]) => seconds >= size);
   const [[unit, size], [smaller, smallerSize]] = [units[first], units[first + 1] ?? units[first]];
   const rounded = Math.round(seconds / smallerSize) * smallerSize;
@@ -37,7 +47,12 @@ export function formatAgo(time, now = Date.now()) {
   if (time === null || time === undefined) return "–";
   const seconds = Math.max(0, (now - new Date(time).getTime()) / 1000);
   if (seconds < 5) return "just now";
-  for (const [unit, size] of [["d", 86400], ["h", 3600], ["min", 60]]) if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
+  for (const [unit, size] of [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+  ])
+    if (seconds >= size) return `${Math.floor(seconds / size)} ${unit} ago`;
   return `${Math.floor(seconds)} s ago`;
 }
 

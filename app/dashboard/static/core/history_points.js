@@ -4,7 +4,12 @@
 
 /** Reads the columns of `analyses/history`. @returns {Point[]} by number */
 export function pointsFromColumns({ number, value, state, best }) {
-  return number.map((each, index) => ({ number: each, value: value[index] ?? null, state: state[index], best: best?.[index] ?? null }));
+  return number.map((each, index) => ({
+    number: each,
+    value: value[index] ?? null,
+    state: state[index],
+    best: best?.[index] ?? null,
+  }));
 }
 
 /** Brings points up to date with changed trials. @returns {Point[]} by number */

@@ -38,7 +38,8 @@ export async function followStudy({ api, study, after, heard, status, signal, pa
     try {
       if (streams) streams = await listen(api, study, last, tell, () => status("live"), connection.signal);
       else patience = await poll(api, study, { after: last, waitS: patience, tell, signal: connection.signal });
-      if (streams) await pause(1000, signal); // the server closed the stream in good order
+      if (streams)
+        await pause(1000, signal); // the server closed the stream in good order
       else status("live");
     } catch (error) {
       if (signal.aborted) return;
@@ -62,7 +63,14 @@ export function backOff(failures, random = Math.random) {
 export function pause(milliseconds, signal) {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener("abort", () => { clearTimeout(timer); resolve(); }, { once: true });
+    signal?.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        resolve();
+      },
+      { once: true },
+    );
   });
 }
 
@@ -93,7 +101,14 @@ function watchdog(milliseconds, outer) {
     timer = setTimeout(() => controller.abort(new Error("the server has fallen silent")), milliseconds);
   };
   heard();
-  outer.addEventListener("abort", () => { clearTimeout(timer); controller.abort(outer.reason); }, { once: true });
+  outer.addEventListener(
+    "abort",
+    () => {
+      clearTimeout(timer);
+      controller.abort(outer.reason);
+    },
+    { once: true },
+  );
   return { signal: controller.signal, heard };
 }
 

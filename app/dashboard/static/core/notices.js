@@ -7,7 +7,23 @@ const SHOWN_MS = 6000;
 /** @param {string} text @param {{undo?: () => void}} options */
 export function notice(text, { undo } = {}) {
   const box = show(text, "done");
-  if (undo) box.insertBefore(element("button", { type: "button", on: { click: () => { box.remove(); undo(); } } }, "Undo"), box.lastChild);
+  if (undo)
+    box.insertBefore(
+      element(
+        "button",
+        {
+          type: "button",
+          on: {
+            click: () => {
+              box.remove();
+              undo();
+            },
+          },
+        },
+        "Undo",
+      ),
+      box.lastChild,
+    );
   setTimeout(() => box.remove(), SHOWN_MS);
 }
 
@@ -18,7 +34,9 @@ export function noticeProblem(error) {
 
 function show(text, kind) {
   const box = element("div.notice", { class: kind }, element("span", {}, text));
-  box.append(element("button.plain", { type: "button", "aria-label": "Close this message", on: { click: () => box.remove() } }, "×"));
+  box.append(
+    element("button.plain", { type: "button", "aria-label": "Close this message", on: { click: () => box.remove() } }, "×"),
+  );
   document.getElementById("notices").append(box);
   return box;
 }

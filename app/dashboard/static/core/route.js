@@ -13,7 +13,10 @@ export function readRoute(fragment) {
 
 /** The fragment of a place; empty query values are left out. */
 export function address(page, name = null, tab = null, query = {}) {
-  const path = [page, name, tab].filter((part) => part !== null).map(encodeURIComponent).join("/");
+  const path = [page, name, tab]
+    .filter((part) => part !== null)
+    .map(encodeURIComponent)
+    .join("/");
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== "");
   const asked = new URLSearchParams(given).toString();
   return `#/${path}${asked ? `?${asked}` : ""}`;

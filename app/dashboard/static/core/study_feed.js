@@ -9,7 +9,7 @@ import { ROW_FIELDS, TrialRows } from "./trial_rows.js";
 const CATCH_UP_PAGES = 6; // more changes than this are cheaper to read anew
 const CALM_MS = 300; // between two refreshes at least, and twice what the last one took
 const EVENTS_KEPT = 200;
-const SHOWN_EVERY_MS = 700; // while many pages of trials come in
+const SHOWN_GROWTH = 1.5; // while pages come in, what is drawn anew is half as much again: few drawings, soon begun
 
 /** @typedef {"study" | "history" | "rows" | "events" | "freshness"} Part */
 
@@ -130,7 +130,10 @@ export class StudyFeed {
   async #follow() {
     try {
       await followStudy({
-        api: this.api, study: this.study.id, after: this.#known, signal: this.#ending.signal,
+        api: this.api,
+        study: this.study.id,
+        after: this.#known,
+        signal: this.#ending.signal,
         heard: (sequence) => {
           this.#heard = Math.max(this.#heard, sequence);
           this.#catchUp();
@@ -174,7 +177,8 @@ export class StudyFeed {
   async #refresh(target) {
     const signal = this.#ending.signal;
     const [summary, changed] = await Promise.all([this.api.summary(this.study.id, signal), this.#changedTrials()]);
-    const redefined = summary.state !== this.study.state || (summary.max_trials ?? null) !== (this.study.budget?.max_trials ?? null);
+    const redefined =
+      summary.state !== this.study.state || (summary.max_trials ?? null) !== (this.study.budget?.max_trials ?? null);
     if (redefined) this.study = await this.api.study(this.study.id, signal);
     Object.assign(this, { summary, summaryAt: Date.now() });
     // Not the newest sequence among the rows: a trial may have changed again behind the page that showed it.
@@ -219,7 +223,10 @@ export class StudyFeed {
   /** The server's history holds what has ended; what runs now is asked for beside it. */
   #readHistory(name) {
     const signal = this.#ending.signal;
-    return Promise.all([this.api.history(name, { signal }), this.api.trials(name, { state: "running", fields: ROW_FIELDS, signal })]);
+    return Promise.all([
+      this.api.history(name, { signal }),
+      this.api.trials(name, { state: "running", fields: ROW_FIELDS, signal }),
+    ]);
   }
 
   async #takeHistory(asked) {
@@ -229,18 +236,18 @@ export class StudyFeed {
   }
 
   async #loadRows() {
-    let cursor;
-    let told = -Infinity;
-    do {
-      const page = await this.#page({ cursor });
-      this.rows.take(page.items);
-      cursor = page.next_cursor;
-      this.rowsComplete = !cursor;
-      if (this.rowsComplete || performance.now() - told > SHOWN_EVERY_MS) {
-        this.#tell("rows");
-        told = performance.now();
-      }
-    } while (cursor && !this.#ending.signal.aborted);
+    let asked = this.#page({});
+    let told = 0;
+    while (asked && !this.#ending.signal.aborted) {
+      const { items, next_cursor: next } = await asked;
+      asked = next ? this.#page({ cursor: next }) : null; // on its way while this page is taken in
+      asked?.catch(() => {}); // told by the next turn
+      this.rows.take(items);
+      this.rowsComplete = !next;
+      if (!this.rowsComplete && this.rows.size < told * SHOWN_GROWTH) continue;
+      told = this.rows.size;
+      this.#tell("rows");
+    }
   }
 
   async #loadEvents() {

@@ -28,7 +28,10 @@ export function onTheme(listener, signal) {
 export function colourOf(variable) {
   const probe = document.body.appendChild(document.createElement("span"));
   probe.style.color = `var(${variable})`;
-  const numbers = getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+  const numbers = getComputedStyle(probe)
+    .color.match(/[\d.]+/g)
+    .slice(0, 3)
+    .map(Number);
   probe.remove();
   return numbers;
 }

@@ -2,8 +2,21 @@
 
 /** What a row needs; everything else of a trial is read when somebody opens it. */
 export const ROW_FIELDS = [
-  "id", "number", "state", "parameters", "metrics", "worker", "source", "attempt", "step", "excluded", "labels", "reason",
-  "sequence", "started_at", "finished_at",
+  "id",
+  "number",
+  "state",
+  "parameters",
+  "metrics",
+  "worker",
+  "source",
+  "attempt",
+  "step",
+  "excluded",
+  "labels",
+  "reason",
+  "sequence",
+  "started_at",
+  "finished_at",
 ].join(",");
 
 /** @typedef {{id: string, number: number, state: string, parameters: object, metrics: object, sequence: number,

@@ -7,18 +7,43 @@ import { ask } from "../parts/dialog.js";
 import { emptyPlace } from "../parts/pieces.js";
 
 const COLUMNS = ["Key", "Scope", "Made", "Expires", "Actions"];
-const SCOPES = [["user", "user: make and change studies"], ["reader", "reader: look only"], ["worker", "worker: run trials"], ["admin", "admin: everything, keys too"]];
+const SCOPES = [
+  ["user", "user: make and change studies"],
+  ["reader", "reader: look only"],
+  ["worker", "worker: run trials"],
+  ["admin", "admin: everything, keys too"],
+];
 
 export async function openPage({ api, fail, title }) {
   const ending = new AbortController();
   const place = element("div.scroller", { tabindex: 0, role: "region", "aria-label": "Keys" });
   const made = element("div", { role: "status" });
-  const name = element("input", { type: "text", required: true, maxlength: 128, placeholder: "who or what it is for", "aria-label": "Name" });
-  const scope = element("select", { "aria-label": "Scope" }, SCOPES.map(([value, text]) => element("option", { value }, text)));
-  const node = element("div.page", {},
+  const name = element("input", {
+    type: "text",
+    required: true,
+    maxlength: 128,
+    placeholder: "who or what it is for",
+    "aria-label": "Name",
+  });
+  const scope = element(
+    "select",
+    { "aria-label": "Scope" },
+    SCOPES.map(([value, text]) => element("option", { value }, text)),
+  );
+  const node = element(
+    "div.page",
+    {},
     element("header.page-head", {}, element("h1", {}, "Keys")),
-    element("form.filters", { on: { submit: create } }, name, scope, element("button.primary", { type: "submit" }, "Make a key")),
-    made, place);
+    element(
+      "form.filters",
+      { on: { submit: create } },
+      name,
+      scope,
+      element("button.primary", { type: "submit" }, "Make a key"),
+    ),
+    made,
+    place,
+  );
   title("Keys");
   await refresh();
 
@@ -32,12 +57,25 @@ export async function openPage({ api, fail, title }) {
     await act(async () => {
       const key = await api.createKey({ name: name.value.trim(), scope: scope.value });
       name.value = "";
-      fill(made, element("section.card", {}, element("h2", {}, `The key “${key.name}”`), element("p", {}, "Copy it now; it is not shown again."), element("pre", {}, key.secret)));
+      fill(
+        made,
+        element(
+          "section.card",
+          {},
+          element("h2", {}, `The key “${key.name}”`),
+          element("p", {}, "Copy it now; it is not shown again."),
+          element("pre", {}, key.secret),
+        ),
+      );
     });
   }
 
   async function revoke(key) {
-    const answer = await ask({ title: `Revoke “${key.name}”?`, text: "Whoever uses it is refused from now on. This cannot be undone.", action: "Revoke the key" });
+    const answer = await ask({
+      title: `Revoke “${key.name}”?`,
+      text: "Whoever uses it is refused from now on. This cannot be undone.",
+      action: "Revoke the key",
+    });
     if (!answer) return;
     await act(async () => {
       await api.revokeKey(key.id);
@@ -59,12 +97,44 @@ export async function openPage({ api, fail, title }) {
 }
 
 function keysTable(keys, revoke) {
-  return element("table.cards", {},
-    element("thead", {}, element("tr", {}, COLUMNS.map((column) => element("th", { scope: "col" }, column)))),
-    element("tbody", {}, keys.map((key) => element("tr", {},
-      element("th.name", { scope: "row" }, key.name, element("small", {}, element("code", {}, key.id))),
-      element("td", { "data-name": "Scope" }, key.scope),
-      element("td", { "data-name": "Made" }, element("time", { datetime: key.created_at, title: formatTime(key.created_at) }, formatAgo(key.created_at))),
-      element("td", { "data-name": "Expires" }, key.expires_at ? formatTime(key.expires_at) : "never"),
-      element("td", { "data-name": "Actions" }, element("button.danger", { type: "button", "aria-label": `Revoke ${key.name}`, on: { click: () => revoke(key) } }, "Revoke…"))))));
+  return element(
+    "table.cards",
+    {},
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        COLUMNS.map((column) => element("th", { scope: "col" }, column)),
+      ),
+    ),
+    element(
+      "tbody",
+      {},
+      keys.map((key) =>
+        element(
+          "tr",
+          {},
+          element("th.name", { scope: "row" }, key.name, element("small", {}, element("code", {}, key.id))),
+          element("td", { "data-name": "Scope" }, key.scope),
+          element(
+            "td",
+            { "data-name": "Made" },
+            element("time", { datetime: key.created_at, title: formatTime(key.created_at) }, formatAgo(key.created_at)),
+          ),
+          element("td", { "data-name": "Expires" }, key.expires_at ? formatTime(key.expires_at) : "never"),
+          element(
+            "td",
+            { "data-name": "Actions" },
+            element(
+              "button.danger",
+              { type: "button", "aria-label": `Revoke ${key.name}`, on: { click: () => revoke(key) } },
+              "Revoke…",
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }

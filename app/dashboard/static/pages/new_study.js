@@ -16,13 +16,37 @@ export async function openPage({ api, route, fail, title }) {
   let timer = null;
   let asked = new AbortController();
 
-  const editor = element("textarea.editor", { rows: 26, spellcheck: "false", autocapitalize: "off", "aria-label": "Study definition (JSON)", on: { input: () => checkSoon() } });
+  const editor = element("textarea.editor", {
+    rows: 26,
+    spellcheck: "false",
+    autocapitalize: "off",
+    "aria-label": "Study definition (JSON)",
+    on: { input: () => checkSoon() },
+  });
   const verdict = element("section.card.verdict", { "aria-label": "Check", "aria-live": "polite" });
   const create = element("button.primary", { type: "submit" }, "Create the study");
-  const template = select("Start from", TEMPLATES.map(({ name }) => name), TEMPLATES[0].name, (name) => write(TEMPLATES.find((each) => each.name === name).definition));
-  const node = element("div.page", {},
-    element("header.page-head", {}, element("h1", {}, origin ? `A study like “${origin}”` : "New study"), origin ? null : template.node),
-    element("form.columns", { on: { submit } }, element("div.card.main-card", {}, editor, element("div.buttons", {}, create)), verdict));
+  const template = select(
+    "Start from",
+    TEMPLATES.map(({ name }) => name),
+    TEMPLATES[0].name,
+    (name) => write(TEMPLATES.find((each) => each.name === name).definition),
+  );
+  const node = element(
+    "div.page",
+    {},
+    element(
+      "header.page-head",
+      {},
+      element("h1", {}, origin ? `A study like “${origin}”` : "New study"),
+      origin ? null : template.node,
+    ),
+    element(
+      "form.columns",
+      { on: { submit } },
+      element("div.card.main-card", {}, editor, element("div.buttons", {}, create)),
+      verdict,
+    ),
+  );
   title("New study");
   write(start);
 
@@ -43,7 +67,12 @@ export async function openPage({ api, route, fail, title }) {
     if (!definition) return;
     try {
       const checked = await api.checkSpace(definition.space ?? {}, signal);
-      fill(verdict, element("h2", {}, "The space fits"), element("p", {}, sizeText(checked)), samplesTable(definition.space.parameters, checked.samples));
+      fill(
+        verdict,
+        element("h2", {}, "The space fits"),
+        element("p", {}, sizeText(checked)),
+        samplesTable(definition.space.parameters, checked.samples),
+      );
     } catch (error) {
       if (signal.aborted) return;
       if (error.needsKey) fail(error);
@@ -54,7 +83,8 @@ export async function openPage({ api, route, fail, title }) {
   function read() {
     try {
       const definition = JSON.parse(editor.value);
-      if (definition === null || typeof definition !== "object" || Array.isArray(definition)) throw new SyntaxError("a study is a JSON object");
+      if (definition === null || typeof definition !== "object" || Array.isArray(definition))
+        throw new SyntaxError("a study is a JSON object");
       return definition;
     } catch (error) {
       fill(verdict, element("h2", {}, "Not JSON yet"), element("p.problem", {}, error.message));
@@ -63,9 +93,17 @@ export async function openPage({ api, route, fail, title }) {
   }
 
   function showProblem(error) {
-    fill(verdict, element("h2", {}, "Not yet"), error.errors?.length
-      ? element("ul.faults", {}, error.errors.map(({ pointer, message }) => element("li", {}, element("code", {}, pointer || "/"), " ", message)))
-      : element("p.problem", {}, error.message));
+    fill(
+      verdict,
+      element("h2", {}, "Not yet"),
+      error.errors?.length
+        ? element(
+            "ul.faults",
+            {},
+            error.errors.map(({ pointer, message }) => element("li", {}, element("code", {}, pointer || "/"), " ", message)),
+          )
+        : element("p.problem", {}, error.message),
+    );
   }
 
   async function submit(event) {
@@ -96,12 +134,32 @@ export async function openPage({ api, route, fail, title }) {
 }
 
 function sizeText({ size, feasible_share: share }) {
-  const choices = size === null || size === undefined ? "A continuum of configurations" : `${formatNumber(size)} configurations`;
+  const choices =
+    size === null || size === undefined ? "A continuum of configurations" : `${formatNumber(size)} configurations`;
   return share < 1 ? `${choices}; ${formatShare(share)} of them keep the constraints.` : `${choices}.`;
 }
 
 function samplesTable(parameters, samples) {
   const names = parameters.map(({ name }) => name);
-  return element("div.scroller", { tabindex: 0, role: "region", "aria-label": "Samples" }, element("table", {}, element("caption", {}, "Drawn at random"),
-    element("tbody", {}, names.map((name) => element("tr", {}, element("th", { scope: "row" }, name), samples.map((sample) => element("td", {}, formatParameter(Object.hasOwn(sample, name) ? sample[name] : undefined))))))));
+  return element(
+    "div.scroller",
+    { tabindex: 0, role: "region", "aria-label": "Samples" },
+    element(
+      "table",
+      {},
+      element("caption", {}, "Drawn at random"),
+      element(
+        "tbody",
+        {},
+        names.map((name) =>
+          element(
+            "tr",
+            {},
+            element("th", { scope: "row" }, name),
+            samples.map((sample) => element("td", {}, formatParameter(Object.hasOwn(sample, name) ? sample[name] : undefined))),
+          ),
+        ),
+      ),
+    ),
+  );
 }

@@ -2,7 +2,7 @@
 
 import { pause } from "../core/live.js";
 import { element, fill } from "../core/element.js";
-import { formatAgo, formatNumber, formatTime, plural } from "../core/format.js";
+import { formatAgo, formatResult, formatTime, plural } from "../core/format.js";
 import { pointsFromColumns } from "../core/history_points.js";
 import { noticeProblem } from "../core/notices.js";
 import { address, setQuery } from "../core/route.js";
@@ -12,7 +12,14 @@ import { choice, emptyPlace, labelChips, progressBar, progressText, reasonText, 
 
 const REFRESH_MS = 5000;
 const PAGE = 50;
-const STATES = [["", "All"], ["active", "Active"], ["paused", "Paused"], ["stopping", "Stopping"], ["completed", "Completed"], ["failed", "Failed"]];
+const STATES = [
+  ["", "All"],
+  ["active", "Active"],
+  ["paused", "Paused"],
+  ["stopping", "Stopping"],
+  ["completed", "Completed"],
+  ["failed", "Failed"],
+];
 const COLUMNS = ["Study", "State", "Progress", "Best", "Trend", "Changed"];
 
 export async function openPage({ api, route, fail, title }) {
@@ -23,16 +30,54 @@ export async function openPage({ api, route, fail, title }) {
   let next = null;
   let wanted = PAGE;
 
-  const search = element("input", { type: "search", value: asked.name, placeholder: "Search by name", "aria-label": "Search by name", on: { input: () => ask({ name: search.value.trim() }) } });
+  const search = element("input", {
+    type: "search",
+    value: asked.name,
+    placeholder: "Search by name",
+    "aria-label": "Search by name",
+    on: { input: () => ask({ name: search.value.trim() }) },
+  });
   const states = choice("State", STATES, asked.state, (state) => ask({ state }));
   const body = element("tbody");
-  const table = element("table.studies", {}, element("caption.unseen", {}, "Studies"), element("thead", {}, element("tr", {}, COLUMNS.map((name) => element("th", { scope: "col" }, name)))), body);
-  const more = element("button", { type: "button", hidden: true, on: { click: () => { wanted += PAGE; refresh().catch(noticeProblem); } } }, "Show more");
+  const table = element(
+    "table.studies",
+    {},
+    element("caption.unseen", {}, "Studies"),
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        COLUMNS.map((name) => element("th", { scope: "col" }, name)),
+      ),
+    ),
+    body,
+  );
+  const more = element(
+    "button",
+    {
+      type: "button",
+      hidden: true,
+      on: {
+        click: () => {
+          wanted += PAGE;
+          refresh().catch(noticeProblem);
+        },
+      },
+    },
+    "Show more",
+  );
   const place = element("div.scroller");
   const count = element("p.hint", { role: "status" });
-  const node = element("div.page", {},
+  const node = element(
+    "div.page",
+    {},
     element("header.page-head", {}, element("h1", {}, "Studies"), element("a.button.primary", { href: "#/new" }, "New study")),
-    element("div.filters", {}, search, states.node, count), place, more);
+    element("div.filters", {}, search, states.node, count),
+    place,
+    more,
+  );
   title("Studies");
   await refresh();
   keepFresh();
@@ -48,7 +93,13 @@ export async function openPage({ api, route, fail, title }) {
     const found = [];
     let cursor;
     do {
-      const page = await api.studies({ limit: Math.min(PAGE, wanted - found.length), cursor, state: wish.state || undefined, name: wish.name || undefined, signal: ending.signal });
+      const page = await api.studies({
+        limit: Math.min(PAGE, wanted - found.length),
+        cursor,
+        state: wish.state || undefined,
+        name: wish.name || undefined,
+        signal: ending.signal,
+      });
       found.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor && found.length < wanted);
@@ -61,12 +112,22 @@ export async function openPage({ api, route, fail, title }) {
     more.hidden = !next;
     count.textContent = next ? `the first ${studies.length}` : plural(studies.length, "study", "studies");
     if (studies.length) {
-      fill(body, studies.map((study) => studyRow(study, sparks)));
+      fill(
+        body,
+        studies.map((study) => studyRow(study, sparks)),
+      );
       if (place.firstChild !== table) fill(place, table);
     } else if (asked.name || asked.state) {
       fill(place, emptyPlace("No study fits", "Try another name or state."));
     } else {
-      fill(place, emptyPlace("No studies yet", "A study is one search: a space, an objective and a budget. POST one to /v1/studies, or make one here.", element("a.button.primary", { href: "#/new" }, "New study")));
+      fill(
+        place,
+        emptyPlace(
+          "No studies yet",
+          "A study is one search: a space, an objective and a budget. POST one to /v1/studies, or make one here.",
+          element("a.button.primary", { href: "#/new" }, "New study"),
+        ),
+      );
     }
   }
 
@@ -89,20 +150,55 @@ export async function openPage({ api, route, fail, title }) {
   return {
     node,
     follow: (kind) => kind === "studies",
-    close: () => { ending.abort(); sparks.close(); },
+    close: () => {
+      ending.abort();
+      sparks.close();
+    },
   };
 }
 
 function studyRow(study, sparks) {
   const [objective, ...others] = study.objectives;
   const place = address("studies", study.name);
-  return element("tr", {},
-    element("td.name", {}, element("a", { href: place }, study.name), study.description ? element("small", {}, study.description) : null, labelChips(study.labels)),
-    element("td", { "data-name": "State" }, statePill(study.state), study.reason ? element("small", {}, reasonText(study.reason)) : null),
-    element("td.wide", { "data-name": "Progress" }, progressBar(study.trials ?? {}, study.budget?.max_trials), element("small", {}, progressText(study.trials ?? {}, study.budget?.max_trials))),
-    element("td", { "data-name": "Best" }, study.best ? element("strong.figure", {}, formatNumber(study.best.value, 5)) : "–", element("small", {}, [objective, ...others].map(({ metric, goal }) => `${metric} ${goal === "maximize" ? "↑" : "↓"}`).join(", "))),
+  return element(
+    "tr",
+    {},
+    element(
+      "td.name",
+      {},
+      element("a", { href: place }, study.name),
+      study.description ? element("small", {}, study.description) : null,
+      labelChips(study.labels),
+    ),
+    element(
+      "td",
+      { "data-name": "State" },
+      statePill(study.state),
+      study.reason ? element("small", {}, reasonText(study.reason)) : null,
+    ),
+    element(
+      "td.wide",
+      { "data-name": "Progress" },
+      progressBar(study.trials ?? {}, study.budget?.max_trials),
+      element("small", {}, progressText(study.trials ?? {}, study.budget?.max_trials)),
+    ),
+    element(
+      "td",
+      { "data-name": "Best" },
+      study.best ? element("strong.figure", {}, formatResult(study.best.value)) : "–",
+      element(
+        "small",
+        {},
+        [objective, ...others].map(({ metric, goal }) => `${metric} ${goal === "maximize" ? "↑" : "↓"}`).join(", "),
+      ),
+    ),
     element("td", { "data-name": "Trend" }, sparks.of(study)),
-    element("td", { "data-name": "Changed" }, element("time", { datetime: study.updated_at, title: formatTime(study.updated_at) }, formatAgo(study.updated_at))));
+    element(
+      "td",
+      { "data-name": "Changed" },
+      element("time", { datetime: study.updated_at, title: formatTime(study.updated_at) }, formatAgo(study.updated_at)),
+    ),
+  );
 }
 
 /** Small pictures of histories: read when they come into view, a few at a time, again only when the study has changed. */
@@ -110,7 +206,9 @@ class Sparks {
   #drawn = new Map();
   #waiting = [];
   #running = 0;
-  #seen = new IntersectionObserver((entries) => entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => this.#want(target)));
+  #seen = new IntersectionObserver((entries) =>
+    entries.filter(({ isIntersecting }) => isIntersecting).forEach(({ target }) => this.#want(target)),
+  );
   #studies = new WeakMap();
 
   constructor(api, signal) {
@@ -155,7 +253,10 @@ class Sparks {
 
   async #draw(place, study) {
     const points = pointsFromColumns(await this.api.history(study.id, { maxPoints: 100, signal: this.signal }));
-    const scene = sparkline({ points, objective: study.objectives[0], trusted: Boolean(study.constraints?.length) }, { width: 120, height: 32 });
+    const scene = sparkline(
+      { points, objective: study.objectives[0], trusted: Boolean(study.constraints?.length) },
+      { width: 120, height: 32 },
+    );
     this.#drawn.set(study.id, { sequence: study.sequence, scene });
     fill(place, toSvg(scene));
   }

@@ -12,7 +12,12 @@ import { TrialDrawer } from "../parts/trial_drawer.js";
 const TABS = [
   { name: "overview", title: "Overview", load: () => import("./study/overview.js") },
   { name: "trials", title: "Trials", load: () => import("./study/trials.js") },
-  { name: "pareto", title: "Pareto front", load: () => import("./study/pareto.js"), when: (study) => study.objectives.length > 1 },
+  {
+    name: "pareto",
+    title: "Pareto front",
+    load: () => import("./study/pareto.js"),
+    when: (study) => study.objectives.length > 1,
+  },
   { name: "parallel", title: "Parallel", load: () => import("./study/parallel.js") },
   { name: "slices", title: "Slices", load: () => import("./study/slices.js") },
   { name: "curves", title: "Curves", load: () => import("./study/curves.js") },
@@ -42,11 +47,24 @@ export async function openPage({ api, route, fail, title }) {
   const tabs = element("nav.tabs", { "aria-label": "Study" });
   const place = element("div.tab");
   const drawer = new TrialDrawer({ api, feed, onClose: closeTrial });
-  const node = element("div.page", {},
-    element("header.page-head.study-head", {},
-      element("div", {}, element("p.crumbs", {}, element("a", { href: "#/studies" }, "Studies")), element("h1", {}, feed.study.name)),
-      status, actions),
-    tabs, place);
+  const node = element(
+    "div.page",
+    {},
+    element(
+      "header.page-head.study-head",
+      {},
+      element(
+        "div",
+        {},
+        element("p.crumbs", {}, element("a", { href: "#/studies" }, "Studies")),
+        element("h1", {}, feed.study.name),
+      ),
+      status,
+      actions,
+    ),
+    tabs,
+    place,
+  );
   let shown = { tab: null, name: null };
   let told = "";
 
@@ -67,26 +85,67 @@ export async function openPage({ api, route, fail, title }) {
     const key = [summary.state, summary.reason, study.objectives.length].join();
     if (key === told) return;
     told = key;
-    fill(status, statePill(summary.state), summary.reason ? element("span.hint", {}, reasonText(summary.reason)) : null, freshness.node);
+    fill(
+      status,
+      statePill(summary.state),
+      summary.reason ? element("span.hint", {}, reasonText(summary.reason)) : null,
+      freshness.node,
+    );
     fill(actions, buttonsFor(summary.state));
     showTabs(readRoute(location.hash).tab ?? "overview");
   }
 
   function showTabs(current) {
-    fill(tabs, TABS.filter(({ when }) => !when || when(feed.study)).map((tab) =>
-      element("a", { href: address("studies", feed.name, tab.name === "overview" ? null : tab.name), "aria-current": tab.name === current ? "page" : null }, tab.title)));
+    fill(
+      tabs,
+      TABS.filter(({ when }) => !when || when(feed.study)).map((tab) =>
+        element(
+          "a",
+          {
+            href: address("studies", feed.name, tab.name === "overview" ? null : tab.name),
+            "aria-current": tab.name === current ? "page" : null,
+          },
+          tab.title,
+        ),
+      ),
+    );
   }
 
   function buttonsFor(state) {
-    const pause = element("button", { type: "button", on: { click: () => act(() => api.pause(feed.study.id), "Paused: running trials end, no new ones start.", () => api.resume(feed.study.id)) } }, "Pause");
-    const resume = element("button", { type: "button", on: { click: () => act(() => api.resume(feed.study.id), "Resumed.") } }, "Resume");
+    const pause = element(
+      "button",
+      {
+        type: "button",
+        on: {
+          click: () =>
+            act(
+              () => api.pause(feed.study.id),
+              "Paused: running trials end, no new ones start.",
+              () => api.resume(feed.study.id),
+            ),
+        },
+      },
+      "Pause",
+    );
+    const resume = element(
+      "button",
+      { type: "button", on: { click: () => act(() => api.resume(feed.study.id), "Resumed.") } },
+      "Resume",
+    );
     const stop = element("button.danger", { type: "button", on: { click: stopAsked } }, "Stop…");
     return { active: [pause, stop], paused: [resume, stop], stopping: [resume, stop] }[state] ?? [resume];
   }
 
   async function stopAsked() {
-    const answer = await ask({ title: `Stop “${feed.study.name}”?`, text: "The study ends; its trials and results stay. It can be resumed later.", choices: STOP_WAYS, reason: true, action: "Stop the study" });
-    if (answer) await act(() => api.stop(feed.study.id, { mode: answer.choice, reason: answer.reason }), "The study is stopping.");
+    const answer = await ask({
+      title: `Stop “${feed.study.name}”?`,
+      text: "The study ends; its trials and results stay. It can be resumed later.",
+      choices: STOP_WAYS,
+      reason: true,
+      action: "Stop the study",
+    });
+    if (answer)
+      await act(() => api.stop(feed.study.id, { mode: answer.choice, reason: answer.reason }), "The study is stopping.");
   }
 
   async function act(change, text, undo) {
@@ -118,7 +177,7 @@ export async function openPage({ api, route, fail, title }) {
   /** Opens a trial by putting it into the address, so that it can be linked to and Back closes it. */
   async function openTrial({ id = null, number }) {
     try {
-      const found = id ?? await feed.trialId(number);
+      const found = id ?? (await feed.trialId(number));
       const { page, name, tab, query } = readRoute(location.hash);
       location.hash = address(page, name, tab, { ...Object.fromEntries(query), trial: found });
     } catch (error) {

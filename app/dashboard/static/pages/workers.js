@@ -23,7 +23,16 @@ export async function openPage({ api, fail, title }) {
     const workers = await api.workers(ending.signal);
     const online = workers.filter(({ state }) => state === "online").length;
     fill(hint, workers.length ? `${formatNumber(online)} of ${plural(workers.length, "worker")} online` : "");
-    fill(place, workers.length ? workersTable(workers, change) : emptyPlace("No worker has introduced itself", "Start one on any machine that reaches this server:", element("pre", {}, `studyhall worker --url ${location.origin} --key-file KEY_FILE`)));
+    fill(
+      place,
+      workers.length
+        ? workersTable(workers, change)
+        : emptyPlace(
+            "No worker has introduced itself",
+            "Start one on any machine that reaches this server:",
+            element("pre", {}, `studyhall worker --url ${location.origin} --key-file KEY_FILE`),
+          ),
+    );
   }
 
   async function change(worker, changes, text) {
@@ -52,31 +61,88 @@ export async function openPage({ api, fail, title }) {
 }
 
 function workersTable(workers, change) {
-  return element("table.cards", {}, element("thead", {}, element("tr", {}, COLUMNS.map((name) => element("th", { scope: "col", class: NUMBERS.has(name) ? "number" : "" }, name)))), element("tbody", {}, workers.map((worker) => workerRow(worker, change))));
+  return element(
+    "table.cards",
+    {},
+    element(
+      "thead",
+      {},
+      element(
+        "tr",
+        {},
+        COLUMNS.map((name) => element("th", { scope: "col", class: NUMBERS.has(name) ? "number" : "" }, name)),
+      ),
+    ),
+    element(
+      "tbody",
+      {},
+      workers.map((worker) => workerRow(worker, change)),
+    ),
+  );
 }
 
 function workerRow(worker, change) {
   const can = worker.capabilities ?? {};
   const runs = [...(can.trainables ?? []), ...(can.entry_points ?? []), ...(can.commands ?? [])];
-  return element("tr", {},
+  return element(
+    "tr",
+    {},
     element("th.name", { scope: "row" }, worker.name, element("small", {}, `version ${worker.version}`)),
-    element("td", { "data-name": "State" }, element(`span.pill.worker-${worker.state}`, {}, worker.state), worker.reason ? element("small", {}, worker.reason) : null),
+    element(
+      "td",
+      { "data-name": "State" },
+      element(`span.pill.worker-${worker.state}`, {}, worker.state),
+      worker.reason ? element("small", {}, worker.reason) : null,
+    ),
     element("td.number", { "data-name": "Running" }, formatNumber(worker.running ?? 0)),
     element("td.number", { "data-name": "Completed" }, formatNumber(worker.completed ?? 0)),
     element("td.number", { "data-name": "Failed" }, formatNumber(worker.failed ?? 0)),
     element("td", { "data-name": "Can run" }, runs.join(", ") || "–", element("div", {}, labelChips(can.labels))),
-    element("td", { "data-name": "Machine" }, worker.host || "–", element("small", {}, [`${formatNumber(can.cpu ?? 0)} CPU`, can.gpu ? `${formatNumber(can.gpu)} GPU` : null, can.memory_mb ? `${formatNumber(Math.round(can.memory_mb / 1024))} GB` : null].filter(Boolean).join(" · "))),
-    element("td", { "data-name": "Last seen" }, element("time", { datetime: worker.last_seen_at, title: formatTime(worker.last_seen_at) }, formatAgo(worker.last_seen_at))),
-    element("td", { "data-name": "Actions" }, element("div.buttons", {}, actionsFor(worker, change))));
+    element(
+      "td",
+      { "data-name": "Machine" },
+      worker.host || "–",
+      element(
+        "small",
+        {},
+        [
+          `${formatNumber(can.cpu ?? 0)} CPU`,
+          can.gpu ? `${formatNumber(can.gpu)} GPU` : null,
+          can.memory_mb ? `${formatNumber(Math.round(can.memory_mb / 1024))} GB` : null,
+        ]
+          .filter(Boolean)
+          .join(" · "),
+      ),
+    ),
+    element(
+      "td",
+      { "data-name": "Last seen" },
+      element(
+        "time",
+        { datetime: worker.last_seen_at, title: formatTime(worker.last_seen_at) },
+        formatAgo(worker.last_seen_at),
+      ),
+    ),
+    element("td", { "data-name": "Actions" }, element("div.buttons", {}, actionsFor(worker, change))),
+  );
 }
 
 /** A drained worker ends what it runs and takes nothing new; one put aside takes nothing until it is taken back. */
 function actionsFor(worker, change) {
-  const button = (name, changes, text) => element("button", { type: "button", "aria-label": `${name} ${worker.name}`, on: { click: () => change(worker, changes, text) } }, name);
+  const button = (name, changes, text) =>
+    element(
+      "button",
+      { type: "button", "aria-label": `${name} ${worker.name}`, on: { click: () => change(worker, changes, text) } },
+      name,
+    );
   const back = button("Take back", { state: "online" }, `${worker.name} takes trials again.`);
   if (worker.state === "draining" || worker.state === "quarantined") return [back];
   return [
     button("Drain", { state: "draining", reason: "by a person" }, `${worker.name} ends what it runs and takes nothing new.`),
-    button("Put aside", { state: "quarantined", reason: "by a person" }, `${worker.name} gets no trials until it is taken back.`),
+    button(
+      "Put aside",
+      { state: "quarantined", reason: "by a person" },
+      `${worker.name} gets no trials until it is taken back.`,
+    ),
   ];
 }

@@ -11,16 +11,28 @@ const RESULTS = new Set(["trial.completed", "trial.pruned", "trial.imported"]);
  */
 export function eventLine(event, { openTrial, resultOf }) {
   const isResult = RESULTS.has(event.kind);
-  return element("li", {},
+  return element(
+    "li",
+    {},
     element("time", { datetime: event.at, title: event.at }, formatClock(event.at)),
     element("span.kind", {}, event.kind.replaceAll(/[._]/g, " ")),
-    event.trial ? element("button.link", { type: "button", on: { click: () => openTrial({ id: event.trial, number: event.number }) } }, `trial ${event.number ?? ""}`) : null,
+    event.trial
+      ? element(
+          "button.link",
+          { type: "button", on: { click: () => openTrial({ id: event.trial, number: event.number }) } },
+          `trial ${event.number ?? ""}`,
+        )
+      : null,
     isResult ? element("span", {}, resultOf(event.number)) : null,
-    element("span.hint", {}, detailsOf(event.data ?? {})));
+    element("span.hint", {}, detailsOf(event.data ?? {})),
+  );
 }
 
 function detailsOf(data) {
-  return Object.entries(data).filter(([name, value]) => name !== "attempt" || value > 1).map(([name, value]) => `${name}: ${written(value)}`).join(" · ");
+  return Object.entries(data)
+    .filter(([name, value]) => name !== "attempt" || value > 1)
+    .map(([name, value]) => `${name}: ${written(value)}`)
+    .join(" · ");
 }
 
 function written(value) {

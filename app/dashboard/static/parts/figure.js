@@ -22,9 +22,31 @@ const TABLE_ROWS = 500;
  * @param {Node[]} [options.controls]
  * @param {number | ((width: number) => number)} [options.height]
  */
-export function figure({ title, filename, draw, table, tell, open, brush, controls = [], height = 300, level = "h2", legend = null, hint = null }) {
+export function figure({
+  title,
+  filename,
+  draw,
+  table,
+  tell,
+  open,
+  brush,
+  controls = [],
+  height = 300,
+  level = "h2",
+  legend = null,
+  hint = null,
+}) {
   const ending = new AbortController();
-  const plot = element("div.plot", tell ? { tabindex: 0, role: "group", "aria-label": `${title}. Arrow keys go from trial to trial${open ? ", Enter opens one" : ""}.` } : {});
+  const plot = element(
+    "div.plot",
+    tell
+      ? {
+          tabindex: 0,
+          role: "group",
+          "aria-label": `${title}. Arrow keys go from trial to trial${open ? ", Enter opens one" : ""}.`,
+        }
+      : {},
+  );
   const tip = element("div.tip", { hidden: true, role: "status" });
   const spot = element("div.spot", { hidden: true });
   const twin = tableTwin(title, table, filename);
@@ -32,8 +54,15 @@ export function figure({ title, filename, draw, table, tell, open, brush, contro
   let queued = false;
   let at = -1;
 
-  const node = element("figure.chart", {},
-    element("figcaption", {}, element(level, {}, title), element("div.controls", {}, controls, downloads())), hint, plot, legend, twin.node);
+  const node = element(
+    "figure.chart",
+    {},
+    element("figcaption", {}, element(level, {}, title), element("div.controls", {}, controls, downloads())),
+    hint,
+    plot,
+    legend,
+    twin.node,
+  );
 
   function paint() {
     queued = false;
@@ -43,7 +72,9 @@ export function figure({ title, filename, draw, table, tell, open, brush, contro
     drawn = draw(size);
     const tall = drawn.height ?? size.height;
     plot.style.height = `${tall}px`;
-    plot.replaceChildren(...[drawn.paint ? canvasOf(drawn.paint, { width, height: tall }) : null, toSvg(drawn.scene), spot, tip].filter(Boolean));
+    plot.replaceChildren(
+      ...[drawn.paint ? canvasOf(drawn.paint, { width, height: tall }) : null, toSvg(drawn.scene), spot, tip].filter(Boolean),
+    );
     if (at >= drawn.hits.length) leave();
     twin.refresh();
   }
@@ -59,7 +90,15 @@ export function figure({ title, filename, draw, table, tell, open, brush, contro
     const hit = drawn.hits[index];
     const [heading, facts] = tell(hit);
     tip.hidden = spot.hidden = false;
-    fill(tip, element("strong", {}, heading), element("dl", {}, facts.map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])));
+    fill(
+      tip,
+      element("strong", {}, heading),
+      element(
+        "dl",
+        {},
+        facts.map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+      ),
+    );
     place(spot, hit.x, hit.y);
     place(tip, ...besides(hit, tip, plot));
     if (isByKeyboard) plot.scrollIntoView({ block: "nearest" });
@@ -91,7 +130,9 @@ export function figure({ title, filename, draw, table, tell, open, brush, contro
     });
     plot.addEventListener("keydown", (event) => {
       const last = drawn.hits.length - 1;
-      const to = { ArrowRight: Math.min(last, at + 1), ArrowLeft: at < 0 ? last : Math.max(0, at - 1), Home: 0, End: last }[event.key];
+      const to = { ArrowRight: Math.min(last, at + 1), ArrowLeft: at < 0 ? last : Math.max(0, at - 1), Home: 0, End: last }[
+        event.key
+      ];
       if (to !== undefined && last >= 0) point(to, true);
       else if (event.key === "Enter" && at >= 0 && open) open(drawn.hits[at]);
       else if (event.key === "Escape") leave();
@@ -102,15 +143,30 @@ export function figure({ title, filename, draw, table, tell, open, brush, contro
 
   function downloads() {
     const save = {
-      "Picture (PNG)": async () => offer(`${filename}.png`, await pngOf({ svg: plot.querySelector("svg"), canvas: plot.querySelector("canvas"), ...sizeOf(plot), background: getComputedStyle(document.body).backgroundColor }), "image/png"),
+      "Picture (PNG)": async () =>
+        offer(
+          `${filename}.png`,
+          await pngOf({
+            svg: plot.querySelector("svg"),
+            canvas: plot.querySelector("canvas"),
+            ...sizeOf(plot),
+            background: getComputedStyle(document.body).backgroundColor,
+          }),
+          "image/png",
+        ),
       "Drawing (SVG)": () => offer(`${filename}.svg`, standaloneSvg(plot.querySelector("svg")), "image/svg+xml"),
       "Table (CSV)": () => offer(`${filename}.csv`, csvOf(table()), "text/csv"),
     };
-    return menu("Save", Object.entries(save).filter(([, action]) => action), { label: `Save ${title}` });
+    return menu(
+      "Save",
+      Object.entries(save).filter(([, action]) => action),
+      { label: `Save ${title}` },
+    );
   }
 
   return {
-    node, redraw,
+    node,
+    redraw,
     close() {
       ending.abort();
       sizes.disconnect();
@@ -126,10 +182,45 @@ function tableTwin(title, table, filename) {
     if (!node.open) return;
     const { columns, rows } = table();
     const cut = rows.slice(-TABLE_ROWS);
-    fill(body,
-      cut.length < rows.length ? element("p.hint", {}, `The last ${TABLE_ROWS} of ${rows.length} rows. `, element("button.plain", { type: "button", on: { click: () => offer(`${filename}.csv`, csvOf(table()), "text/csv") } }, "Save all as CSV")) : null,
-      element("table", {}, element("thead", {}, element("tr", {}, columns.map((name) => element("th", { scope: "col" }, name)))),
-        element("tbody", {}, cut.map((row) => element("tr", {}, row.map((value) => element("td", {}, value === null ? "–" : formatParameter(value))))))));
+    fill(
+      body,
+      cut.length < rows.length
+        ? element(
+            "p.hint",
+            {},
+            `The last ${TABLE_ROWS} of ${rows.length} rows. `,
+            element(
+              "button.plain",
+              { type: "button", on: { click: () => offer(`${filename}.csv`, csvOf(table()), "text/csv") } },
+              "Save all as CSV",
+            ),
+          )
+        : null,
+      element(
+        "table",
+        {},
+        element(
+          "thead",
+          {},
+          element(
+            "tr",
+            {},
+            columns.map((name) => element("th", { scope: "col" }, name)),
+          ),
+        ),
+        element(
+          "tbody",
+          {},
+          cut.map((row) =>
+            element(
+              "tr",
+              {},
+              row.map((value) => element("td", {}, value === null ? "–" : formatParameter(value))),
+            ),
+          ),
+        ),
+      ),
+    );
   }
   return { node, refresh };
 }
@@ -137,7 +228,11 @@ function tableTwin(title, table, filename) {
 /** A canvas with as many pixels as the screen has. */
 export function canvasOf(paint, { width, height }) {
   const ratio = window.devicePixelRatio || 1;
-  const canvas = element("canvas", { width: Math.round(width * ratio), height: Math.round(height * ratio), "aria-hidden": "true" });
+  const canvas = element("canvas", {
+    width: Math.round(width * ratio),
+    height: Math.round(height * ratio),
+    "aria-hidden": "true",
+  });
   canvas.style.width = `${width}px`;
   canvas.style.height = `${height}px`;
   const context = canvas.getContext("2d");
@@ -163,28 +258,40 @@ function nearest(hits, { x, y }) {
 function listenToBrush(plot, brush, signal) {
   const band = element("div.band", { hidden: true });
   let from = null;
-  plot.addEventListener("pointerdown", (event) => {
-    if (event.button === 0 && event.pointerType !== "touch") from = within(plot, event).x;
-  }, { signal });
-  window.addEventListener("pointermove", (event) => {
-    if (from === null) return;
-    const to = within(plot, event).x;
-    if (Math.abs(to - from) < 6) return;
-    plot.append(band);
-    band.hidden = false;
-    band.style.left = `${Math.min(from, to)}px`;
-    band.style.width = `${Math.abs(to - from)}px`;
-  }, { signal });
-  window.addEventListener("pointerup", (event) => {
-    if (from === null) return;
-    const to = within(plot, event).x;
-    if (!band.hidden) {
-      brush(Math.min(from, to), Math.max(from, to));
-      window.addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true }); // the end of a drag opens nothing
-    }
-    band.hidden = true;
-    from = null;
-  }, { signal });
+  plot.addEventListener(
+    "pointerdown",
+    (event) => {
+      if (event.button === 0 && event.pointerType !== "touch") from = within(plot, event).x;
+    },
+    { signal },
+  );
+  window.addEventListener(
+    "pointermove",
+    (event) => {
+      if (from === null) return;
+      const to = within(plot, event).x;
+      if (Math.abs(to - from) < 6) return;
+      plot.append(band);
+      band.hidden = false;
+      band.style.left = `${Math.min(from, to)}px`;
+      band.style.width = `${Math.abs(to - from)}px`;
+    },
+    { signal },
+  );
+  window.addEventListener(
+    "pointerup",
+    (event) => {
+      if (from === null) return;
+      const to = within(plot, event).x;
+      if (!band.hidden) {
+        brush(Math.min(from, to), Math.max(from, to));
+        window.addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true }); // the end of a drag opens nothing
+      }
+      band.hidden = true;
+      from = null;
+    },
+    { signal },
+  );
 }
 
 function place(box, x, y) {

@@ -4,8 +4,25 @@ import { element } from "../core/element.js";
 
 /** @param {string} title @param {[string, () => void][]} actions */
 export function menu(title, actions, { label = title } = {}) {
-  const list = element("div.actions", {}, actions.map(([name, action]) =>
-    element("button", { type: "button", on: { click: () => { node.open = false; action(); } } }, name)));
+  const list = element(
+    "div.actions",
+    {},
+    actions.map(([name, action]) =>
+      element(
+        "button",
+        {
+          type: "button",
+          on: {
+            click: () => {
+              node.open = false;
+              action();
+            },
+          },
+        },
+        name,
+      ),
+    ),
+  );
   const node = element("details.menu", {}, element("summary", { "aria-label": label }, title), list);
   node.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !node.open) return;

@@ -9,13 +9,30 @@ import { valueOf } from "../core/values.js";
 export function parameterList(space, parameters) {
   const known = new Set(space.parameters.map(({ name }) => name));
   const others = Object.keys(parameters).filter((name) => !known.has(name));
-  return element("dl.parameters", {},
-    space.parameters.filter(({ name }) => valueOf(parameters, name) !== undefined).map((parameter) => line(parameter.name, valueOf(parameters, parameter.name), placeBar(parameter, valueOf(parameters, parameter.name)))),
-    others.map((name) => line(name, valueOf(parameters, name), null)));
+  return element(
+    "dl.parameters",
+    {},
+    space.parameters
+      .filter(({ name }) => valueOf(parameters, name) !== undefined)
+      .map((parameter) =>
+        line(parameter.name, valueOf(parameters, parameter.name), placeBar(parameter, valueOf(parameters, parameter.name))),
+      ),
+    others.map((name) => line(name, valueOf(parameters, name), null)),
+  );
 }
 
 function line(name, value, bar) {
-  return element("div", {}, element("dt", {}, name), element("dd", {}, element("span.value", { title: typeof value === "number" ? String(value) : null }, formatParameter(value)), bar));
+  return element(
+    "div",
+    {},
+    element("dt", {}, name),
+    element(
+      "dd",
+      {},
+      element("span.value", { title: typeof value === "number" ? String(value) : null }, formatParameter(value)),
+      bar,
+    ),
+  );
 }
 
 /** A short line with a dot where the value stands between the bounds: a value at an edge asks for a wider space. */
@@ -25,5 +42,9 @@ function placeBar(parameter, value) {
   const dot = element("span.dot");
   dot.style.left = `${at * 100}%`;
   const isEdge = (parameter.type === "float" || parameter.type === "int") && (at < 0.02 || at > 0.98);
-  return element("span.place", { class: isEdge ? "edge" : "", title: isEdge ? "at the edge of the space" : null, "aria-hidden": "true" }, dot);
+  return element(
+    "span.place",
+    { class: isEdge ? "edge" : "", title: isEdge ? "at the edge of the space" : null, "aria-hidden": "true" },
+    dot,
+  );
 }

@@ -5,7 +5,11 @@ import { formatNumber, formatShare } from "../core/format.js";
 import { TRIAL_STATES } from "../core/values.js";
 
 const REASONS = {
-  user: "by a person", budget: "budget spent", target: "target reached", exhausted: "every configuration tried", max_failed: "too many trials failed",
+  user: "by a person",
+  budget: "budget spent",
+  target: "target reached",
+  exhausted: "every configuration tried",
+  max_failed: "too many trials failed",
 };
 
 /** A state as a coloured word. */
@@ -20,14 +24,20 @@ export function reasonText(reason) {
 
 /** @param {Object<string, number>} counts trials by state */
 export function finishedOf(counts) {
-  return TRIAL_STATES.filter((state) => state !== "running" && state !== "waiting").reduce((sum, state) => sum + (counts[state] ?? 0), 0);
+  return TRIAL_STATES.filter((state) => state !== "running" && state !== "waiting").reduce(
+    (sum, state) => sum + (counts[state] ?? 0),
+    0,
+  );
 }
 
 /** A bar of trials by state against the budget; its title and its text say the same in numbers. */
 export function progressBar(counts, budget) {
   const total = TRIAL_STATES.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
   const whole = Math.max(budget ?? total, 1);
-  const told = TRIAL_STATES.filter((state) => counts[state]).map((state) => `${formatNumber(counts[state])} ${state}`).join(", ") || "no trials yet";
+  const told =
+    TRIAL_STATES.filter((state) => counts[state])
+      .map((state) => `${formatNumber(counts[state])} ${state}`)
+      .join(", ") || "no trials yet";
   const bar = element("div.progress", { role: "img", "aria-label": told, title: told });
   for (const state of TRIAL_STATES) {
     if (!counts[state] || state === "waiting") continue;
@@ -41,7 +51,9 @@ export function progressBar(counts, budget) {
 /** "84 of 100" and the share, or the count where there is no budget. */
 export function progressText(counts, budget) {
   const done = finishedOf(counts);
-  return budget ? `${formatNumber(done)} of ${formatNumber(budget)} · ${formatShare(Math.min(1, done / budget))}` : `${formatNumber(done)} finished`;
+  return budget
+    ? `${formatNumber(done)} of ${formatNumber(budget)} · ${formatShare(Math.min(1, done / budget))}`
+    : `${formatNumber(done)} finished`;
 }
 
 /** What stands where nothing is. */
@@ -55,12 +67,23 @@ export function loadingPlace(text = "Loading…") {
 
 /** @param {[string, *][]} pairs those with an absent value are left out */
 export function facts(pairs) {
-  return element("dl.facts", {}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
+  return element(
+    "dl.facts",
+    {},
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+  );
 }
 
 /** One of several: a row of buttons of which one is pressed. @returns {{node: Node, choose: (value: string) => void}} */
 export function choice(label, options, chosen, onChoose) {
-  const buttons = new Map(options.map(([value, name]) => [value, element("button", { type: "button", "aria-pressed": String(value === chosen), on: { click: () => pick(value) } }, name)]));
+  const buttons = new Map(
+    options.map(([value, name]) => [
+      value,
+      element("button", { type: "button", "aria-pressed": String(value === chosen), on: { click: () => pick(value) } }, name),
+    ]),
+  );
   const pick = (value) => {
     choose(value);
     onChoose(value);
@@ -76,6 +99,10 @@ export function labelChips(labels) {
 /** Marks and their meaning, for the states that occur. */
 export function stateLegend() {
   const node = element("ul.legend");
-  const update = (states) => fill(node, [...states].map((state) => element("li", {}, element(`span.swatch.${state}`), state)));
+  const update = (states) =>
+    fill(
+      node,
+      [...states].map((state) => element("li", {}, element(`span.swatch.${state}`), state)),
+    );
   return { node, update };
 }

@@ -6,7 +6,10 @@ import { element, fill } from "../core/element.js";
 export function select(label, options, chosen, onChoose) {
   const box = element("select", { on: { change: () => onChoose(box.value) } });
   const setOptions = (values, value) => {
-    fill(box, values.map((each) => element("option", { value: each }, each)));
+    fill(
+      box,
+      values.map((each) => element("option", { value: each }, each)),
+    );
     box.value = value;
   };
   setOptions(options, chosen);

@@ -5,7 +5,12 @@ import { dropKey } from "../core/key.js";
 import { chooseTheme, chosenTheme, THEMES } from "../core/theme.js";
 import { menu } from "./menu.js";
 
-const PLACES = [["studies", "Studies"], ["workers", "Workers"], ["new", "New study"], ["about", "About"]];
+const PLACES = [
+  ["studies", "Studies"],
+  ["workers", "Workers"],
+  ["new", "New study"],
+  ["about", "About"],
+];
 
 /** @param {HTMLElement} bar @returns {{update: (page: string) => void}} */
 export function topBar(bar, { onForget }) {
@@ -13,9 +18,33 @@ export function topBar(bar, { onForget }) {
   const theme = element("button.plain.theme", { type: "button", on: { click: nextTheme } });
   showTheme();
   bar.append(
-    element("a.brand", { href: "#/studies" }, element("span.logo", { "aria-hidden": "true" }), element("span", {}, "Studyhall")),
+    element(
+      "a.brand",
+      { href: "#/studies" },
+      element("span.logo", { "aria-hidden": "true" }),
+      element("span", {}, "Studyhall"),
+    ),
     element("nav", { "aria-label": "Main" }, [...links.values()]),
-    element("div.tools", {}, theme, menu("Key", [["All keys", () => { location.hash = "#/keys"; }], ["Forget the key", () => { dropKey(); onForget(); }]])),
+    element(
+      "div.tools",
+      {},
+      theme,
+      menu("Key", [
+        [
+          "All keys",
+          () => {
+            location.hash = "#/keys";
+          },
+        ],
+        [
+          "Forget the key",
+          () => {
+            dropKey();
+            onForget();
+          },
+        ],
+      ]),
+    ),
   );
 
   function nextTheme() {
@@ -33,7 +62,9 @@ export function topBar(bar, { onForget }) {
   return {
     update(page) {
       const here = page === "study" ? "studies" : page;
-      links.forEach((link, each) => (each === here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current")));
+      links.forEach((link, each) =>
+        each === here ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current"),
+      );
     },
   };
 }

@@ -1,16 +1,12 @@
 /** One trial beside the page: what it was given, what came out, how it got there, and what a person may do about it. */
 
-import { curvesChart, curvesTable } from "../charts/curves.js";
 import { element, fill } from "../core/element.js";
-import { formatDuration, formatNumber, formatTime } from "../core/format.js";
 import { notice, noticeProblem } from "../core/notices.js";
-import { isFinal, secondsOf, valueOf } from "../core/values.js";
-import { rowOf } from "../core/trial_rows.js";
+import { isFinal } from "../core/values.js";
 import { ask } from "./dialog.js";
-import { figure } from "./figure.js";
 import { parameterList } from "./parameter_list.js";
-import { facts, labelChips, loadingPlace, statePill } from "./pieces.js";
-import { select } from "./select.js";
+import { labelChips, loadingPlace, statePill } from "./pieces.js";
+import { aboutList, attemptsTable, curveFigure, metricsList } from "./trial_facts.js";
 
 export class TrialDrawer {
   #dialog;
@@ -23,7 +19,10 @@ export class TrialDrawer {
 
   constructor({ api, feed, onClose }) {
     Object.assign(this, { api, feed, onClose });
-    this.#dialog = element("dialog.drawer", { "aria-label": "Trial", on: { close: () => this.#closed(), click: (event) => event.target === this.#dialog && this.#dialog.close() } });
+    this.#dialog = element("dialog.drawer", {
+      "aria-label": "Trial",
+      on: { close: () => this.#closed(), click: (event) => event.target === this.#dialog && this.#dialog.close() },
+    });
     document.body.append(this.#dialog);
     this.#listening = feed.subscribe((changed) => this.#changed(changed));
   }
@@ -67,7 +66,11 @@ export class TrialDrawer {
     this.#asked?.abort();
     const { signal } = (this.#asked = new AbortController());
     try {
-      const [trial, measurements, attempts] = await Promise.all([this.api.trial(id, signal), this.api.measurements(id, signal), this.api.attempts(id, signal)]);
+      const [trial, measurements, attempts] = await Promise.all([
+        this.api.trial(id, signal),
+        this.api.measurements(id, signal),
+        this.api.attempts(id, signal),
+      ]);
       if (id === this.#id) this.#show(trial, measurements, attempts);
     } catch (error) {
       if (signal.aborted) return;
@@ -81,27 +84,51 @@ export class TrialDrawer {
     this.trial = trial;
     this.#chart?.close();
     this.#chart = curveFigure(trial, measurements, this.feed.study.objectives);
-    fill(this.#dialog,
+    fill(
+      this.#dialog,
       this.#head(`Trial ${trial.number}`, statePill(trial.state), trial.excluded ? element("span.chip", {}, "excluded") : null),
       trial.reason ? element("p.reason", {}, trial.reason, trial.failure ? ` (${trial.failure})` : "") : null,
       trial.stop_requested ? element("p.reason", {}, `Asked to stop: ${trial.stop_requested}`) : null,
       element("section", {}, element("h3", {}, "Metrics"), metricsList(trial, this.feed.study)),
-      element("section", {}, element("h3", {}, "Parameters"), trial.why ? element("p.hint", {}, trial.why) : null, parameterList(this.feed.study.space, trial.parameters)),
+      element(
+        "section",
+        {},
+        element("h3", {}, "Parameters"),
+        trial.why ? element("p.hint", {}, trial.why) : null,
+        parameterList(this.feed.study.space, trial.parameters),
+      ),
       this.#chart ? element("section", {}, this.#chart.node) : null,
       element("section", {}, element("h3", {}, "About"), aboutList(trial), labelChips(trial.labels)),
       attempts.length ? element("section", {}, element("h3", {}, "Attempts"), attemptsTable(attempts)) : null,
       element("section", {}, element("h3", {}, "Note"), this.#noteForm(trial)),
-      element("div.buttons", {}, this.#buttons(trial)));
+      element("div.buttons", {}, this.#buttons(trial)),
+    );
     this.#dialog.scrollTop = scrolled;
     if (hadFocus) this.#dialog.querySelector(`[data-keep="${hadFocus}"]`)?.focus({ preventScroll: true });
   }
 
   #head(title, ...more) {
-    return element("div.drawer-head", {}, element("h2", {}, title), more,
-      element("div.buttons", {},
-        element("button.plain", { type: "button", "aria-label": "Earlier trial", "data-keep": "earlier", on: { click: () => this.#step(-1) } }, "↑"),
-        element("button.plain", { type: "button", "aria-label": "Later trial", "data-keep": "later", on: { click: () => this.#step(1) } }, "↓"),
-        element("button.plain", { type: "button", "aria-label": "Close", on: { click: () => this.#dialog.close() } }, "×")));
+    return element(
+      "div.drawer-head",
+      {},
+      element("h2", {}, title),
+      more,
+      element(
+        "div.buttons",
+        {},
+        element(
+          "button.plain",
+          { type: "button", "aria-label": "Earlier trial", "data-keep": "earlier", on: { click: () => this.#step(-1) } },
+          "↑",
+        ),
+        element(
+          "button.plain",
+          { type: "button", "aria-label": "Later trial", "data-keep": "later", on: { click: () => this.#step(1) } },
+          "↓",
+        ),
+        element("button.plain", { type: "button", "aria-label": "Close", on: { click: () => this.#dialog.close() } }, "×"),
+      ),
+    );
   }
 
   async #step(by) {
@@ -123,9 +150,24 @@ export class TrialDrawer {
 
   #noteForm(trial) {
     // What somebody is writing outlives the news of a running trial.
-    const note = (this.#note ??= element("textarea", { name: "note", rows: 2, maxlength: 4096, "aria-label": "Note", "data-keep": "note" }, trial.note ?? ""));
-    return element("form.note", { on: { submit: (event) => { event.preventDefault(); this.#change(() => this.api.changeTrial(trial.id, { note: note.value }), "Note saved."); } } },
-      note, element("button", { type: "submit" }, "Save note"));
+    const note = (this.#note ??= element(
+      "textarea",
+      { name: "note", rows: 2, maxlength: 4096, "aria-label": "Note", "data-keep": "note" },
+      trial.note ?? "",
+    ));
+    return element(
+      "form.note",
+      {
+        on: {
+          submit: (event) => {
+            event.preventDefault();
+            this.#change(() => this.api.changeTrial(trial.id, { note: note.value }), "Note saved.");
+          },
+        },
+      },
+      note,
+      element("button", { type: "submit" }, "Save note"),
+    );
   }
 
   #buttons(trial) {
@@ -133,7 +175,9 @@ export class TrialDrawer {
     if (isFinal(trial.state)) {
       return [
         button(trial.excluded ? "Count it again" : "Exclude", () => this.#exclude(trial, !trial.excluded)),
-        trial.state === "completed" ? null : button("Run again", () => this.#change(() => this.api.retryTrial(trial.id), "It will run again as a new trial.")),
+        trial.state === "completed"
+          ? null
+          : button("Run again", () => this.#change(() => this.api.retryTrial(trial.id), "It will run again as a new trial.")),
       ];
     }
     return [
@@ -144,16 +188,30 @@ export class TrialDrawer {
 
   #exclude(trial, excluded) {
     const back = () => this.#change(() => this.api.changeTrial(trial.id, { excluded: !excluded }), "Undone.");
-    return this.#change(() => this.api.changeTrial(trial.id, { excluded }), excluded ? "Excluded: the engine and the best no longer see it." : "It counts again.", back);
+    return this.#change(
+      () => this.api.changeTrial(trial.id, { excluded }),
+      excluded ? "Excluded: the engine and the best no longer see it." : "It counts again.",
+      back,
+    );
   }
 
   async #stop(trial) {
-    const answer = await ask({ title: `Stop trial ${trial.number}?`, text: "Its worker is asked to end it; what it has measured so far is kept.", reason: true, action: "Stop the trial" });
+    const answer = await ask({
+      title: `Stop trial ${trial.number}?`,
+      text: "Its worker is asked to end it; what it has measured so far is kept.",
+      reason: true,
+      action: "Stop the trial",
+    });
     if (answer) await this.#change(() => this.api.stopTrial(trial.id, answer.reason), "Its worker is asked to stop.");
   }
 
   async #cancel(trial) {
-    const answer = await ask({ title: `Cancel trial ${trial.number}?`, text: "It ends now without a result, and its work is lost.", reason: true, action: "Cancel the trial" });
+    const answer = await ask({
+      title: `Cancel trial ${trial.number}?`,
+      text: "It ends now without a result, and its work is lost.",
+      reason: true,
+      action: "Cancel the trial",
+    });
     if (answer) await this.#change(() => this.api.cancelTrial(trial.id, answer.reason), "Cancelled.");
   }
 
@@ -167,47 +225,4 @@ export class TrialDrawer {
       noticeProblem(error);
     }
   }
-}
-
-function metricsList(trial, study) {
-  const names = new Set([...study.objectives.map(({ metric }) => metric), ...Object.keys(trial.metrics ?? {})]);
-  return element("dl.parameters", {}, [...names].map((name) => {
-    const [value, mean, deviation] = [valueOf(trial.metrics, name), valueOf(trial.predicted?.mean, name), valueOf(trial.predicted?.deviation, name)];
-    const expected = mean === undefined ? null : element("span.hint", {}, `expected ${formatNumber(mean)} ± ${formatNumber(deviation, 2)}`);
-    return element("div", {}, element("dt", {}, name), element("dd", {}, element("span.value", { title: value === undefined ? null : String(value) }, formatNumber(value, 6)), expected));
-  }));
-}
-
-function aboutList(trial) {
-  return facts([
-    ["id", element("code", {}, trial.id)], ["chosen by", trial.source], ["worker", trial.worker], ["attempt", trial.attempt], ["last step", trial.step],
-    ["created", formatTime(trial.created_at)], ["started", trial.started_at ? formatTime(trial.started_at) : null], ["ended", trial.finished_at ? formatTime(trial.finished_at) : null],
-    ["took", trial.started_at ? formatDuration(secondsOf(rowOf(trial))) : null], ["repeats", trial.retry_of],
-  ]);
-}
-
-function attemptsTable(attempts) {
-  return element("div.scroller", {}, element("table", {},
-    element("thead", {}, element("tr", {}, ["attempt", "worker", "started", "outcome"].map((name) => element("th", { scope: "col" }, name)))),
-    element("tbody", {}, attempts.map((each) => element("tr", {}, element("td", {}, formatNumber(each.attempt)), element("td", {}, each.worker), element("td", {}, formatTime(each.started_at)), element("td", {}, each.outcome ?? "running", each.reason ? element("small", {}, each.reason) : null))))));
-}
-
-/** The learning curve of one trial, a line for each attempt, for the metric one chooses. */
-function curveFigure(trial, measurements, objectives) {
-  if (!measurements.length) return null;
-  const names = [...new Set(measurements.flatMap(({ metrics }) => Object.keys(metrics)))];
-  const objective = objectives.find(({ metric }) => names.includes(metric)) ?? { metric: names[0], goal: "minimize" };
-  let metric = objective.metric;
-  const curves = () => [...Map.groupBy(measurements, ({ attempt }) => attempt)].map(([attempt, points]) => ({
-    number: trial.number, attempt, state: attempt === trial.attempt ? trial.state : "cancelled",
-    points: points.map(({ step, metrics }) => ({ step, value: valueOf(metrics, metric) })).filter(({ value }) => value !== undefined).sort((a, b) => a.step - b.step),
-  }));
-  const made = figure({
-    title: "Learning curve", level: "h3", filename: `trial-${trial.number}-curve`, height: 190,
-    controls: names.length > 1 ? [select("Metric", names, metric, (chosen) => { metric = chosen; made.redraw(); }).node] : [],
-    draw: (size) => curvesChart({ curves: curves(), metric, goal: objective.goal }, size),
-    table: () => curvesTable({ curves: curves(), metric }),
-    tell: (hit) => [`Step ${hit.step}`, [[metric, formatNumber(hit.value, 6)], ["attempt", String(hit.attempt)]]],
-  });
-  return made;
 }

@@ -28,11 +28,14 @@ export function virtualTable({ label, onSort, onOpen, keyOf, classOf = () => "" 
 
   function setColumns(next) {
     columns = next;
-    fill(widths, columns.map(({ width }) => {
-      const column = element("col");
-      column.style.width = `${width}px`;
-      return column;
-    }));
+    fill(
+      widths,
+      columns.map(({ width }) => {
+        const column = element("col");
+        column.style.width = `${width}px`;
+        return column;
+      }),
+    );
     table.style.width = `max(100%, ${columns.reduce((sum, { width }) => sum + width, 0)}px)`;
     showHead();
     paint(true);
@@ -51,12 +54,29 @@ export function virtualTable({ label, onSort, onOpen, keyOf, classOf = () => "" 
 
   function showHead() {
     const focused = head.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-    fill(head, columns.map(({ key, title, isNumeric, sortable = true }) => {
-      const isSorted = key === sorted.key;
-      const arrow = isSorted ? (sorted.isDescending ? " ↓" : " ↑") : "";
-      return element("th", { scope: "col", class: isNumeric ? "number" : "", "aria-sort": isSorted ? (sorted.isDescending ? "descending" : "ascending") : null },
-        sortable ? element("button.plain", { type: "button", "data-key": key, title: `Sort by ${title}`, on: { click: () => onSort(key) } }, title, arrow) : title);
-    }));
+    fill(
+      head,
+      columns.map(({ key, title, isNumeric, sortable = true }) => {
+        const isSorted = key === sorted.key;
+        const arrow = isSorted ? (sorted.isDescending ? " ↓" : " ↑") : "";
+        return element(
+          "th",
+          {
+            scope: "col",
+            class: isNumeric ? "number" : "",
+            "aria-sort": isSorted ? (sorted.isDescending ? "descending" : "ascending") : null,
+          },
+          sortable
+            ? element(
+                "button.plain",
+                { type: "button", "data-key": key, title: `Sort by ${title}`, on: { click: () => onSort(key) } },
+                title,
+                arrow,
+              )
+            : title,
+        );
+      }),
+    );
     if (focused !== null) head.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
   }
 
@@ -68,13 +88,31 @@ export function virtualTable({ label, onSort, onOpen, keyOf, classOf = () => "" 
     shown = { first, last };
     above.style.height = `${first * ROW}px`;
     below.style.height = `${(rows.length - last) * ROW}px`;
-    fill(body, rows.slice(first, last).map((row, index) => rowOf(row, first + index)));
+    fill(
+      body,
+      rows.slice(first, last).map((row, index) => rowOf(row, first + index)),
+    );
     if (hadFocus) rowAt(walked)?.focus({ preventScroll: true });
   }
 
   function rowOf(row, index) {
-    return element("tr", { tabindex: index === walked ? 0 : -1, "aria-rowindex": index + 2, class: classOf(row), "data-index": index, "data-key": String(keyOf(row)), on: { click: () => { walked = index; onOpen(row); } } },
-      columns.map(({ cell, isNumeric }) => element("td", { class: isNumeric ? "number" : "" }, cell(row))));
+    return element(
+      "tr",
+      {
+        tabindex: index === walked ? 0 : -1,
+        "aria-rowindex": index + 2,
+        class: classOf(row),
+        "data-index": index,
+        "data-key": String(keyOf(row)),
+        on: {
+          click: () => {
+            walked = index;
+            onOpen(row);
+          },
+        },
+      },
+      columns.map(({ cell, isNumeric }) => element("td", { class: isNumeric ? "number" : "" }, cell(row))),
+    );
   }
 
   function rowAt(index) {
@@ -83,7 +121,14 @@ export function virtualTable({ label, onSort, onOpen, keyOf, classOf = () => "" 
 
   function walk(event) {
     const page = Math.max(1, Math.floor(node.clientHeight / ROW) - 2);
-    const to = { ArrowDown: walked + 1, ArrowUp: walked - 1, PageDown: walked + page, PageUp: walked - page, Home: 0, End: rows.length - 1 }[event.key];
+    const to = {
+      ArrowDown: walked + 1,
+      ArrowUp: walked - 1,
+      PageDown: walked + page,
+      PageUp: walked - page,
+      Home: 0,
+      End: rows.length - 1,
+    }[event.key];
     if (event.key === "Enter" && rows[walked]) onOpen(rows[walked]);
     else if (to === undefined) return;
     else goTo(Math.min(rows.length - 1, Math.max(0, to)));
@@ -94,7 +139,8 @@ export function virtualTable({ label, onSort, onOpen, keyOf, classOf = () => "" 
     walked = index;
     const head = table.tHead.offsetHeight;
     if (index * ROW < node.scrollTop) node.scrollTop = index * ROW;
-    if ((index + 1) * ROW + head > node.scrollTop + node.clientHeight) node.scrollTop = (index + 1) * ROW + head - node.clientHeight;
+    if ((index + 1) * ROW + head > node.scrollTop + node.clientHeight)
+      node.scrollTop = (index + 1) * ROW + head - node.clientHeight;
     paint(true);
     rowAt(index)?.focus({ preventScroll: true });
   }

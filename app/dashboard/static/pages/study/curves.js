@@ -10,7 +10,12 @@ import { choice, stateLegend } from "../../parts/pieces.js";
 import { select } from "../../parts/select.js";
 
 const AT_ONCE = 4;
-const WAYS = [["best", "Best"], ["latest", "Latest"], ["pruned", "Stopped early"], ["running", "Running"]];
+const WAYS = [
+  ["best", "Best"],
+  ["latest", "Latest"],
+  ["pruned", "Stopped early"],
+  ["running", "Running"],
+];
 const COUNT = 24; // one request each: the API tells measurements by trial
 
 export function openTab({ api, feed, query, openTrial, fail }) {
@@ -30,18 +35,40 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     setQuery({ show: chosen });
     read();
   });
-  const ranges = choice("Range of values", [["focus", "Focus"], ["all", "All"], ["log", "Log"]], range, (chosen) => { range = chosen; plot.redraw(); });
+  const ranges = choice(
+    "Range of values",
+    [
+      ["focus", "Focus"],
+      ["all", "All"],
+      ["log", "Log"],
+    ],
+    range,
+    (chosen) => {
+      range = chosen;
+      plot.redraw();
+    },
+  );
   const metrics = select("Metric", [metric], metric, (chosen) => {
     metric = chosen;
     setQuery({ metric: chosen });
     plot.redraw();
   });
   const plot = figure({
-    title: "Learning curves", filename: `${feed.study.name}-curves`, legend: legend.node, hint, controls: [ways.node, metrics.node, ranges.node],
+    title: "Learning curves",
+    filename: `${feed.study.name}-curves`,
+    legend: legend.node,
+    hint,
+    controls: [ways.node, metrics.node, ranges.node],
     height: (width) => Math.max(280, Math.min(460, width * 0.5)),
     draw: (size) => curvesChart({ curves: curves(), metric, goal: objective.goal, range }, size),
     table: () => curvesTable({ curves: curves(), metric }),
-    tell: (hit) => [`Trial ${hit.number}, step ${hit.step}`, [[metric, formatNumber(hit.value, 6)], ["state", hit.state]]],
+    tell: (hit) => [
+      `Trial ${hit.number}, step ${hit.step}`,
+      [
+        [metric, formatNumber(hit.value, 6)],
+        ["state", hit.state],
+      ],
+    ],
     open: openTrial,
   });
   const node = element("section.card", {}, plot.node);
@@ -49,21 +76,38 @@ export function openTab({ api, feed, query, openTrial, fail }) {
 
   function chosenRows() {
     const rows = feed.rows.all.filter(({ step }) => step !== null);
-    const by = {
-      best: () => rows.filter(({ state }) => state === "completed").sort((a, b) => (isBetter(objective, valueOf(a.metrics, objective.metric), valueOf(b.metrics, objective.metric)) ? -1 : 1)),
-      latest: () => [...rows].reverse(),
-      pruned: () => rows.filter(({ state }) => state === "pruned").reverse(),
-      running: () => rows.filter(({ state }) => state === "running").reverse(),
-    }[way] ?? (() => rows);
+    const by =
+      {
+        best: () =>
+          rows
+            .filter(({ state }) => state === "completed")
+            .sort((a, b) =>
+              isBetter(objective, valueOf(a.metrics, objective.metric), valueOf(b.metrics, objective.metric)) ? -1 : 1,
+            ),
+        latest: () => [...rows].reverse(),
+        pruned: () => rows.filter(({ state }) => state === "pruned").reverse(),
+        running: () => rows.filter(({ state }) => state === "running").reverse(),
+      }[way] ?? (() => rows);
     return by().slice(0, COUNT);
   }
 
   function curves() {
-    return chosenRows().filter(({ number }) => known.has(number)).map((row) => {
-      const points = known.get(row.number).measurements.filter(({ attempt }) => attempt === row.attempt)
-        .map(({ step, metrics: told }) => ({ step, value: valueOf(told, metric) })).filter(({ value }) => typeof value === "number");
-      return { number: row.number, state: row.state, attempt: row.attempt, isBest: row.number === feed.summary.best?.number, points };
-    });
+    return chosenRows()
+      .filter(({ number }) => known.has(number))
+      .map((row) => {
+        const points = known
+          .get(row.number)
+          .measurements.filter(({ attempt }) => attempt === row.attempt)
+          .map(({ step, metrics: told }) => ({ step, value: valueOf(told, metric) }))
+          .filter(({ value }) => typeof value === "number");
+        return {
+          number: row.number,
+          state: row.state,
+          attempt: row.attempt,
+          isBest: row.number === feed.summary.best?.number,
+          points,
+        };
+      });
   }
 
   async function read() {
@@ -85,18 +129,30 @@ export function openTab({ api, feed, query, openTrial, fail }) {
   async function readMissing() {
     const missing = chosenRows().filter((row) => known.get(row.number)?.sequence !== row.sequence);
     while (missing.length && !ending.signal.aborted) {
-      await Promise.all(missing.splice(0, AT_ONCE).map(async (row) => {
-        known.set(row.number, { sequence: row.sequence, measurements: await api.measurements(row.id, ending.signal) });
-      }));
+      await Promise.all(
+        missing.splice(0, AT_ONCE).map(async (row) => {
+          known.set(row.number, { sequence: row.sequence, measurements: await api.measurements(row.id, ending.signal) });
+        }),
+      );
     }
     show();
   }
 
   function show() {
     const drawn = curves();
-    const names = new Set([metric, ...chosenRows().flatMap(({ number }) => known.get(number)?.measurements.flatMap(({ metrics: told }) => Object.keys(told)) ?? [])]);
+    const names = new Set([
+      metric,
+      ...chosenRows().flatMap(
+        ({ number }) => known.get(number)?.measurements.flatMap(({ metrics: told }) => Object.keys(told)) ?? [],
+      ),
+    ]);
     metrics.setOptions([...names], metric);
-    fill(hint, drawn.length ? `${plural(drawn.length, "trial")} of ${formatNumber(feed.rows.size)}` : "No trial of this kind has reported a step.");
+    fill(
+      hint,
+      drawn.length
+        ? `${plural(drawn.length, "trial")} of ${formatNumber(feed.rows.size)}`
+        : "No trial of this kind has reported a step.",
+    );
     legend.update(new Set(drawn.map(({ state }) => state)));
     plot.redraw();
   }

@@ -13,7 +13,10 @@ export function openTab({ feed, openTrial }) {
     update(changed) {
       if (!changed.has("events")) return;
       fill(hint, feed.events.length ? `the last ${feed.events.length}` : "Nothing has happened yet.");
-      fill(list, [...feed.events].reverse().map((event) => eventLine(event, { openTrial, resultOf: (number) => feed.resultOf(number) })));
+      fill(
+        list,
+        [...feed.events].reverse().map((event) => eventLine(event, { openTrial, resultOf: (number) => feed.resultOf(number) })),
+      );
     },
     close() {},
   };

@@ -2,7 +2,7 @@
 
 import { historyChart, historyTable } from "../../charts/history.js";
 import { element, fill } from "../../core/element.js";
-import { formatAgo, formatDuration, formatNumber, formatShare, plural } from "../../core/format.js";
+import { formatAgo, formatDuration, formatNumber, formatResult, formatShare, plural } from "../../core/format.js";
 import { setQuery } from "../../core/route.js";
 import { TRIAL_STATES } from "../../core/values.js";
 import { eventLine } from "../../parts/event_line.js";
@@ -19,26 +19,64 @@ export function openTab({ feed, query, openTrial }) {
   let zoom = null;
   let chart = { x: null };
 
-  const tiles = { best: tile(`Best ${objective.metric}`), progress: tile("Progress"), pace: tile("Pace"), now: tile("Now"), time: tile("Time") };
+  const tiles = {
+    best: tile(`Best ${objective.metric}`),
+    progress: tile("Progress"),
+    pace: tile("Pace"),
+    now: tile("Now"),
+    time: tile("Time"),
+  };
   const best = element("section.card.best-card", { "aria-label": "Best trial" });
   const latest = element("section.card", { "aria-label": "Latest events" });
   const legend = stateLegend();
   const reset = element("button", { type: "button", hidden: true, on: { click: () => zoomTo(null) } }, "Whole history");
-  const ranges = choice("Range of values", [["focus", "Focus"], ["all", "All"], ["log", "Log"]], range, (chosen) => {
-    range = chosen;
-    setQuery({ range: chosen === "focus" ? null : chosen });
-    plot.redraw();
-  });
+  const ranges = choice(
+    "Range of values",
+    [
+      ["focus", "Focus"],
+      ["all", "All"],
+      ["log", "Log"],
+    ],
+    range,
+    (chosen) => {
+      range = chosen;
+      setQuery({ range: chosen === "focus" ? null : chosen });
+      plot.redraw();
+    },
+  );
   const plot = figure({
-    title: "History", filename: `${feed.study.name}-history`, legend: legend.node, controls: [reset, ranges.node],
+    title: "History",
+    filename: `${feed.study.name}-history`,
+    legend: legend.node,
+    controls: [reset, ranges.node],
     height: (width) => Math.max(260, Math.min(420, width * 0.5)),
-    draw: (size) => (chart = historyChart({ points: feed.history ?? [], objective, range, zoom, trusted: Boolean(feed.study.constraints?.length) }, size)),
+    draw: (size) =>
+      (chart = historyChart(
+        { points: feed.history ?? [], objective, range, zoom, trusted: Boolean(feed.study.constraints?.length) },
+        size,
+      )),
     table: () => historyTable({ points: feed.history ?? [], objective }),
-    tell: (hit) => [`Trial ${hit.number}`, [["state", hit.state], [objective.metric, formatNumber(hit.value, 6)]]],
+    tell: (hit) => [
+      `Trial ${hit.number}`,
+      [
+        ["state", hit.state],
+        [objective.metric, formatNumber(hit.value, 6)],
+      ],
+    ],
     open: openTrial,
     brush: (from, to) => zoomTo([Math.floor(chart.x.invert(from)), Math.ceil(chart.x.invert(to))]),
   });
-  const node = element("div.overview", {}, element("div.tiles", {}, Object.values(tiles).map((each) => each.node)), element("div.columns", {}, element("div.card.main-card", {}, plot.node), best), latest);
+  const node = element(
+    "div.overview",
+    {},
+    element(
+      "div.tiles",
+      {},
+      Object.values(tiles).map((each) => each.node),
+    ),
+    element("div.columns", {}, element("div.card.main-card", {}, plot.node), best),
+    latest,
+  );
   let bestShown = "";
   const clock = setInterval(() => tiles.time.update(timeTile(feed)), 1000);
   feed.wantEvents();
@@ -51,10 +89,23 @@ export function openTab({ feed, query, openTrial }) {
 
   function showTiles() {
     const { study, summary } = feed;
-    tiles.best.update({ value: formatNumber(summary.best?.metrics[objective.metric] ?? study.best?.value, 5), text: bestText(summary, objective) });
-    tiles.progress.update({ value: countText(summary), more: progressBar(summary.trials, summary.max_trials), text: progressDetails(summary) });
-    tiles.pace.update({ value: summary.trials_per_minute ? `${formatNumber(summary.trials_per_minute, 3)} / min` : "–", text: remainingText(summary) });
-    tiles.now.update({ value: `${formatNumber(summary.trials.running ?? 0)} running`, text: summary.trials.waiting ? `${plural(summary.trials.waiting, "trial")} waiting` : "none waiting" });
+    tiles.best.update({
+      value: formatResult(summary.best?.metrics[objective.metric] ?? study.best?.value),
+      text: bestText(summary, objective),
+    });
+    tiles.progress.update({
+      value: countText(summary),
+      more: progressBar(summary.trials, summary.max_trials),
+      text: progressDetails(summary),
+    });
+    tiles.pace.update({
+      value: summary.trials_per_minute ? `${formatNumber(summary.trials_per_minute, 3)} / min` : "–",
+      text: remainingText(summary),
+    });
+    tiles.now.update({
+      value: `${formatNumber(summary.trials.running ?? 0)} running`,
+      text: summary.trials.waiting ? `${plural(summary.trials.waiting, "trial")} waiting` : "none waiting",
+    });
     tiles.time.update(timeTile(feed));
   }
 
@@ -63,13 +114,39 @@ export function openTab({ feed, query, openTrial }) {
     const key = top ? `${top.id} ${top.sequence}` : "none";
     if (key === bestShown) return;
     bestShown = key;
-    fill(best, top ? bestCard(top, feed.study, openTrial) : element("div.empty", {}, element("h2", {}, "Best trial"), element("p", {}, feed.study.objectives.length > 1 ? "With several objectives there is a front instead of one best trial." : "It appears with the first result.")));
+    fill(
+      best,
+      top
+        ? bestCard(top, feed.study, openTrial)
+        : element(
+            "div.empty",
+            {},
+            element("h2", {}, "Best trial"),
+            element(
+              "p",
+              {},
+              feed.study.objectives.length > 1
+                ? "With several objectives there is a front instead of one best trial."
+                : "It appears with the first result.",
+            ),
+          ),
+    );
   }
 
   function showLatest() {
     if (latest.contains(document.activeElement)) return; // do not pull a button away from under the keyboard
     const lines = feed.events.slice(-FEED_LINES).reverse();
-    fill(latest, element("h2", {}, "Latest"), lines.length ? element("ol.feed", {}, lines.map((event) => eventLine(event, { openTrial, resultOf: (number) => feed.resultOf(number) }))) : element("p.hint", {}, "Nothing has happened yet."));
+    fill(
+      latest,
+      element("h2", {}, "Latest"),
+      lines.length
+        ? element(
+            "ol.feed",
+            {},
+            lines.map((event) => eventLine(event, { openTrial, resultOf: (number) => feed.resultOf(number) })),
+          )
+        : element("p.hint", {}, "Nothing has happened yet."),
+    );
   }
 
   return {
@@ -97,32 +174,51 @@ function bestCard(top, study, openTrial) {
   const [objective] = study.objectives;
   return [
     element("h2", {}, "Best trial"),
-    element("p.figure", {}, formatNumber(top.metrics[objective.metric], 6)),
+    element("p.figure", {}, formatResult(top.metrics[objective.metric], 6)),
     element("p.hint", {}, `${objective.metric} of trial ${top.number}`, top.why ? ` · ${top.why}` : ""),
     parameterList(study.space, top.parameters),
-    element("div.buttons", {},
+    element(
+      "div.buttons",
+      {},
       element("button", { type: "button", on: { click: () => openTrial(top) } }, "Details"),
-      element("button", { type: "button", on: { click: (event) => copy(event.target, JSON.stringify(top.parameters, null, 2)) } }, "Copy as JSON")),
+      element(
+        "button",
+        { type: "button", on: { click: (event) => copy(event.target, JSON.stringify(top.parameters, null, 2)) } },
+        "Copy as JSON",
+      ),
+    ),
   ];
 }
 
 async function copy(button, text) {
   const name = button.textContent;
   // Clipboard access needs https or localhost; elsewhere the text is in the list above.
-  const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+  const done = await navigator.clipboard?.writeText(text).then(
+    () => true,
+    () => false,
+  );
   button.textContent = done ? "Copied" : "Cannot copy here";
-  setTimeout(() => { button.textContent = name; }, 1500);
+  setTimeout(() => {
+    button.textContent = name;
+  }, 1500);
 }
 
 function timeTile({ study, summary, summaryAt, freshness }) {
   const goesOn = summary.state === "active" && freshness.state === "live";
   const elapsed = summary.elapsed_s + (goesOn ? (Date.now() - summaryAt) / 1000 : 0);
-  return { value: formatDuration(elapsed), text: summary.device_seconds ? `${formatDuration(summary.device_seconds)} of device time` : `created ${formatAgo(study.created_at)}` };
+  return {
+    value: formatDuration(elapsed),
+    text: summary.device_seconds
+      ? `${formatDuration(summary.device_seconds)} of device time`
+      : `created ${formatAgo(study.created_at)}`,
+  };
 }
 
 function bestText(summary, { goal, target }) {
   const goalText = `${goal}${target === undefined || target === null ? "" : ` to ${formatNumber(target)}`}`;
-  return summary.best ? `${goalText} · trial ${formatNumber(summary.best.number)}, ${formatAgo(summary.best.finished_at)}` : goalText;
+  return summary.best
+    ? `${goalText} · trial ${formatNumber(summary.best.number)}, ${formatAgo(summary.best.finished_at)}`
+    : goalText;
 }
 
 function countText({ trials, max_trials: budget }) {
@@ -131,7 +227,9 @@ function countText({ trials, max_trials: budget }) {
 
 function progressDetails({ trials, max_trials: budget }) {
   const share = budget ? formatShare(Math.min(1, finishedOf(trials) / budget)) : "no limit on trials";
-  const told = ["pruned", "infeasible", "failed", "cancelled"].filter((state) => trials[state]).map((state) => `${formatNumber(trials[state])} ${state}`);
+  const told = ["pruned", "infeasible", "failed", "cancelled"]
+    .filter((state) => trials[state])
+    .map((state) => `${formatNumber(trials[state])} ${state}`);
   return [share, ...told].join(" · ");
 }
 

@@ -1,7 +1,17 @@
 /** Parallel coordinates of a study: brush axes to choose trials, drag a name to move its axis. */
 
 import { ramp } from "../../charts/colours.js";
-import { absentAxes, bucketsOf, chosenLines, crossings, nearestLine, paintAll, paintLine, parallelAxes, parallelLayout } from "../../charts/parallel.js";
+import {
+  absentAxes,
+  bucketsOf,
+  chosenLines,
+  crossings,
+  nearestLine,
+  paintAll,
+  paintLine,
+  parallelAxes,
+  parallelLayout,
+} from "../../charts/parallel.js";
 import { metricAxis, parameterAxis } from "../../charts/parameter_axis.js";
 import { extent, focusedExtent } from "../../charts/scale.js";
 import { toSvg } from "../../charts/scene.js";
@@ -13,6 +23,7 @@ import { colourOf, onTheme } from "../../core/theme.js";
 import { valueOf } from "../../core/values.js";
 import { brushesOf, clausesOf } from "../../charts/brushes.js";
 import { readFilter, writeFilter } from "../../core/filter.js";
+import { axisNames, nearestAxis } from "../../parts/axis_names.js";
 import { canvasOf, within } from "../../parts/figure.js";
 import { emptyPlace, loadingPlace } from "../../parts/pieces.js";
 import { menu } from "../../parts/menu.js";
@@ -32,17 +43,47 @@ export function openTab({ feed, query, openTrial }) {
   let queued = false;
 
   const plot = element("div.plot.parallel", { "aria-describedby": "parallel-help" });
-  const names = element("div.axis-names");
-  const scroller = element("div.scroller", { tabindex: 0, role: "region", "aria-label": "Parallel coordinates" }, element("div.parallel-sheet", {}, names, plot));
+  const names = axisNames(move);
+  const scroller = element(
+    "div.scroller",
+    { tabindex: 0, role: "region", "aria-label": "Parallel coordinates" },
+    element("div.parallel-sheet", {}, names.node, plot),
+  );
   const hint = element("p.hint", { role: "status" });
   const toTable = element("a.button", {}, "Show in table");
   const clear = element("button", { type: "button", on: { click: () => brush(new Map()) } }, "Clear");
   const tip = element("div.tip", { hidden: true });
-  const node = element("section.card", {},
-    element("div.chart-head", {}, element("h2", {}, "Parallel coordinates"), element("div.controls", {}, clear, toTable, menu("Save", [["Picture (PNG)", savePng], ["Table (CSV)", saveCsv]], { label: "Save parallel coordinates" }))),
-    hint, scroller,
+  const node = element(
+    "section.card",
+    {},
+    element(
+      "div.chart-head",
+      {},
+      element("h2", {}, "Parallel coordinates"),
+      element(
+        "div.controls",
+        {},
+        clear,
+        toTable,
+        menu(
+          "Save",
+          [
+            ["Picture (PNG)", savePng],
+            ["Table (CSV)", saveCsv],
+          ],
+          { label: "Save parallel coordinates" },
+        ),
+      ),
+    ),
+    hint,
+    scroller,
     element("div.ramp", {}, element("span", {}, `worse ${objective.metric}`), rampBar(), element("span", {}, "better")),
-    element("p.hint", { id: "parallel-help" }, "Drag along an axis to choose a stretch of it; a click on it lets go. Move an axis by its name, or with the arrow keys. The table takes the same choice as a filter."));
+    element(
+      "p.hint",
+      { id: "parallel-help" },
+      "Drag along an axis to choose a stretch of it; a click on it lets go. Move an axis by its name, or with the arrow keys. The table takes the same choice as a filter.",
+    ),
+  );
   const sizes = new ResizeObserver(redraw);
   sizes.observe(scroller);
   onTheme(redraw, ending.signal);
@@ -62,7 +103,12 @@ export function openTab({ feed, query, openTrial }) {
     const rows = feed.rows.all.filter((row) => SHOWN_STATES.has(row.state) && !row.excluded);
     if (!rows.length) {
       picture = null;
-      fill(plot, feed.rowsComplete ? emptyPlace("Nothing to compare yet", "A line appears for each completed or pruned trial.") : loadingPlace("Reading the trials…"));
+      fill(
+        plot,
+        feed.rowsComplete
+          ? emptyPlace("Nothing to compare yet", "A line appears for each completed or pruned trial.")
+          : loadingPlace("Reading the trials…"),
+      );
       return;
     }
     const axes = inOrder(axesOf(feed.study, rows, objective));
@@ -71,8 +117,16 @@ export function openTab({ feed, query, openTrial }) {
     const layout = parallelLayout(axes, { width, height: HEIGHT });
     const values = rows.map((row) => valueOf(row.metrics, objective.metric) ?? null);
     const heights = crossings(layout, rows.length, (row, axis) => axes[axis].of(rows[row]));
-    picture = { rows, axes, layout, heights, absents: absentAxes(layout, heights), buckets: bucketsOf(values, objective.goal, STEPS), colours: lineColours() };
-    showNames();
+    picture = {
+      rows,
+      axes,
+      layout,
+      heights,
+      absents: absentAxes(layout, heights),
+      buckets: bucketsOf(values, objective.goal, STEPS),
+      colours: lineColours(),
+    };
+    names.show(picture.layout);
     paint();
   }
 
@@ -83,12 +137,19 @@ export function openTab({ feed, query, openTrial }) {
     const label = `${plural(shown, "trial")} across ${plural(axes.length, "axis", "axes")}: ${axes.map(({ name }) => name).join(", ")}`;
     plot.style.width = `${layout.width}px`;
     plot.style.height = `${layout.height}px`;
-    picture.canvas = canvasOf((context) => paintAll(context, { layout, heights, buckets, ...colours, chosen: picture.chosen }, isDraft), layout);
+    picture.canvas = canvasOf(
+      (context) => paintAll(context, { layout, heights, buckets, ...colours, chosen: picture.chosen }, isDraft),
+      layout,
+    );
     picture.over = canvasOf(() => {}, layout);
     plot.replaceChildren(picture.canvas, picture.over, toSvg(parallelAxes(layout, { brushes, label, absents })), tip);
     hover(-1);
     const total = feed.rowsComplete ? "" : ` · still reading, ${formatNumber(feed.rows.size)} so far`;
-    fill(hint, (picture.chosen ? `${formatNumber(shown)} of ${plural(rows.length, "trial")} chosen` : plural(rows.length, "trial")) + total);
+    fill(
+      hint,
+      (picture.chosen ? `${formatNumber(shown)} of ${plural(rows.length, "trial")} chosen` : plural(rows.length, "trial")) +
+        total,
+    );
     clear.disabled = !brushes.size;
     toTable.href = address("studies", feed.name, "trials", { filter: filterText(), state: "completed,pruned" });
   }
@@ -117,46 +178,7 @@ export function openTab({ feed, query, openTrial }) {
     order = list;
     setQuery({ axes: order.join(",") });
     show();
-    names.querySelector(`[data-axis="${CSS.escape(name)}"]`)?.focus();
-  }
-
-  function showNames() {
-    const { axes, layout } = picture;
-    names.style.width = `${layout.width}px`;
-    const key = axes.map(({ name }) => name).join() + layout.width;
-    if (names.dataset.key === key) return;
-    names.dataset.key = key;
-    fill(names, axes.map((axis, index) => {
-      const button = element("button.plain.axis-name", { type: "button", "data-axis": axis.name, title: `${axis.name}: drag, or arrow keys, to move`, class: axis.isObjective ? "objective" : "", on: {
-        keydown: (event) => {
-          const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-          if (!by) return;
-          event.preventDefault();
-          move(axis.name, index + by);
-        },
-        pointerdown: (event) => dragName(event, axis.name),
-      } }, axis.name);
-      button.style.left = `${layout.xs[index]}px`;
-      button.style.maxWidth = `${Math.max(60, layout.gap - 8)}px`;
-      return button;
-    }));
-  }
-
-  function dragName(down, name) {
-    const button = down.currentTarget;
-    const follow = new AbortController();
-    window.addEventListener("pointermove", (event) => { button.style.translate = `${event.clientX - down.clientX}px 0`; }, { signal: follow.signal });
-    window.addEventListener("pointerup", (event) => {
-      follow.abort();
-      button.style.translate = "";
-      const { x } = within(plot, event);
-      if (Math.abs(event.clientX - down.clientX) > 8) move(name, nearestAxis(x));
-    }, { signal: follow.signal });
-  }
-
-  function nearestAxis(x) {
-    const { xs } = picture.layout;
-    return xs.reduce((nearest, axisX, index) => (Math.abs(axisX - x) < Math.abs(xs[nearest] - x) ? index : nearest), 0);
+    names.focus(name);
   }
 
   function listenToPointer() {
@@ -165,7 +187,7 @@ export function openTab({ feed, query, openTrial }) {
     plot.addEventListener("pointerdown", (event) => {
       if (!picture || event.button !== 0) return;
       const at = within(plot, event);
-      const axis = nearestAxis(at.x);
+      const axis = nearestAxis(picture.layout, at.x);
       if (Math.abs(picture.layout.xs[axis] - at.x) > 14) return;
       drag = { name: picture.axes[axis].name, from: at.y };
       plot.setPointerCapture(event.pointerId);
@@ -200,7 +222,10 @@ export function openTab({ feed, query, openTrial }) {
   function paintSoon() {
     if (painting) return;
     painting = true;
-    requestAnimationFrame(() => { painting = false; if (picture && !ending.signal.aborted) paint(true); });
+    requestAnimationFrame(() => {
+      painting = false;
+      if (picture && !ending.signal.aborted) paint(true);
+    });
   }
 
   function hover(line, at) {
@@ -213,7 +238,20 @@ export function openTab({ feed, query, openTrial }) {
     if (line < 0) return;
     paintLine(context, layout, heights, hovered, picture.colours.highlight);
     const row = rows[line];
-    fill(tip, element("strong", {}, `Trial ${row.number}`), element("dl", {}, [[objective.metric, formatNumber(valueOf(row.metrics, objective.metric), 6)], ...Object.entries(row.parameters).map(([name, value]) => [name, formatParameter(value)])].slice(0, 14).map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])));
+    fill(
+      tip,
+      element("strong", {}, `Trial ${row.number}`),
+      element(
+        "dl",
+        {},
+        [
+          [objective.metric, formatNumber(valueOf(row.metrics, objective.metric), 6)],
+          ...Object.entries(row.parameters).map(([name, value]) => [name, formatParameter(value)]),
+        ]
+          .slice(0, 14)
+          .map(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]),
+      ),
+    );
     const left = at.x + 16 + tip.offsetWidth > layout.width ? at.x - 16 - tip.offsetWidth : at.x + 16;
     tip.style.left = `${Math.max(0, left)}px`;
     tip.style.top = `${Math.max(0, Math.min(at.y, layout.height - tip.offsetHeight))}px`;
@@ -222,13 +260,30 @@ export function openTab({ feed, query, openTrial }) {
   async function savePng() {
     if (!picture) return;
     const svg = plot.querySelector("svg");
-    offer(`${feed.study.name}-parallel.png`, await pngOf({ svg, canvas: picture.canvas, width: picture.layout.width, height: HEIGHT, background: getComputedStyle(document.body).backgroundColor }), "image/png");
+    offer(
+      `${feed.study.name}-parallel.png`,
+      await pngOf({
+        svg,
+        canvas: picture.canvas,
+        width: picture.layout.width,
+        height: HEIGHT,
+        background: getComputedStyle(document.body).backgroundColor,
+      }),
+      "image/png",
+    );
   }
 
   function saveCsv() {
     if (!picture) return;
     const chosen = picture.rows.filter((_, line) => !picture.chosen || picture.chosen[line]);
-    offer(`${feed.study.name}-parallel.csv`, csvOf({ columns: ["trial", ...picture.axes.map(({ name }) => name)], rows: chosen.map((row) => [row.number, ...picture.axes.map((axis) => axis.of(row) ?? null)]) }), "text/csv");
+    offer(
+      `${feed.study.name}-parallel.csv`,
+      csvOf({
+        columns: ["trial", ...picture.axes.map(({ name }) => name)],
+        rows: chosen.map((row) => [row.number, ...picture.axes.map((axis) => axis.of(row) ?? null)]),
+      }),
+      "text/csv",
+    );
   }
 
   return {
@@ -245,10 +300,12 @@ export function openTab({ feed, query, openTrial }) {
 
 /** One axis for each parameter that varies, and one for each objective at the right. */
 function axesOf({ space, objectives }, rows, first) {
-  const parameters = space.parameters.filter(({ type }) => type !== "constant").map((parameter) => ({ ...parameterAxis(parameter), of: (row) => valueOf(row.parameters, parameter.name) }));
+  const parameters = space.parameters
+    .filter(({ type }) => type !== "constant")
+    .map((parameter) => ({ ...parameterAxis(parameter), of: (row) => valueOf(row.parameters, parameter.name) }));
   const metrics = objectives.flatMap((objective) => {
     const values = rows.map((row) => valueOf(row.metrics, objective.metric)).filter((value) => typeof value === "number");
-    const range = values.length ? focusedExtent(values, objective.goal) ?? extent(values) : null;
+    const range = values.length ? (focusedExtent(values, objective.goal) ?? extent(values)) : null;
     if (!range) return [];
     const [low, high] = range;
     const axis = metricAxis(objective.metric, low === high ? [low - 1, high + 1] : range);

@@ -22,11 +22,26 @@ export function openTab({ api, feed, query, openTrial, fail }) {
   };
   const hint = element("p.hint", { role: "status" });
   const plot = figure({
-    title: "Pareto front", hint, filename: `${feed.study.name}-pareto`, height: (width) => Math.max(300, Math.min(520, width * 0.6)),
-    controls: objectives.length > 2 ? [select("Across", names, pair[0].metric, choose(0, "x")).node, select("Up", names, pair[1].metric, choose(1, "y")).node] : [],
+    title: "Pareto front",
+    hint,
+    filename: `${feed.study.name}-pareto`,
+    height: (width) => Math.max(300, Math.min(520, width * 0.6)),
+    controls:
+      objectives.length > 2
+        ? [
+            select("Across", names, pair[0].metric, choose(0, "x")).node,
+            select("Up", names, pair[1].metric, choose(1, "y")).node,
+          ]
+        : [],
     draw: (size) => paretoChart({ rows: shownRows(), objectives: pair, front }, size),
     table: () => paretoTable({ rows: shownRows(), objectives, front }),
-    tell: (hit) => [`Trial ${hit.number}${hit.isFront ? " · on the front" : ""}`, [[pair[0].metric, formatNumber(hit.a, 6)], [pair[1].metric, formatNumber(hit.b, 6)]]],
+    tell: (hit) => [
+      `Trial ${hit.number}${hit.isFront ? " · on the front" : ""}`,
+      [
+        [pair[0].metric, formatNumber(hit.a, 6)],
+        [pair[1].metric, formatNumber(hit.b, 6)],
+      ],
+    ],
     open: openTrial,
   });
   const node = element("section.card", {}, plot.node);
@@ -43,7 +58,10 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     try {
       const { trials } = await api.pareto(feed.study.id, ending.signal);
       front = new Set(trials.map(({ number }) => number));
-      fill(hint, `${plural(front.size, "trial")} on the front${objectives.length > 2 ? " of all objectives" : ""}${feed.rowsComplete ? "" : " · still reading"}`);
+      fill(
+        hint,
+        `${plural(front.size, "trial")} on the front${objectives.length > 2 ? " of all objectives" : ""}${feed.rowsComplete ? "" : " · still reading"}`,
+      );
       plot.redraw();
     } catch (error) {
       fail(error);

@@ -14,24 +14,53 @@ export function openTab({ feed, query, openTrial }) {
   const { objectives, space } = feed.study;
   let objective = objectives.find(({ metric }) => metric === query.get("metric")) ?? objectives[0];
   let rows = [];
-  const metric = select("Objective", objectives.map((each) => each.metric), objective.metric, (chosen) => {
-    objective = objectives.find((each) => each.metric === chosen);
-    setQuery({ metric: chosen });
-    charts.forEach((chart) => chart.redraw());
-  });
+  const metric = select(
+    "Objective",
+    objectives.map((each) => each.metric),
+    objective.metric,
+    (chosen) => {
+      objective = objectives.find((each) => each.metric === chosen);
+      setQuery({ metric: chosen });
+      charts.forEach((chart) => chart.redraw());
+    },
+  );
   const hint = element("p.hint", { role: "status" });
   const charts = space.parameters.filter(({ type }) => type !== "constant").map(sliceFigure);
-  const node = element("div.slices", {},
+  const node = element(
+    "div.slices",
+    {},
     element("div.filters", {}, objectives.length > 1 ? metric.node : null, hint),
-    element("div.multiples", {}, charts.map((chart) => element("div.card", {}, chart.node))));
+    element(
+      "div.multiples",
+      {},
+      charts.map((chart) => element("div.card", {}, chart.node)),
+    ),
+  );
   feed.wantRows();
 
   function sliceFigure(parameter) {
     return figure({
-      title: parameter.name, filename: `${feed.study.name}-${parameter.name}`, height: 200,
+      title: parameter.name,
+      filename: `${feed.study.name}-${parameter.name}`,
+      height: 200,
       draw: (size) => sliceChart({ rows, parameter, objective, best: feed.summary.best?.number }, size),
-      table: () => ({ columns: ["trial", "state", parameter.name, objective.metric], rows: rows.map((row) => [row.number, row.state, valueOf(row.parameters, parameter.name) ?? null, valueOf(row.metrics, objective.metric) ?? null]) }),
-      tell: (hit) => [`Trial ${hit.number}`, [[parameter.name, formatParameter(hit.shown)], [objective.metric, formatNumber(hit.value, 6)], ["state", hit.state]]],
+      table: () => ({
+        columns: ["trial", "state", parameter.name, objective.metric],
+        rows: rows.map((row) => [
+          row.number,
+          row.state,
+          valueOf(row.parameters, parameter.name) ?? null,
+          valueOf(row.metrics, objective.metric) ?? null,
+        ]),
+      }),
+      tell: (hit) => [
+        `Trial ${hit.number}`,
+        [
+          [parameter.name, formatParameter(hit.shown)],
+          [objective.metric, formatNumber(hit.value, 6)],
+          ["state", hit.state],
+        ],
+      ],
       open: openTrial,
     });
   }
@@ -44,7 +73,10 @@ export function openTab({ feed, query, openTrial }) {
       const every = Math.ceil(all.length / DRAWN);
       rows = every > 1 ? all.filter(({ number }) => number % every === 0 || number === feed.summary.best?.number) : all;
       const reading = feed.rowsComplete ? "" : ` · still reading, ${formatNumber(feed.rows.size)} so far`;
-      fill(hint, `${every > 1 ? `every ${every}th of ${plural(all.length, "trial")}` : plural(all.length, "trial")} with a result${reading}`);
+      fill(
+        hint,
+        `${every > 1 ? `every ${every}th of ${plural(all.length, "trial")}` : plural(all.length, "trial")} with a result${reading}`,
+      );
       charts.forEach((chart) => chart.redraw());
     },
     close: () => charts.forEach((chart) => chart.close()),

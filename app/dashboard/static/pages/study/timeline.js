@@ -8,7 +8,12 @@ import { figure } from "../../parts/figure.js";
 import { choice, stateLegend } from "../../parts/pieces.js";
 import { setQuery } from "../../core/route.js";
 
-const STRETCHES = [["all", "All"], ["86400", "Day"], ["3600", "Hour"], ["600", "10 min"]];
+const STRETCHES = [
+  ["all", "All"],
+  ["86400", "Day"],
+  ["3600", "Hour"],
+  ["600", "10 min"],
+];
 
 export function openTab({ feed, query, openTrial }) {
   let stretch = query.get("stretch") ?? "all";
@@ -20,10 +25,22 @@ export function openTab({ feed, query, openTrial }) {
     plot.redraw();
   });
   const plot = figure({
-    title: "Timeline", filename: `${feed.study.name}-timeline`, legend: legend.node, hint, controls: [stretches.node],
+    title: "Timeline",
+    filename: `${feed.study.name}-timeline`,
+    legend: legend.node,
+    hint,
+    controls: [stretches.node],
     draw: (size) => timelineChart({ rows: shownRows(), now: Date.now() }, size),
     table: () => timelineTable({ rows: shownRows() }),
-    tell: (hit) => [`Trial ${hit.number}`, [["state", hit.state], ["worker", hit.row.worker ?? "–"], ["attempt", String(hit.row.attempt)], ["took", formatDuration(secondsOf(hit.row))]]],
+    tell: (hit) => [
+      `Trial ${hit.number}`,
+      [
+        ["state", hit.state],
+        ["worker", hit.row.worker ?? "–"],
+        ["attempt", String(hit.row.attempt)],
+        ["took", formatDuration(secondsOf(hit.row))],
+      ],
+    ],
     open: openTrial,
   });
   const node = element("section.card", {}, plot.node);
@@ -32,7 +49,9 @@ export function openTab({ feed, query, openTrial }) {
   function shownRows() {
     const rows = feed.rows.all.filter(({ startedAt }) => startedAt !== null);
     if (stretch === "all") return rows;
-    const end = rows.some(({ state }) => state === "running") ? Date.now() : Math.max(0, ...rows.map(({ finishedAt, startedAt }) => finishedAt ?? startedAt));
+    const end = rows.some(({ state }) => state === "running")
+      ? Date.now()
+      : Math.max(0, ...rows.map(({ finishedAt, startedAt }) => finishedAt ?? startedAt));
     return rows.filter((row) => (row.finishedAt ?? end) >= end - Number(stretch) * 1000);
   }
 
@@ -42,7 +61,10 @@ export function openTab({ feed, query, openTrial }) {
       if (!changed.has("rows")) return;
       const rows = feed.rows.all;
       legend.update(TRIAL_STATES.filter((state) => state !== "waiting" && feed.summary.trials[state]));
-      fill(hint, `${plural(new Set(rows.map(({ worker }) => worker).filter(Boolean)).size, "worker")}; the last attempt of each trial${feed.rowsComplete ? "" : " · still reading"}`);
+      fill(
+        hint,
+        `${plural(new Set(rows.map(({ worker }) => worker).filter(Boolean)).size, "worker")}; the last attempt of each trial${feed.rowsComplete ? "" : " · still reading"}`,
+      );
       plot.redraw();
     },
     close: plot.close,

@@ -17,15 +17,41 @@ export function openTab({ feed, query, openTrial }) {
   let columns = [];
   let rows = [];
 
-  const input = element("input", { type: "search", value: asked.filter, spellcheck: "false", "aria-label": "Filter", placeholder: "lr < 0.01  optimizer = adam  state = completed", on: { input: () => change({ filter: input.value }) } });
+  const input = element("input", {
+    type: "search",
+    value: asked.filter,
+    spellcheck: "false",
+    "aria-label": "Filter",
+    placeholder: "lr < 0.01  optimizer = adam  state = completed",
+    on: { input: () => change({ filter: input.value }) },
+  });
   const hint = element("p.hint", { role: "status" });
   const states = element("div.choice-bar", { role: "group", "aria-label": "States" });
   const picker = element("div.actions");
   const save = element("button", { type: "button", on: { click: saveCsv } }, "Save CSV");
-  const table = virtualTable({ label: "Trials", onSort: sortBy, onOpen: openTrial, keyOf: (row) => row.number, classOf: (row) => (row.number === feed.summary.best?.number ? "best" : row.excluded ? "excluded" : "") });
+  const table = virtualTable({
+    label: "Trials",
+    onSort: sortBy,
+    onOpen: openTrial,
+    keyOf: (row) => row.number,
+    classOf: (row) => (row.number === feed.summary.best?.number ? "best" : row.excluded ? "excluded" : ""),
+  });
   const nothing = element("div");
-  const node = element("div.trials", {},
-    element("div.filters", {}, input, states, element("details.menu", {}, element("summary", {}, "Columns"), picker), save, hint), table.node, nothing);
+  const node = element(
+    "div.trials",
+    {},
+    element(
+      "div.filters",
+      {},
+      input,
+      states,
+      element("details.menu", {}, element("summary", {}, "Columns"), picker),
+      save,
+      hint,
+    ),
+    table.node,
+    nothing,
+  );
   feed.wantRows();
   showStates();
 
@@ -41,7 +67,21 @@ export function openTab({ feed, query, openTrial }) {
   }
 
   function showStates() {
-    fill(states, TRIAL_STATES.map((state) => element("button", { type: "button", "aria-pressed": String(asked.states.includes(state)), on: { click: (event) => toggle(state, event.currentTarget) } }, element(`span.swatch.${state}`), state)));
+    fill(
+      states,
+      TRIAL_STATES.map((state) =>
+        element(
+          "button",
+          {
+            type: "button",
+            "aria-pressed": String(asked.states.includes(state)),
+            on: { click: (event) => toggle(state, event.currentTarget) },
+          },
+          element(`span.swatch.${state}`),
+          state,
+        ),
+      ),
+    );
   }
 
   function toggle(state, button) {
@@ -55,7 +95,23 @@ export function openTab({ feed, query, openTrial }) {
     const names = possible.map(({ key }) => key).join();
     if (names === columns.names) return;
     columns = Object.assign(possible, { names });
-    fill(picker, possible.filter(({ fixed }) => !fixed).map(({ key, title }) => element("label", {}, element("input", { type: "checkbox", checked: !hidden.has(key), on: { change: (event) => pick(key, event.target.checked) } }), title)));
+    fill(
+      picker,
+      possible
+        .filter(({ fixed }) => !fixed)
+        .map(({ key, title }) =>
+          element(
+            "label",
+            {},
+            element("input", {
+              type: "checkbox",
+              checked: !hidden.has(key),
+              on: { change: (event) => pick(key, event.target.checked) },
+            }),
+            title,
+          ),
+        ),
+    );
     table.setColumns(possible.filter(({ key }) => !hidden.has(key)));
   }
 
@@ -79,7 +135,10 @@ export function openTab({ feed, query, openTrial }) {
   }
 
   function hintText(clauses) {
-    const unknown = unknownNames(clauses, [...feed.study.space.parameters.map(({ name }) => name), ...metricNames(feed.rows.all.slice(-500), feed.study.objectives)]);
+    const unknown = unknownNames(clauses, [
+      ...feed.study.space.parameters.map(({ name }) => name),
+      ...metricNames(feed.rows.all.slice(-500), feed.study.objectives),
+    ]);
     if (unknown.length) return `unknown: ${unknown.join(", ")}`;
     const total = Object.values(feed.summary.trials).reduce((sum, count) => sum + count, 0);
     const loading = feed.rowsComplete ? "" : ` · reading ${formatNumber(feed.rows.size)} of ${formatNumber(total)}`;
@@ -87,12 +146,21 @@ export function openTab({ feed, query, openTrial }) {
   }
 
   function nothingText() {
-    return feed.rows.size ? emptyPlace("No trial fits", "Loosen the filter: every clause must hold.") : emptyPlace("No trials yet", "They appear here as workers claim them.");
+    return feed.rows.size
+      ? emptyPlace("No trial fits", "Loosen the filter: every clause must hold.")
+      : emptyPlace("No trials yet", "They appear here as workers claim them.");
   }
 
   function saveCsv() {
     const chosen = columns.filter(({ key }) => !hidden.has(key));
-    offer(`${feed.study.name}-trials.csv`, csvOf({ columns: chosen.map(({ title }) => title), rows: rows.map((row) => chosen.map(({ fact }) => fact(row) ?? null)) }), "text/csv");
+    offer(
+      `${feed.study.name}-trials.csv`,
+      csvOf({
+        columns: chosen.map(({ title }) => title),
+        rows: rows.map((row) => chosen.map(({ fact }) => fact(row) ?? null)),
+      }),
+      "text/csv",
+    );
   }
 
   return {
@@ -114,30 +182,70 @@ export function openTab({ feed, query, openTrial }) {
 
 function readQuery(query) {
   const list = (name) => query.get(name)?.split(",").filter(Boolean);
-  return { filter: query.get("filter") ?? "", states: list("state") ?? [], sort: query.get("sort") ?? "-number", hidden: list("hidden") };
+  return {
+    filter: query.get("filter") ?? "",
+    states: list("state") ?? [],
+    sort: query.get("sort") ?? "-number",
+    hidden: list("hidden"),
+  };
 }
 
 /** The columns a study's trials have: what they are, what came out, what went in. */
 function columnsOf({ study, rows }) {
   const metrics = metricNames(rows.all.slice(-500), study.objectives);
   return [
-    { key: "number", title: "trial", width: 76, isNumeric: true, fixed: true, fact: (row) => row.number, cell: (row) => formatNumber(row.number) },
+    {
+      key: "number",
+      title: "trial",
+      width: 76,
+      isNumeric: true,
+      fixed: true,
+      fact: (row) => row.number,
+      cell: (row) => formatNumber(row.number),
+    },
     { key: "state", title: "state", width: 136, fact: (row) => row.state, cell: (row) => statePill(row.state) },
     ...metrics.slice(0, study.objectives.length).map(metricColumn),
-    ...study.space.parameters.filter(({ type }) => type !== "constant").map((parameter) => ({
-      key: `parameter:${parameter.name}`, title: parameter.name, width: 112, isNumeric: parameter.type === "float" || parameter.type === "int",
-      fact: (row) => valueOf(row.parameters, parameter.name), cell: (row) => exact(valueOf(row.parameters, parameter.name)),
-    })),
+    ...study.space.parameters
+      .filter(({ type }) => type !== "constant")
+      .map((parameter) => ({
+        key: `parameter:${parameter.name}`,
+        title: parameter.name,
+        width: 112,
+        isNumeric: parameter.type === "float" || parameter.type === "int",
+        fact: (row) => valueOf(row.parameters, parameter.name),
+        cell: (row) => exact(valueOf(row.parameters, parameter.name)),
+      })),
     ...metrics.slice(study.objectives.length).map(metricColumn),
-    { key: "seconds", title: "took", width: 96, isNumeric: true, fact: (row) => secondsOf(row), cell: (row) => formatDuration(secondsOf(row)) },
+    {
+      key: "seconds",
+      title: "took",
+      width: 96,
+      isNumeric: true,
+      fact: (row) => secondsOf(row),
+      cell: (row) => formatDuration(secondsOf(row)),
+    },
     { key: "worker", title: "worker", width: 150, fact: (row) => row.worker, cell: (row) => row.worker ?? "–" },
     { key: "source", title: "source", width: 96, fact: (row) => row.source, cell: (row) => row.source },
-    { key: "attempt", title: "attempt", width: 90, isNumeric: true, fact: (row) => row.attempt, cell: (row) => formatNumber(row.attempt) },
+    {
+      key: "attempt",
+      title: "attempt",
+      width: 90,
+      isNumeric: true,
+      fact: (row) => row.attempt,
+      cell: (row) => formatNumber(row.attempt),
+    },
   ];
 }
 
 function metricColumn(name) {
-  return { key: `metric:${name}`, title: name, width: 120, isNumeric: true, fact: (row) => valueOf(row.metrics, name), cell: (row) => exact(valueOf(row.metrics, name)) };
+  return {
+    key: `metric:${name}`,
+    title: name,
+    width: 120,
+    isNumeric: true,
+    fact: (row) => valueOf(row.metrics, name),
+    cell: (row) => exact(valueOf(row.metrics, name)),
+  };
 }
 
 function exact(value) {
