@@ -1,8 +1,6 @@
-"""The statements of a transaction, compiled once.
+"""The statements of a transaction, compiled once."""
 
-A lookup of many names pads its list to `GROUP`, so that one text serves every length.
-"""
-
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import Table, and_, bindparam, func, null, or_, select, text
@@ -14,38 +12,40 @@ GROUP: Final = 16
 """Names per IN list: few enough statements to compile once, long enough for a usual batch."""
 
 
+class Lookup:
+    """A query by a list of names, in two lengths: one (a lone request), and `GROUP`, to which longer lists are padded.
+
+    Args:
+        query: makes the query of the names' parameters, `v0` and so on.
+    """
+
+    def __init__(self, query: Callable[[list[Any]], Any]) -> None:
+        self.one, self.many = (Statement(query([bindparam(f"v{i}") for i in range(n)])) for n in (1, GROUP))
+
+
 def _select(table: Table) -> Any:
     return select(*table.columns)
 
 
-def _many(table: Table, column: str) -> Statement:
-    return Statement(_select(table).where(table.c[column].in_([bindparam(f"v{i}") for i in range(GROUP)])))
+def _by(table: Table, column: str) -> Lookup:
+    return Lookup(lambda names: _select(table).where(table.c[column].in_(names)))
 
 
 _T, _S = tables.trials.c, tables.studies.c
 
-STUDIES: Final = Statement(
-    _select(tables.studies)
-    .where(_S.id.in_([bindparam(f"v{i}") for i in range(GROUP)]))
-    .order_by(_S.id)
-    .with_for_update()
-)
+STUDIES: Final = Lookup(lambda names: _select(tables.studies).where(_S.id.in_(names)).order_by(_S.id).with_for_update())
 STUDY: Final = Statement(_select(tables.studies).where(_S.id == bindparam("id")).with_for_update())
 STUDY_NAMED: Final = Statement(
     _select(tables.studies).where(_S.project == bindparam("project"), _S.name == bindparam("name")).with_for_update()
 )
-STUDIES_OF_TRIALS: Final = Statement(
-    select(_T.study_id).distinct().where(_T.id.in_([bindparam(f"v{i}") for i in range(GROUP)]))
-)
+STUDIES_OF_TRIALS: Final = Lookup(lambda names: select(_T.study_id).distinct().where(_T.id.in_(names)))
 STUDY_OF_TRIAL: Final = Statement(select(_T.study_id).where(_T.id == bindparam("id")))
-STUDIES_OF_TOKENS: Final = Statement(
-    select(_T.study_id).distinct().where(_T.token.in_([bindparam(f"v{i}") for i in range(GROUP)]))
+STUDIES_OF_TOKENS: Final = Lookup(lambda names: select(_T.study_id).distinct().where(_T.token.in_(names)))
+LOCK_TOKENS: Final = Lookup(  # PostgreSQL's; until the end of the transaction
+    lambda names: select(*(func.pg_advisory_xact_lock(func.hashtextextended(name, 0)) for name in names))
 )
-LOCK_TOKENS: Final = Statement(  # PostgreSQL's; until the end of the transaction
-    select(*(func.pg_advisory_xact_lock(func.hashtextextended(bindparam(f"v{i}"), 0)) for i in range(GROUP)))
-)
-TRIALS: Final = _many(tables.trials, "id")
-TRIALS_OF_TOKENS: Final = _many(tables.trials, "token")
+TRIALS: Final = _by(tables.trials, "id")
+TRIALS_OF_TOKENS: Final = _by(tables.trials, "token")
 WAITING: Final = Statement(
     _select(tables.trials)
     .where(
@@ -89,11 +89,11 @@ CLAIMABLE: Final = Statement(
 OPEN: Final = Statement(
     select(_S.id).where(or_(_S.state == "active", _S.state == "paused", _S.state == "stopping")).order_by(_S.id)
 )
-MEASURED: Final = Statement(
-    select(*tables.measurements.columns).where(
+MEASURED: Final = Lookup(
+    lambda steps: select(*tables.measurements.columns).where(
         tables.measurements.c.trial_id == bindparam("trial_id"),
         tables.measurements.c.attempt == bindparam("attempt"),
-        tables.measurements.c.step.in_([bindparam(f"v{i}") for i in range(GROUP)]),
+        tables.measurements.c.step.in_(steps),
     )
 )
 LAST_MEASURED: Final = Statement(

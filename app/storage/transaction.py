@@ -86,10 +86,14 @@ class Transaction:
         self._lock_tokens(
             {token for touch in touches if not touch.studies and not touch.trials for token in touch.tokens}
         )
-        study_ids |= {row[0] for row in self._in(sql.STUDIES_OF_TRIALS, trial_ids)}
-        # SQLite: the lock is ours already, so nobody can have taken a token since.
-        self._lock_studies(study_ids)
-        self._keep_trials(self._in(sql.TRIALS, trial_ids), trial_ids)
+        if self._session.dialect == "sqlite":  # everything is ours already: rows may be read before their study
+            self._keep_trials(self._in(sql.TRIALS, trial_ids), trial_ids)
+            study_ids |= {trial.study_id for id in trial_ids if (trial := self._trials[id]) is not None}
+            self._lock_studies(study_ids)
+        else:
+            study_ids |= {row[0] for row in self._in(sql.STUDIES_OF_TRIALS, trial_ids)}
+            self._lock_studies(study_ids)
+            self._keep_trials(self._in(sql.TRIALS, trial_ids), trial_ids)
         self._keep_tokens(tokens)
 
     def study(self, id: str) -> StudyRow | None:
@@ -384,13 +388,15 @@ class Transaction:
         return self._session.rows(statement, values)
 
     def _in(
-        self, statement: Statement, names: Sequence[Any], values: dict[str, Any] | None = None
+        self, lookup: sql.Lookup, names: Sequence[Any], values: dict[str, Any] | None = None
     ) -> list[tuple[Any, ...]]:
+        if len(names) == 1:
+            return self._session.rows(lookup.one, {"v0": names[0], **(values or {})})
         found: list[tuple[Any, ...]] = []
         for start in range(0, len(names), sql.GROUP):
             group = names[start : start + sql.GROUP]
             padded = [*group, *[group[-1]] * (sql.GROUP - len(group))]
-            found += self._session.rows(statement, {f"v{i}": name for i, name in enumerate(padded)} | (values or {}))
+            found += self._session.rows(lookup.many, {f"v{i}": name for i, name in enumerate(padded)} | (values or {}))
         return found
 
     def _lock_studies(self, ids: set[str]) -> None:
