@@ -22,6 +22,14 @@ def wait_until_gone(pid: int, limit_s: float = 40.0) -> None:
 
 
 def is_alive(pid: int) -> bool:
+    """Whether any thread of a process is left; its files are open, and locked, until the last one has gone."""
     with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        return any(state_of(task) not in "ZX" for task in Path(f"/proc/{pid}/task").iterdir())
     return False
+
+
+def state_of(task: Path) -> str:
+    """The state of a thread, as one letter."""
+    with suppress(OSError):
+        return (task / "stat").read_text().rsplit(")", 1)[1].split()[0]
+    return "X"
