@@ -60,3 +60,13 @@ def test_it_finds_the_bottom_of_a_bowl(surrogate, enough):
         history = replace(history, observations=(*history.observations, tried))
 
     assert min(o.values[0] for o in history.completed() if o.values) < enough
+
+
+def test_a_batch_is_modelled_also_where_the_fit_finds_no_noise():
+    found = [
+        suggestion.why
+        for seed in range(4)
+        for suggestion in engine(Algorithm(name="skopt"))(FLAT, history_of(FLAT, 12), 3, seed=seed, number=12)
+    ]
+
+    assert not any("random" in why for why in found)
