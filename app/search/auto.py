@@ -6,7 +6,7 @@ fails. On one shared history the blend of both was ahead of either alone, and of
 
 from typing import Final
 
-from app.search.bayes.engine import Bayes
+from app.search.bayes.engine import Bayes, affordable
 from app.search.encoding import encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import evidence_of
@@ -17,6 +17,9 @@ from app.search.turns import Proposer, take_turns
 from studyhall.space import Space
 
 TPE_SHARE: Final = 0.4
+MANY: Final = 500
+TPE_SHARE_OF_MANY: Final = 0.7
+"""With many results densities are well known, and each turn of the process costs more and more."""
 
 
 def suggest(
@@ -24,13 +27,15 @@ def suggest(
 ) -> list[Suggestion]:
     """Sobol points first, then the engines take turns."""
     evidence = evidence_of(encoding_of(space), history)
-    if is_starting(evidence, len(history.observations), start_trials(evidence.encoding, options.start)):
+    if is_starting(evidence, len(history.observations), start_trials(evidence, options.start)):
         return initial(evidence, count, seed=seed, number=number, name="auto")
     bayes, tpe = Bayes(evidence), Tpe(evidence, TpeOptions())
+    limit = number + affordable(evidence)
+    share = TPE_SHARE if len(evidence.told) <= MANY else TPE_SHARE_OF_MANY
 
     def proposer(n: int) -> Proposer:
         # floor(n * share) steps up on the estimator's turns: they are spread evenly, whatever n a batch begins with.
-        turns = int((n + 1) * TPE_SHARE)
-        return tpe if turns > int(n * TPE_SHARE) else bayes.view(n - turns)
+        turns = int((n + 1) * share)
+        return tpe if turns > int(n * share) or n >= limit else bayes.view(n - turns)
 
     return take_turns(evidence, proposer, count, seed=seed, number=number)

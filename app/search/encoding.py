@@ -219,8 +219,9 @@ def combinations(places: Sequence[Floats], numbers: Indices) -> Floats:
     U = np.empty((len(numbers), len(places)))
     rest = numbers
     for j in reversed(range(len(places))):
-        rest, digit = np.divmod(rest, len(places[j]))
-        U[:, j] = places[j][digit]
+        # Operators, not divmod: numbers beyond 64 bits are Python's.
+        U[:, j] = places[j][(rest % len(places[j])).astype(np.int64)]
+        rest = rest // len(places[j])
     return U
 
 

@@ -18,6 +18,8 @@ from app.search.random import generator
 from studyhall.space import Space
 
 BLOCK: Final = 4096
+SMALL_BLOCK: Final = 128
+"""Numbers beyond 64 bits are walked in Python."""
 _GOLDEN: Final = (math.sqrt(5) - 1) / 2
 
 
@@ -69,8 +71,8 @@ def _order(total: int, seed: int, *, shuffle: bool) -> Iterator[Indices]:
         for start in range(0, total, BLOCK):
             yield (np.arange(start, min(start + BLOCK, total)) * stride + offset) % total
         return
-    for start in range(0, total, BLOCK):
-        numbers = range(start, min(start + BLOCK, total))
+    for start in range(0, total, SMALL_BLOCK):
+        numbers = range(start, min(start + SMALL_BLOCK, total))
         yield np.array([(number * stride + offset) % total for number in numbers], dtype=object)
 
 

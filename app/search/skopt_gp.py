@@ -28,7 +28,10 @@ from app.search.start import initial, is_starting, start_trials, untried
 from studyhall.space import Space
 
 MOST_FOR_GP: Final = 150
-"""Beyond it one fit costs several seconds; extra trees take over."""
+WIDEST_FOR_GP: Final = 50
+"""With more results or parameters one fit costs several seconds; extra trees take over."""
+MOST_FITS: Final = 4
+"""A batch may have a hundred points; each fit costs from a tenth of a second to several."""
 WIDEST_INTEGER: Final = 1000
 log = logging.getLogger("studyhall.search")
 Point: TypeAlias = list[float | int | str]
@@ -39,7 +42,7 @@ def suggest(
 ) -> list[Suggestion]:
     """Sobol points first, then scikit-optimize; untried random points when a fit fails."""
     evidence = evidence_of(encoding_of(space), history)
-    start = start_trials(evidence.encoding, options.start)
+    start = start_trials(evidence, options.start)
     if is_starting(evidence, len(history.observations), start):
         return initial(evidence, count, seed=seed, number=number, name="skopt")
     return modelled(evidence, count, options=options, seed=seed, number=number)
@@ -51,7 +54,7 @@ def modelled(evidence: Evidence, count: int, *, options: SkoptOptions, seed: int
     random = np.random.default_rng([seed, number])
     if encoding.dimension == 0:
         return []
-    surrogate = _surrogate(options, len(evidence.told))
+    surrogate = _surrogate(options, evidence)
     why = f"skopt: {surrogate.upper()}, {options.acquisition}, {len(evidence.told)} results"
     found: list[Suggestion] = []
     try:
@@ -73,7 +76,10 @@ def _proposals(
     options: SkoptOptions,
     random: np.random.Generator,
 ) -> list[Floats]:
-    """Rows, one fit for all: the kernel is learnt once, later points of a batch only add the lies for earlier ones."""
+    """Rows: a few fits, each told the lies for the points before it, then the best of many by the last fit.
+
+    The kernel of a Gaussian process is learnt once for all.
+    """
     codec = _Codec(evidence.encoding)
     y = _targets(evidence, random)
     worst = float(y.max())
@@ -82,7 +88,7 @@ def _proposals(
     found: list[Floats] = []
     learner: object = surrogate.upper()
     with _quiet():
-        for _ in range(count):
+        for _ in range(min(count, MOST_FITS)):
             optimizer = Optimizer(
                 codec.dimensions,
                 base_estimator=learner,
@@ -92,28 +98,26 @@ def _proposals(
                 random_state=int(random.integers(2**31)),
             )
             optimizer.tell(codec.points(U), y.tolist())
-            row = _first_new(evidence.encoding, codec, optimizer, used, random)
+            row = _asked(evidence.encoding, codec, optimizer, used)
             if row is None:
                 break
             found.append(row)
             used.add(evidence.encoding.keys(row[None, :])[0])
             U, y = np.vstack([U, row]), np.append(y, worst)
             learner = _as_fitted(optimizer.models[-1], learner)
+        rest = untried(evidence.encoding, used, 0 if len(found) == count else max(500, 4 * count), random)
+        if len(rest):
+            scores = gaussian_lcb(optimizer.space.transform(codec.points(rest)), optimizer.models[-1])
+            found.extend(rest[np.argsort(scores, kind="stable")[: count - len(found)]])
     return found
 
 
-def _first_new(
-    encoding: Encoding, codec: "_Codec", optimizer: Optimizer, used: set[bytes], random: np.random.Generator
-) -> Floats | None:
-    """What the optimizer asks for, or, where that is taken or breaks a constraint, the best of many random rows."""
+def _asked(encoding: Encoding, codec: "_Codec", optimizer: Optimizer, used: set[bytes]) -> Floats | None:
+    """What the optimizer asks for; None where that is taken or breaks a constraint."""
     asked = encoding.canonical(codec.row(optimizer.ask())[None, :])
     if encoding.is_feasible(asked)[0] and encoding.keys(asked)[0] not in used:
         return np.asarray(asked[0])
-    rows = untried(encoding, used, 500, random)
-    if len(rows) == 0:
-        return None
-    scores = gaussian_lcb(optimizer.space.transform(codec.points(rows)), optimizer.models[-1])
-    return np.asarray(rows[int(np.argmin(scores))])
+    return None
 
 
 def _targets(evidence: Evidence, random: np.random.Generator) -> Floats:
@@ -126,8 +130,9 @@ def _targets(evidence: Evidence, random: np.random.Generator) -> Floats:
     return np.where(evidence.is_allowed, y, y.max())
 
 
-def _surrogate(options: SkoptOptions, results: int) -> str:
-    return "et" if options.surrogate == "gp" and results > MOST_FOR_GP else options.surrogate
+def _surrogate(options: SkoptOptions, evidence: Evidence) -> str:
+    too_large = len(evidence.told) > MOST_FOR_GP or evidence.encoding.dimension > WIDEST_FOR_GP
+    return "et" if options.surrogate == "gp" and too_large else options.surrogate
 
 
 def _acquisition(wanted: str, surrogate: str) -> str:
@@ -138,9 +143,7 @@ def _as_fitted(model: object, learner: object) -> object:
     """A Gaussian process that keeps the kernel it has learnt; another model is fitted anew, cheaply."""
     if not isinstance(model, GaussianProcessRegressor) or not hasattr(model, "noise_"):
         return learner
-    # noise_ is None where the fit found no noise: skopt sets it only when its kernel ends with some.
-    noise = (model.noise_ or 0.0) + 1e-8
-    return GaussianProcessRegressor(kernel=model.kernel_, alpha=noise, optimizer=None, normalize_y=True)
+    return GaussianProcessRegressor(kernel=model.kernel_, alpha=model.noise_ + 1e-8, optimizer=None, normalize_y=True)
 
 
 class _Codec:

@@ -21,9 +21,12 @@ LARGEST_LIST: Final = 2**15
 """Finite spaces up to this size are listed to find what is left of them."""
 
 
-def start_trials(encoding: Encoding, wanted: int | None) -> int:
-    """How many points to try before the first model."""
-    return wanted if wanted is not None else max(5, min(encoding.dimension + 1, 10))
+def start_trials(evidence: Evidence, wanted: int | None) -> int:
+    """How many points to try before the first model: 5 to 10 by the dimension, at most a third of a small budget."""
+    if wanted is not None:
+        return wanted
+    start, budget = max(5, min(evidence.encoding.dimension + 1, 10)), evidence.history.max_trials
+    return start if budget is None else max(3, min(start, budget // 3))
 
 
 def is_starting(evidence: Evidence, started: int, start: int) -> bool:

@@ -43,7 +43,7 @@ def suggest(
 ) -> list[Suggestion]:
     """Sobol points first, then points where good results are dense and others are not."""
     evidence = evidence_of(encoding_of(space), history)
-    if is_starting(evidence, len(history.observations), start_trials(evidence.encoding, options.start)):
+    if is_starting(evidence, len(history.observations), start_trials(evidence, options.start)):
         return initial(evidence, count, seed=seed, number=number, name="tpe")
     tpe = Tpe(evidence, options)
     return take_turns(evidence, lambda _: tpe, count, seed=seed, number=number)

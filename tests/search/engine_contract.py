@@ -16,6 +16,7 @@ import pytest
 from app.search.engine import Engine, History, Observation, Suggestion
 from app.search.random import draw
 from app.search.registry import engine
+from studyhall.parameters import FloatParameter
 from studyhall.space import Space
 from studyhall.study import Algorithm, Objective
 from studyhall.trial import TrialState
@@ -45,6 +46,8 @@ SMALL = Space.model_validate_json("""{"parameters": [
 SMALL_SIZE = 3 + 8
 POINT = Space.model_validate_json("""{"parameters": [
     {"name": "x", "type": "float", "low": 0.5, "high": 0.5}, {"name": "c", "type": "constant", "value": null}]}""")
+
+WIDE = Space(parameters=tuple(FloatParameter(name=f"p{i}", low=-1, high=1) for i in range(200)))
 
 LOSS = (Objective(metric="loss"),)
 BOTH_DOWN = (Objective(metric="loss"), Objective(metric="latency"))
@@ -253,6 +256,24 @@ class EngineContract:
         found = suggest(MESSY, history, 1, seed=1, number=1000)
 
         self.check(found, MESSY, 1)
+        assert time.process_time() - started < 5.0
+
+    def test_a_space_of_two_hundred_parameters_is_searched_in_time(self, suggest):
+        history = history_of(WIDE, 60)
+        started = time.process_time()
+
+        found = suggest(WIDE, history, 2, seed=1, number=60)
+
+        self.check(found, WIDE, 2)
+        assert time.process_time() - started < 5.0
+
+    def test_a_large_batch_is_answered_in_time(self, suggest):
+        history = history_of(MESSY, 500)
+        started = time.process_time()
+
+        found = suggest(MESSY, history, 100, seed=1, number=500)
+
+        self.check(found, MESSY, 100)
         assert time.process_time() - started < 5.0
 
     def test_options_it_does_not_know_are_refused(self):

@@ -27,6 +27,8 @@ NOISE: Final = 5e-3
 """What is believed of the noise's share of the variance, before any result."""
 NOISE_OF_FAILURE: Final = 0.05
 LATEST: Final = 20
+MOST_LIMITS: Final = 3
+"""Outcome constraints with a model of their own."""
 LARGEST_FIT: Final = 200
 """Kernels are learnt from at most so many results: a fit costs n³ dozens of times, a posterior once."""
 
@@ -151,11 +153,7 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
             _belief(X, loss, standard, columns, settled, view)
             for loss, standard in zip(losses.T, standards, strict=True)
         ),
-        tuple(
-            limit
-            for slack in evidence.slack[seen].T
-            if (limit := _limit(X[~np.isnan(slack)], slack[~np.isnan(slack)], columns)) is not None
-        ),
+        tuple(limit for slack in _slacks(evidence.slack[seen]) if (limit := _limit(X, slack, columns)) is not None),
         works,
         _caution(evidence, works),
     )
@@ -230,9 +228,19 @@ def _caution(evidence: Evidence, works: Limit | None) -> float:
     return 0.5 + min(2.0 * max(works.posterior.skill(), 0.0), 1.0) * (3.0 + 150.0 * share)
 
 
+def _slacks(slack: Floats) -> list[Floats]:
+    """What to model of outcome constraints: each of a few; of many only the worst, each in units of its spread."""
+    if slack.shape[1] <= MOST_LIMITS:
+        return list(slack.T)
+    scaled = slack / np.maximum(np.nanmax(np.abs(slack), axis=0, initial=1e-300), 1e-300)
+    return [np.fmin.reduce(scaled, axis=1)]
+
+
 def _limit(X: Floats, slack: Floats, columns: tuple[slice, ...]) -> Limit | None:
-    if len(slack) < 3:
+    known = ~np.isnan(slack)
+    if known.sum() < 3:
         return None
+    X, slack = X[known], slack[known]
     with_threshold = Standard(np.append(slack, 0.0))  # the threshold goes the way of the values
     z = with_threshold.z
     (kernel,) = _kernels(X, z[:-1], columns)

@@ -6,13 +6,15 @@ import numpy as np
 
 from app.search.axes import Floats
 from app.search.bayes.acquisition import worth
-from app.search.bayes.beliefs import VIEWS, Beliefs, View, beliefs_of
+from app.search.bayes.beliefs import MOST_RESULTS, VIEWS, Beliefs, View, beliefs_of
 from app.search.bayes.climb import highest
 from app.search.encoding import encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import Evidence, evidence_of
-from app.search.options import BayesOptions
+from app.search.options import BayesOptions, TpeOptions
+from app.search.pareto import non_dominated
 from app.search.start import initial, is_starting, start_trials
+from app.search.tpe import Tpe
 from app.search.turns import Proposal, take_turns
 from studyhall.space import Space
 
@@ -24,10 +26,17 @@ def suggest(
 ) -> list[Suggestion]:
     """Sobol points first, then one maximiser of the acquisition after the other, each believed before the next."""
     evidence = evidence_of(encoding_of(space), history)
-    if is_starting(evidence, len(history.observations), start_trials(evidence.encoding, options.start)):
+    if is_starting(evidence, len(history.observations), start_trials(evidence, options.start)):
         return initial(evidence, count, seed=seed, number=number, name="bayes")
-    bayes = Bayes(evidence)
-    return take_turns(evidence, bayes.view, count, seed=seed, number=number)
+    bayes, tpe = Bayes(evidence), Tpe(evidence, TpeOptions())
+    limit = number + affordable(evidence)
+    return take_turns(evidence, lambda n: bayes.view(n) if n < limit else tpe, count, seed=seed, number=number)
+
+
+def affordable(evidence: Evidence) -> int:
+    """How many points of a batch the model can propose within about a second; `tpe` proposes the others."""
+    n = min(len(evidence.told), MOST_RESULTS)
+    return int(1.0 / ((0.02 + 1e-7 * n * n) * len(evidence.history.objectives)))
 
 
 class Bayes:
@@ -66,9 +75,9 @@ class BayesView:
 
 
 def incumbents(beliefs: Beliefs) -> Floats:
-    """Rows of the results believed best, best first; of several objectives, the best of each and of their sum."""
+    """Rows of the results believed best, best first; of several objectives, of the believed front."""
     believed = np.column_stack([belief.posterior.mean(beliefs.X) for belief in beliefs.objectives])
     believed = believed + 1e3 * (1.0 - beliefs.is_allowed)[:, None]
-    orders = [np.argsort(loss, kind="stable")[:INCUMBENTS] for loss in (believed.sum(axis=1), *believed.T)]
-    chosen = np.concatenate(orders if believed.shape[1] > 1 else orders[:1])
-    return np.asarray(beliefs.U[chosen])
+    if believed.shape[1] > 1:
+        return np.asarray(beliefs.U[non_dominated(believed)])
+    return np.asarray(beliefs.U[np.argsort(believed[:, 0], kind="stable")[:INCUMBENTS]])

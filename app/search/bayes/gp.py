@@ -26,6 +26,8 @@ from app.search.axes import Floats, Indices
 
 SQRT5: Final = math.sqrt(5.0)
 JITTER: Final = 1e-6
+MOST_CURVED: Final = 40
+"""With more parameters the curvature of a mode costs more than it tells."""
 TRIED: Final = 2
 """Draws of theta for each that is kept."""
 LENGTHSCALES: Final = (-4.6, 4.6)
@@ -154,7 +156,10 @@ def hypotheses(X: Floats, z: Floats, columns: tuple[slice, ...], prior: Prior, c
     4.4 (Laplace approximation) and 11.1.5 (sampling-importance-resampling).
     """
     D = _distances(X, columns)
-    modes = [_curved(mode, D, z, prior) for mode in _modes(D, z, prior, prior.starts())]
+    modes = _modes(D, z, prior, prior.starts())
+    if len(columns) > MOST_CURVED:
+        return tuple(Kernel(modes[i % len(modes)].theta, columns) for i in range(count))
+    modes = [_curved(mode, D, z, prior) for mode in modes]
     random = np.random.default_rng(len(z))
     evidence = np.array([mode.log_evidence for mode in modes])
     chosen = _resampled(np.exp(evidence - evidence.max()), TRIED * count, random)
@@ -193,7 +198,7 @@ def _modes(D: Floats, z: Floats, prior: Prior, starts: Sequence[Floats]) -> list
             jac=True,
             method="L-BFGS-B",
             bounds=bounds,
-            options={"maxiter": 40, "ftol": 1e-5},
+            options={"maxiter": 40 if len(D) <= MOST_CURVED else 15, "ftol": 1e-5},
         )
         if all(np.abs(peak.x - mode.theta).max() > 0.3 for mode in found):
             theta = np.asarray(peak.x, dtype=np.float64)
