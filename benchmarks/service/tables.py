@@ -50,7 +50,11 @@ def _ratios(rows: Rows) -> str:
     cells = []
     for ours, theirs in PAIRS:
         line = [_pair(rows, ours, theirs, clients, lambda row: row["trials_per_s"]) for clients in counts]
-        late = [_pair(rows, theirs, ours, clients, lambda row: row["ask"]["p99"]) for clients in counts]
+        # With one request a trial, asking is part of the tell before: there is no ask to compare.
+        asks = not ours.endswith("one-request")
+        late = [
+            _pair(rows, theirs, ours, clients, lambda row: row["ask"]["p99"]) if asks else "-" for clients in counts
+        ]
         if any(cell != "-" for cell in line):
             cells.append((f"{ours} / {theirs}", *line, *late))
     head = ("pair", *(f"{count} clients" for count in counts), *(f"p99, {count}" for count in counts))
@@ -62,7 +66,8 @@ def _pair(rows: Rows, above: str, below: str, clients: int, value: Any) -> str:
         peer: {row["round"]: value(row) for row in rows if (row["peer"], row["clients"]) == (peer, clients)}
         for peer in (above, below)
     }
-    ratios = [by_round[above][n] / by_round[below][n] for n in by_round[above] if by_round[below].get(n)]
+    both = [(by_round[above][n], by_round[below].get(n)) for n in by_round[above]]
+    ratios = [first / second for first, second in both if first and second]
     return f"{number(median(ratios))} ({number(min(ratios))}-{number(max(ratios))})" if ratios else "-"
 
 

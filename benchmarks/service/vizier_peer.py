@@ -66,7 +66,8 @@ class Vizier:
 def serve(port: int, file: str, answers: Any) -> None:
     from vizier.service import servers
 
-    answers.put(servers.DefaultVizierServer(host="127.0.0.1", port=port, database_url=f"sqlite:///{file}").endpoint)
+    server = servers.DefaultVizierServer(host="127.0.0.1", port=port, database_url=f"sqlite:///{file}")
+    answers.put(server.endpoint)
     while True:
         time.sleep(60)
 
