@@ -41,6 +41,10 @@ class Infeasible(Exception):
         super().__init__(reason)
 
 
+class BadCheckpoint(Exception):
+    """A checkpoint that cannot be resumed from."""
+
+
 class TrialContext(Protocol):
     """A trial as its trainable sees it."""
 
@@ -94,6 +98,10 @@ class TrialContext(Protocol):
 
     def artifact(self, name: str, path: str | Path) -> None:
         """Keeps a file or a directory beyond the attempt, under this name."""
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Whether now is a good moment for one: the last is long ago, or the trial shall go on elsewhere."""
 
     def checkpoint(self, step: int) -> AbstractContextManager[Path]:
         """A directory to save into; it counts as a checkpoint when the `with` block ends without an error."""
@@ -259,6 +267,11 @@ class LocalTrial:
     def artifact(self, name: str, path: str | Path) -> None:
         """Remembers where the artifact is."""
         self.artifacts[name] = checked_artifact(name, path)
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Only when it was asked to stop."""
+        return not self._goes_on
 
     @contextmanager
     def checkpoint(self, step: int) -> Iterator[Path]:

@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from studyhall.errors import Conflict, MeasurementConflict, StudyhallError
 from studyhall.trial import Measurement
 from studyhall.wire import ClaimedTrial, Heartbeat, Report, Told
 from workers.attempt_log import AttemptLog
+from workers.checkpoints import Manifest
 from workers.children import Child
 from workers.frames import Garbled
 from workers.messages import Done, Kept, NotFeasible, Reported, Saved, Start, StopNow, Verdict, WentWrong
@@ -45,11 +46,22 @@ class Patiences:
     """How long a trial goes on without a server."""
 
 
+class Keeping(Protocol):
+    """Where what a trial wants to keep goes; both may take their time and raise OSError or ValueError."""
+
+    def keep(self, kept: Kept) -> None:
+        """Keeps an artifact."""
+
+    def save(self, saved: Saved, curve: tuple[Measurement, ...]) -> None:
+        """Keeps a checkpoint with the curve up to it."""
+
+
 class Attempt:
     """Runs one claimed trial in one child.
 
     Args:
-        keep: stores an artifact or checkpoint; may take its time.
+        keeping: where its artifacts and checkpoints go.
+        resumed: what is known of the checkpoint it goes on from.
     """
 
     def __init__(
@@ -61,20 +73,23 @@ class Attempt:
         server: Server,
         log: AttemptLog,
         patiences: Patiences,
-        keep: Callable[[Kept | Saved], None],
+        keeping: Keeping,
+        resumed: Manifest | None = None,
     ) -> None:
         self.claimed, self.token = claimed, token
-        self._child, self._server, self._log, self._patiences, self._keep = child, server, log, patiences, keep
+        self._child, self._server, self._log, self._patiences, self._keeping = child, server, log, patiences, keeping
         self._verdict: Verdict | None = None
         self._stop: StopAsked | None = None
         self._lost: str | None = None
         self._timed_out = False
-        self._latest: dict[str, float] = {}
+        self._curve: list[Measurement] = []
         self._untold: list[tuple[int, Measurement]] = []
         self._takes_reports = True
         self._news, self._decided = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._timers: list[asyncio.TimerHandle] = []
+        for measurement in resumed.measurements if resumed else ():
+            self._add(0, measurement)  # what an earlier attempt had told: this one's curve is whole
         task = claimed.study.task
         self._allowed_s = min(patiences.timeout_s, (task and task.timeout_s) or patiences.timeout_s)
 
@@ -98,7 +113,7 @@ class Attempt:
                 objectives=[objective.metric for objective in self.claimed.study.objectives],
                 verdict=self._verdict,
                 ended=None if self._child.is_alive else await self._child.ended(),
-                latest=self._latest,
+                latest=_latest_of(self._curve),
                 stop=self._stop,
                 timeout_s=self._allowed_s if self._timed_out else None,
                 lost=self._lost,
@@ -111,7 +126,8 @@ class Attempt:
         self._later(self._patiences.exit_s, self._child.kill)
         try:
             await self._child.ended()
-            await asyncio.wait(self._tasks, timeout=LAST_OUTPUT_S)
+            if self._tasks:  # none, if it was given back before it began
+                await asyncio.wait(self._tasks, timeout=LAST_OUTPUT_S)
         finally:
             for timer in self._timers:
                 timer.cancel()
@@ -130,7 +146,7 @@ class Attempt:
     def _ask_to_stop(self, stop: StopAsked, grace_s: float) -> None:
         if self._stop is None:
             self._stop = stop
-            self._child.tell(StopNow(reason=stop.reason))
+            self._child.tell(StopNow(reason=stop.reason, resume=stop.release))
             self._later(grace_s, self._terminate)
 
     def kill(self, reason: str) -> None:
@@ -159,15 +175,21 @@ class Attempt:
 
     async def _store(self, kept: Kept | Saved) -> None:
         try:
-            await asyncio.to_thread(self._keep, kept)
-        except OSError as error:
+            if isinstance(kept, Kept):
+                await asyncio.to_thread(self._keeping.keep, kept)
+            else:
+                await asyncio.to_thread(self._keeping.save, kept, tuple(self._curve))
+        except (OSError, ValueError) as error:
             self._hear_verdict(WentWrong(kind="infrastructure", message=f"{kept.path} cannot be kept: {error}"))
 
     def _hear_report(self, message: Reported) -> None:
-        self._latest |= message.metrics
+        measurement = Measurement(step=message.step, metrics=message.metrics, elapsed_s=message.elapsed_s)
+        self._add(message.report, measurement)
+
+    def _add(self, report: int, measurement: Measurement) -> None:
+        self._curve.append(measurement)
         if self._takes_reports:
-            measurement = Measurement(step=message.step, metrics=message.metrics, elapsed_s=message.elapsed_s)
-            self._untold.append((message.report, measurement))
+            self._untold.append((report, measurement))
             self._news.set()
 
     def _hear_verdict(self, verdict: Verdict) -> None:
@@ -261,3 +283,10 @@ class Attempt:
 
     def _later(self, delay_s: float, action: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(delay_s, action))
+
+
+def _latest_of(curve: list[Measurement]) -> dict[str, float]:
+    latest: dict[str, float] = {}
+    for measurement in curve:
+        latest |= measurement.metrics
+    return latest

@@ -32,7 +32,8 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
         import_from=tuple(str(Path(path).absolute()) for path in given.path),
         preload=tuple(given.preload),
         directory=Path(given.directory or home / "workers").absolute(),
-        artifacts=Path(given.artifacts or home / "artifacts").absolute(),
+        artifacts=_store(given.artifacts or str(home / "artifacts")),
+        checkpoint_every_s=given.checkpoint_s,
         data=Path(given.data).absolute(),
         device=given.device,
         threads=given.threads,
@@ -76,12 +77,13 @@ def _parser() -> argparse.ArgumentParser:
     places = parser.add_argument_group("where it keeps things")
     add = places.add_argument
     add("--directory", metavar="DIR", help="scratch, logs and undelivered results (default: ~/.studyhall/workers)")
-    add("--artifacts", metavar="DIR", help="saved models and other artifacts (default: ~/.studyhall/artifacts)")
+    add("--artifacts", metavar="DIR|URL", help=_ARTIFACTS)
     times = parser.add_argument_group("how long things may take, in seconds")
     add = times.add_argument
     add("--lease-s", type=_seconds, default=Configuration.lease_s, help="a trial's lease (default: %(default)g)")
     add("--grace-s", type=_seconds, default=Patiences.grace_s, help="from asking a trial to stop to terminating it")
     add("--timeout-s", type=_seconds, default=Patiences.timeout_s, help="the longest trial (default: %(default)g)")
+    add("--checkpoint-s", type=_seconds, default=60.0, help="between two checkpoints of a trial (default: 60)")
     add(
         "--outage-s", type=_seconds, default=Patiences.outage_s, help="training without a server (default: %(default)g)"
     )
@@ -93,6 +95,16 @@ _ALLOW = (
     "code of yours that trials may run: a function, all below a package, or a program; "
     "whoever may create studies can run it here"
 )
+
+
+_ARTIFACTS = (
+    "saved models and checkpoints: a directory, or a URL such as s3://bucket/prefix; workers that shall resume each "
+    "other's trials share it (default: ~/.studyhall/artifacts)"
+)
+
+
+def _store(place: str) -> str:
+    return place if "://" in place else str(Path(place).absolute())
 
 
 def _slots(text: str) -> int:

@@ -69,7 +69,9 @@ class Configuration:
     import_from: tuple[str, ...] = ()
     preload: tuple[str, ...] = ()
     directory: Path = Path("workers")
-    artifacts: Path = Path("artifacts")
+    artifacts: str = "artifacts"
+    """A directory, or a URL that fsspec can open."""
+    checkpoint_every_s: float = 60.0
     data: Path = Path()
     device: str = "cpu"
     threads: int = 1

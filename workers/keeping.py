@@ -1,30 +1,27 @@
-"""Where a worker keeps things: scratch directories of attempts, their logs, and artifacts that outlive them.
+"""Where a worker keeps things: scratch directories of attempts and their logs here, what outlives them in a store.
 
 DIRECTORY/work/<trial>-<attempt>/             scratch, gone when the attempt ends
 DIRECTORY/logs/<study>/<number>-<attempt>.log what it printed
 DIRECTORY/spool/                              endings that could not be delivered yet
-ARTIFACTS/<study>/<number>/<attempt>/<name>   what its trainable chose to keep; study and trial as the API names them
 """
 
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from studyhall.trial import Measurement
 from studyhall.wire import ClaimedTrial
-from workers.messages import Kept
+from workers.checkpoints import Checkpoints, Resumed
+from workers.messages import Kept, Saved
+from workers.store import Store
 
 
 @dataclass(frozen=True)
 class Places:
-    """The directories of one worker; several workers may share them.
-
-    Args:
-        directory: scratch, logs and spool.
-        artifacts: what stays.
-    """
+    """The directory of one worker, which several may share, and the store of all."""
 
     directory: Path
-    artifacts: Path
+    store: Store
 
     @property
     def spool(self) -> Path:
@@ -43,24 +40,29 @@ class Places:
         """The file for what one attempt prints."""
         return self.directory / "logs" / claimed.study.id / f"{claimed.trial.number}-{claimed.attempt}.log"
 
-    def keep_artifact(self, claimed: ClaimedTrial, kept: Kept) -> Path:
-        """Copies a file or directory to where it stays; the same name again replaces it."""
-        home = self.artifacts / claimed.study.id / str(claimed.trial.number) / str(claimed.attempt)
-        target, source = home / kept.name, Path(kept.path)
-        home.mkdir(parents=True, exist_ok=True)
-        beside = home / f".{kept.name}"
-        for old in (beside, target):
-            _remove(old)
-        if source.is_dir():
-            shutil.copytree(source, beside)
-        else:
-            shutil.copyfile(source, beside)
-        beside.rename(target)
-        return target
+    def checkpoints(self, claimed: ClaimedTrial) -> Checkpoints:
+        """The checkpoints of one trial, from whichever attempt."""
+        return Checkpoints(self.store, claimed)
+
+    def resumed(self, claimed: ClaimedTrial, scratch: Path) -> Resumed | None:
+        """The checkpoint to go on from, brought here; the first attempt has none."""
+        return self.checkpoints(claimed).fetch(scratch / "resume") if claimed.attempt > 1 else None
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+class AttemptKeeping:
+    """Takes artifacts and checkpoints of one attempt out of its scratch directory."""
+
+    def __init__(self, places: Places, claimed: ClaimedTrial) -> None:
+        self._store, self._checkpoints = places.store, places.checkpoints(claimed)
+        self._home = f"{claimed.study.id}/{claimed.trial.number}/{claimed.attempt}"
+
+    def keep(self, kept: Kept) -> None:
+        """Keeps an artifact; the same name again replaces it."""
+        self._store.put(f"{self._home}/{kept.name}", Path(kept.path))
+
+    def save(self, saved: Saved, curve: tuple[Measurement, ...]) -> None:
+        """Keeps a checkpoint with the curve up to it."""
+        directory = Path(saved.path)
+        up_to = tuple(measurement for measurement in curve if measurement.step <= saved.step)
+        self._checkpoints.save(directory, saved.step, up_to, saved.elapsed_s)
+        shutil.rmtree(directory, ignore_errors=True)

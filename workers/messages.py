@@ -37,6 +37,11 @@ class Start(Word):
     threads: int
     workdir: str
     resume_from: str | None = None
+    resume_step: int = -1
+    """The step after which that checkpoint was made; what is reported up to it is known."""
+    elapsed_s: float = 0.0
+    """How long earlier attempts had trained up to that checkpoint."""
+    checkpoint_every_s: float = 60.0
     import_from: tuple[str, ...] = ()
     """Directories that the user's packages are imported from, before all others."""
     environment: dict[str, str]
@@ -54,6 +59,8 @@ class StopNow(Word):
 
     say: Literal["stop"] = "stop"
     reason: str
+    resume: bool = False
+    """It shall go on elsewhere, from a checkpoint if there is one."""
 
 
 class Reported(Word):
@@ -78,8 +85,9 @@ class Saved(Word):
     """A checkpoint that is whole."""
 
     say: Literal["saved"] = "saved"
-    step: int
+    step: Annotated[int, Field(ge=0, le=2**53)]
     path: str
+    elapsed_s: float
 
 
 class Done(Word):

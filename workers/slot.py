@@ -13,11 +13,12 @@ from studyhall.trial_context import trial_seed
 from studyhall.wire import Claim, ClaimedTrial, NextClaim
 from workers.attempt import Attempt
 from workers.attempt_log import AttemptLog
+from workers.checkpoints import Resumed
 from workers.children import Child, Children, NurseryFailed
 from workers.configuration import Configuration
-from workers.keeping import Places
-from workers.messages import Kept, Saved, Start
-from workers.outcome import Failed, Outcome, Released, to_wire
+from workers.keeping import AttemptKeeping, Places
+from workers.messages import Start
+from workers.outcome import Completed, Failed, Infeasible, Outcome, Released, to_wire
 from workers.server import TEMPORARY, NothingNow, Patience, Server
 from workers.spool import Ending, Spool, deliver
 
@@ -154,6 +155,7 @@ class Slot:
         except OSError as error:
             child.let_go()
             return await self._tell(held, Failed("infrastructure", f"the worker has no place for a trial: {error}"))
+        resumed = await asyncio.to_thread(self._places.resumed, held.claimed, scratch)
         self._attempt = attempt = Attempt(
             held.claimed,
             held.token,
@@ -161,17 +163,26 @@ class Slot:
             server=self._server,
             log=log,
             patiences=self._configuration.patiences,
-            keep=lambda kept: self._keep(held.claimed, kept),
+            keeping=AttemptKeeping(self._places, held.claimed),
+            resumed=resumed.manifest if resumed else None,
         )
         try:
-            outcome = await self._run_attempt(attempt, self._start_of(held.claimed, scratch))
+            outcome = await self._run_attempt(attempt, self._start_of(held.claimed, scratch, resumed))
         finally:
             self._attempt = None
             self._leaving.append(asyncio.create_task(_leave(attempt, log, scratch)))
         following = await self._tell(held, outcome, attempt)
+        if isinstance(outcome, Completed | Infeasible):
+            self._leaving.append(asyncio.create_task(self._forget_checkpoints(held.claimed)))
         # What is left of a trial on a CPU may take its time to go; on a GPU its memory must be free.
-        await self._see_off(1 if self._configuration.device == "cpu" else 0)
+        await self._see_off(2 if self._configuration.device == "cpu" else 0)
         return following
+
+    async def _forget_checkpoints(self, claimed: ClaimedTrial) -> None:
+        try:
+            await asyncio.to_thread(self._places.checkpoints(claimed).forget)
+        except OSError as error:
+            logger.warning("the checkpoints of trial %s stay: %s", claimed.trial.id, error)
 
     async def _run_attempt(self, attempt: Attempt, start: Start) -> Outcome:
         if self._ending.is_set():
@@ -190,7 +201,7 @@ class Slot:
         while len(self._leaving) > most:
             await self._leaving.pop(0)
 
-    def _start_of(self, claimed: ClaimedTrial, scratch: Path) -> Start:
+    def _start_of(self, claimed: ClaimedTrial, scratch: Path, resumed: Resumed | None) -> Start:
         task = claimed.study.task
         assert task is not None  # noqa: S101 - refused before
         return Start(
@@ -204,13 +215,13 @@ class Slot:
             device=self._configuration.device,
             threads=self._configuration.threads,
             workdir=str(scratch),
+            resume_from=str(resumed.directory) if resumed else None,
+            resume_step=resumed.manifest.step if resumed else -1,
+            elapsed_s=resumed.manifest.elapsed_s if resumed else 0.0,
+            checkpoint_every_s=self._configuration.checkpoint_every_s,
             import_from=self._configuration.import_from,
             environment=self._configuration.trial_environment(scratch),
         )
-
-    def _keep(self, claimed: ClaimedTrial, kept: Kept | Saved) -> None:
-        if isinstance(kept, Kept):
-            self._places.keep_artifact(claimed, kept)
 
     async def _tell(self, held: Held, outcome: Outcome, attempt: Attempt | None = None) -> Held | None:
         claimed, token = held

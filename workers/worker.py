@@ -18,6 +18,7 @@ from workers.keeping import Places
 from workers.server import Server, insist
 from workers.slot import Crew, Slot
 from workers.spool import Spool
+from workers.store import open_store
 
 REGISTER_EVERY_S: Final = 60.0
 
@@ -79,7 +80,7 @@ class Worker:
         )
         if not await self._introduce(server, introduction):
             return
-        places = Places(self._configuration.directory, self._configuration.artifacts)
+        places = Places(self._configuration.directory, open_store(self._configuration.artifacts))
         spool = Spool(places.spool, server)
         crew = Crew(self._configuration, server, children, spool, places, trainables)
         self._slots = [Slot(crew) for _ in range(self._configuration.slots)]

@@ -34,7 +34,7 @@ def configuration(tmp_path):
         allow=AllowList.of(["tests.workers.*", "python", "missing-program"]),
         import_from=(HERE,),
         directory=tmp_path / "workers",
-        artifacts=tmp_path / "artifacts",
+        artifacts=str(tmp_path / "artifacts"),
         data=tmp_path,
         wait_s=5.0,
         patiences=QUICK,

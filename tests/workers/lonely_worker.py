@@ -21,7 +21,7 @@ async def main(directory: Path) -> None:
         allow=AllowList.of(["tests.workers.*"]),
         import_from=(HERE,),
         directory=directory,
-        artifacts=directory,
+        artifacts=str(directory),
     )
     await Worker(configuration, transport=server.transport).run()
 

@@ -26,7 +26,7 @@ def test_a_worker_keeps_its_things_in_studyhalls_home(tmp_path):
     configuration = read_command_line(SERVER)
 
     assert configuration.directory == tmp_path / "home" / "workers"
-    assert configuration.artifacts == tmp_path / "home" / "artifacts"
+    assert configuration.artifacts == str(tmp_path / "home" / "artifacts")
 
 
 def test_every_start_has_a_name_of_its_own():

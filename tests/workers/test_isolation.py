@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
@@ -96,7 +97,7 @@ def test_artifacts_are_kept_where_the_trial_is_named(configuration):
 
     asyncio.run(play())
 
-    assert (configuration.artifacts / "st_1" / "0" / "1" / "notes" / "a.txt").read_text() == "kept"
+    assert (Path(configuration.artifacts) / "st_1" / "0" / "1" / "notes" / "a.txt").read_text() == "kept"
 
 
 def test_two_slots_train_two_trials_at_once(configuration):

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -122,7 +123,7 @@ def test_a_study_of_digits_is_searched_to_its_end(in_house, configuration):
     assert [trial.state for trial in trials] == ["completed"] * 3
     assert max(trial.metrics["val_accuracy"] for trial in trials) >= 0.975
     assert {info.name for info in offered} == {"hello", "image_classifier", "tabular"}
-    kept = configuration.artifacts / study.id / "0" / "1" / "model"
+    kept = Path(configuration.artifacts) / study.id / "0" / "1" / "model"
     assert sorted(path.name for path in kept.iterdir()) == ["model.json", "model.safetensors"]
 
 

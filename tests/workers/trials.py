@@ -207,3 +207,27 @@ def is_slow_to_start(params, trial):
 def _say_pid(params):
     if "pid" in params:
         Path(params["pid"]).write_text(str(os.getpid()))
+
+
+def counts(params, trial):
+    """Counts to `params["to"]`, a step at a time, from its last checkpoint."""
+    count = 0
+    if trial.resume_from:
+        count = int((trial.resume_from / "count").read_text())
+    while count < params["to"]:
+        count += 1
+        goes_on = trial.report(count, loss=1 / count, began_at=params.get("began_at", 0))
+        if trial.wants_checkpoint or count % 2 == 0:
+            with trial.checkpoint(count) as directory:
+                (directory / "count").write_text(str(count))
+        if count == params.get("dies_at") and trial.resume_from is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if count == params.get("waits_at") and trial.resume_from is None:
+            while trial.check():
+                time.sleep(0.01)
+            goes_on = False
+            with trial.checkpoint(count) as directory:
+                (directory / "count").write_text(str(count))
+        if not goes_on:
+            return None
+    return {"loss": 1 / count, "resumed": float(trial.resume_from is not None)}

@@ -30,7 +30,8 @@ class ChannelTrial:
         self._reporting = threading.RLock()
         self._reports = self._answered = 0
         self._goes_on = True
-        self._began = self._last_report = time.monotonic()
+        self._began = self._last_report = self._last_checkpoint = time.monotonic()
+        self._shall_resume = False
         self.was_told_to_stop = False
         self.verdict_sent = False
 
@@ -82,7 +83,7 @@ class ChannelTrial:
             except Infeasible as error:
                 self._say_not_feasible(error.reason)
                 raise
-            if found:
+            if found and step > self._start.resume_step:
                 self._send_report(step, found)
             return self.check()
 
@@ -103,12 +104,21 @@ class ChannelTrial:
         """Asks the worker to keep a file or directory."""
         self._channel.send(Kept(name=name, path=str(checked_artifact(name, path))))
 
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Whether the last one is long ago, or this process shall make room for another attempt."""
+        self.check()
+        return self._shall_resume or time.monotonic() - self._last_checkpoint >= self._start.checkpoint_every_s
+
     @contextmanager
     def checkpoint(self, step: int) -> Iterator[Path]:
-        """A directory to save into; the worker keeps it when the block has ended."""
+        """A directory to save into; the worker takes it when the block has ended."""
         with new_checkpoint(self.checkpoint_dir, step) as directory:
             yield directory
-        self._channel.send(Saved(step=step, path=str(self.checkpoint_dir / f"step-{step}")))
+        self._last_checkpoint = time.monotonic()
+        self._channel.send(
+            Saved(step=step, path=str(self.checkpoint_dir / f"step-{step}"), elapsed_s=self._elapsed_s())
+        )
 
     def infeasible(self, reason: str) -> Infeasible:
         """Raise what this answers."""
@@ -122,9 +132,7 @@ class ChannelTrial:
         self._reports += 1
         now = time.monotonic()
         step_s = now - self._last_report
-        self._channel.send(
-            Reported(report=self._reports, step=step, metrics=metrics, elapsed_s=round(now - self._began, 6))
-        )
+        self._channel.send(Reported(report=self._reports, step=step, metrics=metrics, elapsed_s=self._elapsed_s()))
         deadline = now + min(step_s, LONGEST_ANSWER_S)
         while self._answered < self._reports and (left_s := deadline - time.monotonic()) > 0:
             message = self._channel.receive(left_s)
@@ -137,8 +145,12 @@ class ChannelTrial:
         match message:
             case Told(report=report):
                 self._answered = max(self._answered, report)
-            case StopNow():
+            case StopNow(resume=resume):
                 self._goes_on = False
+                self._shall_resume = resume
+
+    def _elapsed_s(self) -> float:
+        return round(self._start.elapsed_s + time.monotonic() - self._began, 6)
 
     def _say_not_feasible(self, reason: str) -> None:
         # At once: the user's code may catch the exception and train on.

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from studyhall.errors import StudyhallError
-from studyhall.trial_context import Infeasible, result_metrics
+from studyhall.trial_context import BadCheckpoint, Infeasible, result_metrics
 from workers.child.channel import Channel
 from workers.child.context import ChannelTrial
 from workers.child.doors import CommandFailed, function_for
@@ -61,6 +61,8 @@ def _run(start: Start, trial: ChannelTrial) -> Verdict:
         result = function_for(start.task)(dict(start.parameters), trial)
     except Infeasible as error:
         return NotFeasible(reason=last_part(error.reason, 4000))
+    except BadCheckpoint as error:
+        return WentWrong(kind="bad_checkpoint", message=last_part(str(error)))
     except StudyhallError as error:
         return WentWrong(kind="user_error", message=last_part(str(error)))
     except CommandFailed as error:

@@ -1,4 +1,4 @@
-"""The training loop that the built-in trainables share: one straight story from epoch to epoch.
+"""The training that the built-in trainables share: epoch after epoch, from a checkpoint if there is one.
 
 Reported at each epoch (a step): `train_loss`, `val_loss`, `grad_norm`, and what the kind of data calls for:
 `val_accuracy`, or `val_mse` and `val_r2`. The weights of the best epoch are the ones that are kept.
@@ -8,7 +8,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -16,13 +16,14 @@ from pydantic import Field
 from torch import Tensor, nn, optim
 from torch.nn import functional
 
-from studyhall.trial_context import TrialContext
-from workers.trainables.datasets import Kind, Part, Split
+from studyhall.trial_context import BadCheckpoint, TrialContext
+from workers.trainables.datasets import Part, Split
 from workers.trainables.device import DeviceSettings, Precision, autocast
 from workers.trainables.networks import count_weights, weights_of
 from workers.trainables.optimizers import OptimizerParameters, make_optimizers
 from workers.trainables.saved_model import TrainedModel
 from workers.trainables.schedules import ScheduleParameters, schedule_factor
+from workers.trainables.training_state import load_state, save_state
 
 
 class TrainingParameters(OptimizerParameters, ScheduleParameters):
@@ -65,61 +66,141 @@ def fit(
 ) -> dict[str, float]:
     """Trains until the epochs are over, patience ends or the trial is stopped; leaves the best weights in the model.
 
+    Goes on from the trial's last checkpoint as if it had never been interrupted.
+
     Returns: the metrics of the best epoch, its number as `best_epoch`, and the number of weights as `params`.
 
     Raises:
         Infeasible: the loss or the gradients stopped being finite.
+        BadCheckpoint: the checkpoint is of another training.
     """
-    model.to(device)
-    train, validation = OnDevice.of(split.train, device), OnDevice.of(split.validation, device)
-    optimizers, weights = make_optimizers(model, chosen), list(model.parameters())
-    batches_per_epoch = math.ceil(len(train.y) / chosen.batch_size)
-    rates = _Rates(optimizers, chosen, chosen.epochs * batches_per_epoch)
-    averaged = _Average(model, chosen.ema_decay) if chosen.ema_decay else None
-    kind, best = model.description.kind, _Best(chosen.patience)
-    shuffle = torch.Generator().manual_seed(trial.seed)
-    for epoch in range(1, chosen.epochs + 1):
-        loss_sum, norm_sum = torch.zeros((), device=device), torch.zeros((), device=device)
-        model.train()
-        for rows in _batches(len(train.y), chosen.batch_size, shuffle):
-            rates.advance()
-            with autocast(device, precision):
-                scores = model(train.x[rows])
-                loss = _loss(scores, train.y[rows], model, chosen.label_smoothing)
-            for weight in weights:
+    training = Training(model, split, chosen, seed=trial.seed, device=device, precision=precision)
+    if trial.resume_from is not None:
+        training.restore(load_state(trial.resume_from))
+    while not training.is_over:
+        metrics = training.run_epoch()
+        _check_finite(metrics, training.epoch, trial)
+        goes_on = trial.report(training.epoch, **metrics)
+        if trial.wants_checkpoint:
+            with trial.checkpoint(training.epoch) as directory:
+                save_state(training.state(), directory)
+        if not goes_on:
+            break
+    return training.finish()
+
+
+class Training:
+    """One training, epoch by epoch; all that it needs to go on elsewhere is its `state`."""
+
+    def __init__(
+        self,
+        model: TrainedModel,
+        split: Split,
+        chosen: TrainingParameters,
+        *,
+        seed: int,
+        device: torch.device,
+        precision: Precision,
+    ) -> None:
+        self._model, self._chosen, self._device, self._precision = model.to(device), chosen, device, precision
+        self._train, self._validation = OnDevice.of(split.train, device), OnDevice.of(split.validation, device)
+        self._optimizers, self._weights = make_optimizers(model, chosen), list(model.parameters())
+        self._batches_per_epoch = math.ceil(len(self._train.y) / chosen.batch_size)
+        self._rates = _Rates(self._optimizers, chosen, chosen.epochs * self._batches_per_epoch)
+        self._average = _Average(model, chosen.ema_decay) if chosen.ema_decay else None
+        self._best = _Best(chosen.patience)
+        self._shuffle = torch.Generator().manual_seed(seed)
+        self.epoch = 0
+        """How many epochs have been run."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all epochs have been run, or no better one has come for too long."""
+        return self.epoch >= self._chosen.epochs or self._best.is_out_of_patience(self.epoch)
+
+    def run_epoch(self) -> dict[str, float]:
+        """Trains on every row once, and evaluates."""
+        loss_sum, norm_sum = torch.zeros((), device=self._device), torch.zeros((), device=self._device)
+        self._model.train()
+        for rows in _batches(len(self._train.y), self._chosen.batch_size, self._shuffle):
+            self._rates.advance()
+            with autocast(self._device, self._precision):
+                scores = self._model(self._train.x[rows])
+                loss = _loss(scores, self._train.y[rows], self._model, self._chosen.label_smoothing)
+            for weight in self._weights:
                 weight.grad = None  # what zero_grad does, at a tenth of its time
             loss.backward()
-            norm_sum += nn.utils.clip_grad_norm_(weights, chosen.clip_norm or math.inf)
-            for optimizer in optimizers:
+            norm_sum += nn.utils.clip_grad_norm_(self._weights, self._chosen.clip_norm or math.inf)
+            for optimizer in self._optimizers:
                 optimizer.step()
-            if averaged is not None:
-                averaged.update(model)
+            if self._average is not None:
+                self._average.update(self._model)
             loss_sum += loss.detach() * len(rows)
-        evaluated = model if averaged is None else averaged.model
+        self.epoch += 1
+        evaluated = self._model if self._average is None else self._average.model
         metrics = {
-            **_evaluate(evaluated, validation, kind, device, precision),
-            "train_loss": float(loss_sum) / len(train.y),
-            "grad_norm": float(norm_sum) / batches_per_epoch,
+            **_evaluate(evaluated, self._validation, self._device, self._precision),
+            "train_loss": float(loss_sum) / len(self._train.y),
+            "grad_norm": float(norm_sum) / self._batches_per_epoch,
         }
-        _check_finite(metrics, epoch, trial)
-        best.see(epoch, metrics, evaluated)
-        if not trial.report(epoch, **metrics) or best.is_out_of_patience(epoch):
-            break
-    model.load_state_dict(best.weights)
-    return {**best.metrics, "best_epoch": float(best.epoch), "params": float(count_weights(model.network))}
+        self._best.see(self.epoch, metrics, evaluated)
+        return metrics
+
+    def finish(self) -> dict[str, float]:
+        """Puts the weights of the best epoch into the model and answers its metrics."""
+        self._model.load_state_dict(self._best.weights)
+        params = float(count_weights(self._model.network))
+        return {**self._best.metrics, "best_epoch": float(self._best.epoch), "params": params}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on."""
+        return {
+            "epoch": self.epoch,
+            "optimizer_step": self._rates.step,
+            "model": self._model.state_dict(),
+            "average": self._average.model.state_dict() if self._average else None,
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "best": self._best.state(),
+            "shuffle": self._shuffle.get_state(),
+            "random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state_all() if self._device.type == "cuda" else [],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continues from the state of another training of the same parameters.
+
+        Raises:
+            BadCheckpoint: it was of other parameters, or of something else.
+        """
+        try:
+            self.epoch, self._rates.step = state["epoch"], state["optimizer_step"]
+            self._model.load_state_dict(state["model"])
+            if self._average is not None:
+                self._average.model.load_state_dict(state["average"])
+            for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(saved)
+            self._best.restore(state["best"])
+            self._shuffle.set_state(state["shuffle"])
+            torch.set_rng_state(state["random"])
+            if self._device.type == "cuda" and state["cuda_random"]:
+                torch.cuda.set_rng_state_all(state["cuda_random"])
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise BadCheckpoint(f"the checkpoint is of another training: {error}") from error
 
 
 class _Rates:
     """Moves the learning rates of all optimizers along the schedule, one call for each optimizer step."""
 
     def __init__(self, optimizers: Sequence[optim.Optimizer], chosen: TrainingParameters, steps: int) -> None:
-        self._groups = [group for optimizer in optimizers for group in optimizer.param_groups]
-        self._lr, self._factor, self._step = chosen.lr, schedule_factor(chosen, steps), 0
+        self._optimizers = optimizers
+        self._lr, self._factor, self.step = chosen.lr, schedule_factor(chosen, steps), 0
 
     def advance(self) -> None:
-        for group in self._groups:
-            group["lr"] = self._lr * self._factor(self._step)
-        self._step += 1
+        lr = self._lr * self._factor(self.step)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:  # looked up anew: a restored optimizer has new ones
+                group["lr"] = lr
+        self.step += 1
 
 
 class _Best:
@@ -136,6 +217,13 @@ class _Best:
 
     def is_out_of_patience(self, epoch: int) -> bool:
         return bool(self._patience) and epoch - self.epoch >= self._patience
+
+    def state(self) -> dict[str, Any]:
+        return {"epoch": self.epoch, "metrics": self.metrics, "weights": self.weights, "rank": list(self._rank)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.epoch, self.metrics, self.weights = state["epoch"], state["metrics"], state["weights"]
+        self._rank = (state["rank"][0], state["rank"][1])
 
 
 class _Average:
@@ -171,13 +259,13 @@ def _loss(scores: Tensor, y: Tensor, model: TrainedModel, label_smoothing: float
 
 @torch.no_grad()
 def _evaluate(
-    model: TrainedModel, validation: OnDevice, kind: Kind, device: torch.device, precision: Precision
+    model: TrainedModel, validation: OnDevice, device: torch.device, precision: Precision
 ) -> dict[str, float]:
     model.eval()
     with autocast(device, precision):
         scores = torch.cat([model(x) for x in validation.x.split(4096)]).float()
     loss = float(_loss(scores, validation.y, model))
-    if kind == "classification":
+    if model.description.kind == "classification":
         return {"val_accuracy": float((scores.argmax(1) == validation.y).double().mean()), "val_loss": loss}
     mse = float(functional.mse_loss(scores.double(), validation.y.double()))
     return {"val_mse": mse, "val_r2": 1 - mse / float(np.var(validation.y.cpu().numpy())), "val_loss": loss}
