@@ -4,7 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import pytest
 import torch
@@ -25,7 +25,8 @@ def attempts_until_complete(configuration, given, **parameters):
     """Runs a trial again and again, each time with a new worker, as a server with retries would."""
 
     async def play():
-        server, endings = FakeServer(), []
+        server = FakeServer()
+        endings: list[Any] = []
         trial = server.add(given, **parameters)
         while not endings or not isinstance(endings[-1], Complete):
             trial.ending, trial.state, trial.token = None, "waiting", None
