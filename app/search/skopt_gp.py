@@ -143,7 +143,8 @@ def _as_fitted(model: object, learner: object) -> object:
     """A Gaussian process that keeps the kernel it has learnt; another model is fitted anew, cheaply."""
     if not isinstance(model, GaussianProcessRegressor) or not hasattr(model, "noise_"):
         return learner
-    return GaussianProcessRegressor(kernel=model.kernel_, alpha=model.noise_ + 1e-8, optimizer=None, normalize_y=True)
+    noise = (model.noise_ or 0.0) + 1e-8  # scikit-optimize leaves None where the fit finds no noise
+    return GaussianProcessRegressor(kernel=model.kernel_, alpha=noise, optimizer=None, normalize_y=True)
 
 
 class _Codec:
