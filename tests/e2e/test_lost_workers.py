@@ -50,7 +50,7 @@ def test_a_killed_workers_trial_is_run_again_by_another_and_counted_once(house):
     assert study.refresh().trials.completed == 1
 
 
-def test_a_zombies_late_result_is_refused_and_the_zombie_goes_on_working(house):
+def test_a_zombie_changes_nothing_and_goes_on_working(house):
     study = house.held_study("zombie", trials=1_000_000)
     zombie = house.start_worker("zombie")
     house.wait_until_begun()
@@ -59,15 +59,34 @@ def test_a_zombies_late_result_is_refused_and_the_zombie_goes_on_working(house):
     wait_for(study, "trial.lost", number=0)
     house.start_worker("second")
     wait_for(study, "trial.completed", number=0)
-    house.let_go()  # the zombie's training ends only now ...
-    os.kill(zombie.pid, signal.SIGCONT)  # ... and it wakes up with a result in its hands
-    refused = wait_for(study, "trial.refused")
+    house.let_go()  # the zombie's training ends only now, and it wakes up to a lease that is gone
+    os.kill(zombie.pid, signal.SIGCONT)
 
-    assert refused.number == 0
-    stored = next(study.trials())
-    assert (stored.metrics, stored.worker) == ({"loss": 2.0}, "second")
     assert any(list(study.trials(worker="zombie", state="completed")) for _ in study.events())
+    stored = next(study.trials())
+    assert (stored.number, stored.metrics, stored.worker) == (0, {"loss": 2.0}, "second")
     study.stop(mode="kill")
+
+
+def test_a_zombies_late_result_is_refused(house):
+    study = house.held_study("replaced", trials=1)
+    connection = house.client.connection
+    claim = Claim(token=uuid.uuid4().hex, worker="zombie", study=study.id, lease_s=1)
+    (claimed,) = connection.post("/v1/claims", claim, Claimed, natural_key=True).trials
+    wait_for(study, "trial.lost")
+    house.start_worker("second")
+    house.wait_until_begun()
+    house.let_go()
+    wait_for(study, "study.completed")
+
+    late = Complete(attempt=claimed.attempt, token=claim.token, metrics={"loss": 3.0})
+    with pytest.raises(Conflict):
+        connection.post(f"/v1/trials/{claimed.trial.id}/complete", late, Completed, natural_key=True)
+
+    (stored,) = study.trials()
+    assert stored.worker == "second"
+    assert stored.metrics != late.metrics
+    assert wait_for(study, "trial.refused").number == 0
 
 
 def test_a_late_result_that_nobody_has_replaced_yet_counts_once(house):
