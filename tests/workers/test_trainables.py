@@ -4,6 +4,7 @@ import torch
 from studyhall.errors import InvalidInput
 from studyhall.trial_context import Infeasible, LocalTrial
 from studyhall.wire import TrainableInfo
+from workers.trainables.augmentation import AugmentationParameters, augment
 from workers.trainables.registry import TRAINABLES
 
 GOOD = {"lr": 0.01, "epochs": 8, "network": "cnn", "width": 16, "depth": 2}
@@ -25,6 +26,26 @@ def test_the_mlp_reads_digits_well():
     assert TRAINABLES["image_classifier"](chosen, quiet_trial())["val_accuracy"] >= 0.97
 
 
+@pytest.mark.parametrize(
+    ("chosen", "least"),
+    [
+        ({"network": "conv", "width": 16, "depth": 2, "epochs": 12}, 0.75),
+        ({"network": "mlp", "width": 64, "depth": 1, "epochs": 12}, 0.4),
+        ({"network": "gru", "width": 16, "depth": 1, "epochs": 6, "batch_size": 32}, 0.4),
+        ({"network": "lstm", "width": 16, "depth": 1, "epochs": 4, "bidirectional": False}, 0.2),
+    ],
+)
+def test_sequences_are_told_apart_by_every_kind_of_network(chosen, least):
+    metrics = TRAINABLES["sequence_classifier"]({"lr": 0.01, **chosen}, quiet_trial())
+
+    assert metrics["val_accuracy"] >= least
+
+
+def test_a_table_is_no_image():
+    with pytest.raises(InvalidInput, match=r"'wine' is a classification of rows of shape \(13,\), not images"):
+        TRAINABLES["image_classifier"]({}, quiet_trial(settings={"dataset": "wine"}))
+
+
 @pytest.mark.parametrize(("dataset", "least"), [("breast_cancer", 0.93), ("wine", 0.93), ("iris", 0.9)])
 def test_the_table_trainable_learns_classes(dataset, least):
     metrics = TRAINABLES["tabular"]({"lr": 0.01}, quiet_trial(settings={"dataset": dataset}))
@@ -44,11 +65,41 @@ def test_the_smallest_training_explains_a_third_of_the_variance():
     assert metrics["val_mse"] < 0.75
 
 
+def test_a_shift_moves_each_row_and_repeats_its_edge():
+    torch.manual_seed(0)
+    rows = torch.arange(5.0).expand(200, 1, 5)
+
+    shifted, _ = augment(rows, torch.zeros(200), torch.ones(1), AugmentationParameters(shift=1))
+
+    assert {tuple(row[0].tolist()) for row in shifted} == {(0, 0, 1, 2, 3), (0, 1, 2, 3, 4), (1, 2, 3, 4, 4)}
+
+
+def test_a_mixture_teaches_two_targets_whose_shares_are_one():
+    torch.manual_seed(0)
+    x, y = torch.rand(8, 3), torch.arange(8.0)
+
+    mixed, targets = augment(x, y, torch.ones(3), AugmentationParameters(mixup=1.0))
+
+    assert sum(share for share, _ in targets) == pytest.approx(1)
+    partners = targets[1][1].long()
+    assert torch.allclose(mixed, targets[0][0] * x + targets[1][0] * x[partners])
+
+
+def test_compiling_is_asked_of_torch_and_the_weights_stay_the_models_own(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda model: compiled.append(model))
+
+    metrics = TRAINABLES["tabular"]({"epochs": 2}, quiet_trial(settings={"compile": True}))
+
+    assert len(compiled) == 1
+    assert metrics["val_accuracy"] > 0.5
+
+
 @pytest.mark.parametrize("name", TRAINABLES)
 def test_the_same_seed_gives_the_same_metrics_bit_for_bit(name):
     def run(seed):
         trial = quiet_trial(seed=seed)
-        budget = {"steps": 20} if name == "hello" else {"epochs": 2}
+        budget = {"steps": 20} if name == "hello" else {"epochs": 2, "noise": 0.1, "shift": 1, "mixup": 0.2}
         return TRAINABLES[name](budget, trial), trial.reports
 
     assert run(1) == run(1) != run(2)
@@ -122,6 +173,9 @@ def test_a_training_that_diverges_is_infeasible():
         {"schedule": "onecycle"},
         {"warmup": 0.2},
         {"batch_norm": True},
+        {"noise": 0.1},
+        {"mixup": 0.2},
+        {"init": "orthogonal"},
     ],
 )
 def test_every_option_of_the_training_still_learns(extra):

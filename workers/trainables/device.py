@@ -1,16 +1,20 @@
 """The one place that chooses a device, seeds torch and decides how many threads compute."""
 
 import random
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import nn
 
 from studyhall.trial_context import TrialContext
 from workers.trainables.trainable import Declared
 
 Precision = Literal["fp32", "bf16"]
+SpeedUp = Callable[[nn.Module], nn.Module]
+"""Makes of a model one that computes the same, faster, with the same weights."""
 
 
 class DeviceSettings(Declared):
@@ -22,6 +26,10 @@ class DeviceSettings(Declared):
     """bf16: matrix products in bfloat16 (autocast), weights in float32."""
     deterministic: bool = True
     """The same seed gives the same weights, bit for bit, on the same device and number of threads."""
+    compile: bool = False
+    """torch.compile: the first epoch takes half a minute longer, so only long trainings gain."""
+    data_parallel: bool = False
+    """Shares each batch among all GPUs that this trial may use."""
 
 
 def prepare_device(settings: DeviceSettings, trial: TrialContext) -> torch.device:
@@ -47,3 +55,20 @@ def prepare_device(settings: DeviceSettings, trial: TrialContext) -> torch.devic
 def autocast(device: torch.device, precision: Precision) -> AbstractContextManager[Any]:
     """Lower precision for what is computed inside, when asked for."""
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def as_it_is(model: nn.Module) -> nn.Module:
+    """No speed-up."""
+    return model
+
+
+def speed_up(settings: DeviceSettings) -> SpeedUp:
+    """What the settings ask for: compiling, all GPUs at once, or neither."""
+
+    def faster(model: nn.Module) -> nn.Module:
+        if settings.compile:
+            model.compile()
+        several = settings.data_parallel and torch.cuda.device_count() > 1
+        return nn.DataParallel(model) if several else model
+
+    return faster

@@ -1,5 +1,6 @@
 """The networks of the built-in trainables, each built from a description that JSON can hold."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
@@ -74,17 +75,109 @@ class CNN(Declared):
         return nn.Sequential(*layers, nn.Linear(before * places**2, self.outputs))
 
 
-Network = Annotated[MLP | CNN, Field(discriminator="kind")]
-_ANY: TypeAdapter[MLP | CNN] = TypeAdapter(Network)
+class CNN1D(Declared):
+    """The same for sequences: input `(n, channels, length)`, output `(n, outputs)`."""
+
+    kind: Literal["cnn1d"] = "cnn1d"
+    channels: Size
+    length: Size
+    outputs: Size
+    depth: Annotated[int, Field(ge=1, le=64)]
+    width: Size
+    """Channels of the first block."""
+    kernel: Literal[1, 3, 5, 7, 9] = 3
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    activation: Activation = "relu"
+
+    def build(self) -> nn.Sequential:
+        """The network, with fresh weights from torch's generator."""
+        layers: list[nn.Module] = []
+        before, after, length = self.channels, self.width, self.length
+        for block in range(self.depth):
+            if block and length >= 8:
+                layers.append(nn.MaxPool1d(2))
+                after, length = after * 2, length // 2
+            layers += [
+                nn.Conv1d(before, after, self.kernel, padding=self.kernel // 2, bias=False),
+                nn.BatchNorm1d(after),
+                _ACTIVATIONS[self.activation](),
+            ]
+            before = after
+        places = min(length, 8)
+        layers += [nn.AdaptiveAvgPool1d(places)] if length > places else []
+        layers += [nn.Flatten(), *_dropout(self.dropout)]
+        return nn.Sequential(*layers, nn.Linear(before * places, self.outputs))
 
 
-def network_of(description: dict[str, Any]) -> MLP | CNN:
+class Recurrent(Declared):
+    """A GRU or LSTM whose states, averaged over the sequence, are classified.
+
+    Input `(n, channels, length)`, output `(n, outputs)`.
+    """
+
+    kind: Literal["recurrent"] = "recurrent"
+    cell: Literal["gru", "lstm"] = "gru"
+    channels: Size
+    outputs: Size
+    depth: Annotated[int, Field(ge=1, le=16)]
+    width: Size
+    """Units of each layer, and of each direction."""
+    bidirectional: bool = True
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    def build(self) -> nn.Module:
+        """The network, with fresh weights from torch's generator."""
+        return _RecurrentNet(self)
+
+
+class _RecurrentNet(nn.Module):
+    def __init__(self, described: Recurrent) -> None:
+        super().__init__()
+        self.states = {"gru": nn.GRU, "lstm": nn.LSTM}[described.cell](
+            described.channels,
+            described.width,
+            described.depth,
+            batch_first=True,
+            dropout=described.dropout if described.depth > 1 else 0.0,
+            bidirectional=described.bidirectional,
+        )
+        self.dropout = nn.Dropout(described.dropout)
+        self.scores = nn.Linear(described.width * (1 + described.bidirectional), described.outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, _ = self.states(x.transpose(1, 2))  # (n, length, units)
+        scores: Tensor = self.scores(self.dropout(states.mean(1)))
+        return scores
+
+
+AnyNetwork = MLP | CNN | CNN1D | Recurrent
+Network = Annotated[AnyNetwork, Field(discriminator="kind")]
+_ANY: TypeAdapter[AnyNetwork] = TypeAdapter(Network)
+
+
+def network_of(description: dict[str, Any]) -> AnyNetwork:
     """The network that a description read from JSON stands for."""
     return _ANY.validate_python(description)
 
 
 def _dropout(rate: float) -> list[nn.Module]:
     return [nn.Dropout(rate)] if rate else []
+
+
+Init = Literal["torch", "kaiming", "xavier", "orthogonal"]
+_INITS: dict[Init, Callable[[Tensor], Tensor]] = {
+    "kaiming": nn.init.kaiming_normal_,
+    "xavier": nn.init.xavier_uniform_,
+    "orthogonal": nn.init.orthogonal_,
+}
+
+
+def initialize(model: nn.Module, way: Init) -> None:
+    """Draws all weights of two dimensions and more anew; biases and normalisation stay as they are."""
+    if way != "torch":
+        for weight in model.parameters():
+            if weight.ndim >= 2:
+                _INITS[way](weight)
 
 
 def count_weights(model: nn.Module) -> int:

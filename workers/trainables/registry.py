@@ -1,15 +1,19 @@
 """The built-in trainables by name, and what makes the first step of a warm process fast."""
 
+import contextlib
+
 import torch
 
-from workers.trainables import hello, image_classifier, tabular
+from studyhall.errors import InvalidInput
+from workers.trainables import hello, image_classifier, sequence_classifier, tabular
 from workers.trainables.datasets import BUNDLED, load_bundled, split_dataset
 from workers.trainables.networks import CNN
 from workers.trainables.optimizers import OptimizerParameters, make_optimizers
 from workers.trainables.trainable import Trainable
 
 TRAINABLES: dict[str, "Trainable"] = {  # type: ignore[type-arg] # each has parameters and settings of its own
-    declared.name: declared for declared in (image_classifier.TRAINABLE, tabular.TRAINABLE, hello.TRAINABLE)
+    declared.name: declared
+    for declared in (image_classifier.TRAINABLE, sequence_classifier.TRAINABLE, tabular.TRAINABLE, hello.TRAINABLE)
 }
 
 
@@ -28,4 +32,5 @@ def warm_up() -> None:
             weight.grad = torch.zeros_like(weight)
         optimizer.step()
     for name in BUNDLED:
-        split_dataset(load_bundled(name), 0)
+        with contextlib.suppress(InvalidInput):  # one that is not installed
+            split_dataset(load_bundled(name), 0)

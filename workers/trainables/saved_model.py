@@ -214,7 +214,8 @@ test_score.__test__ = False  # type: ignore[attr-defined] # the same for the fun
 
 
 def _score(model: TrainedModel, test: Part) -> TestScore:
-    predicted, rows = model.predict(test.x), len(test.y)
+    rows = len(test.y)
+    predicted = model.predict(test.x.reshape(rows, -1))
     if model.description.kind == "regression":
         unexplained = float(np.mean((predicted - test.y) ** 2) / np.var(test.y))
         return TestScore("r2", 1 - unexplained, rows, None)

@@ -8,10 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from studyhall.errors import FieldError, InvalidInput
 from studyhall.trial_context import TrialContext
 from workers.trainables.datasets import DataSettings, load_dataset, split_dataset
-from workers.trainables.device import prepare_device
+from workers.trainables.device import prepare_device, speed_up
 from workers.trainables.networks import MLP, Activation
 from workers.trainables.saved_model import TrainedModel, describe, save_model
 from workers.trainables.trainable import Trainable, run_by_hand
@@ -33,15 +32,13 @@ class Settings(TrainableSettings, DataSettings):
     """What stays the same in a study."""
 
     dataset: str = "breast_cancer"
-    """breast_cancer, wine, iris (classes), diabetes (values), or csv."""
+    """breast_cancer, wine, iris (classes), diabetes (values), or csv, parquet, npz."""
 
 
 def train(chosen: Parameters, settings: Settings, trial: TrialContext) -> dict[str, float]:
     """Trains one network and keeps its best epoch."""
     device = prepare_device(settings, trial)
-    data = load_dataset(settings)
-    if data.x.ndim != 2:
-        raise InvalidInput("this data cannot be used", errors=[FieldError("/dataset", f"'{data.name}' is no table")])
+    data = load_dataset(settings).as_rows_of(1)
     split = split_dataset(data, settings.split_seed)
     network = MLP(
         inputs=data.x.shape[1],
@@ -61,7 +58,15 @@ def train(chosen: Parameters, settings: Settings, trial: TrialContext) -> dict[s
         seed=trial.seed,
     )
     model = TrainedModel.for_data(description, split.train)
-    metrics = fit(model, split, chosen, trial=trial, device=device, precision=settings.precision)
+    metrics = fit(
+        model,
+        split,
+        chosen,
+        trial=trial,
+        device=device,
+        precision=settings.precision,
+        speed_up=speed_up(settings),
+    )
     if settings.save_model:
         trial.artifact("model", save_model(model, trial.workdir / "model", metrics))
     return metrics

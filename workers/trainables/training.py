@@ -17,21 +17,24 @@ from torch import Tensor, nn, optim
 from torch.nn import functional
 
 from studyhall.trial_context import BadCheckpoint, TrialContext
+from workers.trainables.augmentation import AugmentationParameters, augment
 from workers.trainables.datasets import Part, Split
-from workers.trainables.device import DeviceSettings, Precision, autocast
-from workers.trainables.networks import count_weights, weights_of
+from workers.trainables.device import DeviceSettings, Precision, SpeedUp, as_it_is, autocast
+from workers.trainables.networks import Init, count_weights, initialize, weights_of
 from workers.trainables.optimizers import OptimizerParameters, make_optimizers
 from workers.trainables.saved_model import TrainedModel
 from workers.trainables.schedules import ScheduleParameters, schedule_factor
 from workers.trainables.training_state import load_state, save_state
 
 
-class TrainingParameters(OptimizerParameters, ScheduleParameters):
+class TrainingParameters(OptimizerParameters, ScheduleParameters, AugmentationParameters):
     """Everything about the training that is not the network."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = 20
     """Passes over the training rows; each one is a step."""
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)] = 64
+    init: Init = "torch"
+    """How hidden weights begin; torch: as its layers do by default."""
     clip_norm: Annotated[float, Field(ge=0)] = 1.0
     """Gradients longer than this are scaled down to it; 0: never."""
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -63,6 +66,7 @@ def fit(
     trial: TrialContext,
     device: torch.device,
     precision: Precision = "fp32",
+    speed_up: SpeedUp = as_it_is,
 ) -> dict[str, float]:
     """Trains until the epochs are over, patience ends or the trial is stopped; leaves the best weights in the model.
 
@@ -74,7 +78,7 @@ def fit(
         Infeasible: the loss or the gradients stopped being finite.
         BadCheckpoint: the checkpoint is of another training.
     """
-    training = Training(model, split, chosen, seed=trial.seed, device=device, precision=precision)
+    training = Training(model, split, chosen, seed=trial.seed, device=device, precision=precision, speed_up=speed_up)
     if trial.resume_from is not None:
         training.restore(load_state(trial.resume_from))
     while not training.is_over:
@@ -101,8 +105,11 @@ class Training:
         seed: int,
         device: torch.device,
         precision: Precision,
+        speed_up: SpeedUp = as_it_is,
     ) -> None:
+        initialize(model.network, chosen.init)
         self._model, self._chosen, self._device, self._precision = model.to(device), chosen, device, precision
+        self._forward = speed_up(self._model)
         self._train, self._validation = OnDevice.of(split.train, device), OnDevice.of(split.validation, device)
         self._optimizers, self._weights = make_optimizers(model, chosen), list(model.parameters())
         self._batches_per_epoch = math.ceil(len(self._train.y) / chosen.batch_size)
@@ -125,8 +132,7 @@ class Training:
         for rows in _batches(len(self._train.y), self._chosen.batch_size, self._shuffle):
             self._rates.advance()
             with autocast(self._device, self._precision):
-                scores = self._model(self._train.x[rows])
-                loss = _loss(scores, self._train.y[rows], self._model, self._chosen.label_smoothing)
+                loss = self._loss_of(self._train.x[rows], self._train.y[rows])
             for weight in self._weights:
                 weight.grad = None  # what zero_grad does, at a tenth of its time
             loss.backward()
@@ -145,6 +151,12 @@ class Training:
         }
         self._best.see(self.epoch, metrics, evaluated)
         return metrics
+
+    def _loss_of(self, x: Tensor, y: Tensor) -> Tensor:
+        x, targets = augment(x, y, self._model.inputs.scale, self._chosen)
+        scores = self._forward(x)
+        losses = [share * _loss(scores, y, self._model, self._chosen.label_smoothing) for share, y in targets]
+        return torch.stack(losses).sum()
 
     def finish(self) -> dict[str, float]:
         """Puts the weights of the best epoch into the model and answers its metrics."""
