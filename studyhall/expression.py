@@ -5,11 +5,14 @@ Expressions are parsed into a tree and the tree is walked; nothing is ever evalu
     expression  = and ("or" and)*                     literal  = number | 'text' | "text" | true | false | null
     and         = not ("and" not)*                    list     = "[" literal ("," literal)* "]"
     not         = "not" not | comparison              name     = letters, digits, _ and . ; others in `backticks`
-    comparison  = sum (("=="|"!="|"<"|"<="|">"|">=") sum | ["not"] "in" list)*   (chains as in 0 < x <= 1)
-    sum         = product (("+"|"-") product)*        function = abs | ceil | exp | floor | log | max | min
+    comparison  = sum (("=="|"!="|"<"|"<="|">"|">=") sum | ["not"] "in" (list | name))*   (chains as in 0 < x <= 1)
+    sum         = product (("+"|"-") product)*        function = abs | ceil | exp | floor | len | log | max | min
     product     = unary (("*"|"/"|"%") unary)*                   | round | sqrt
-    unary       = "-" unary | atom ["**" unary]       atom     = literal | name | function "(" sums ")"
-                                                               | "(" expression ")"
+    unary       = "-" unary | atom ["**" unary]       atom     = literal | name | name "[" integer "]"
+                                                               | function "(" sums ")" | "(" expression ")"
+
+A value may be a list (a permutation, a subset, a simplex): `'flip' in steps`, `len(steps) <= 3`, `steps[0] == 'crop'`
+and `mix[1] < 0.5` read it. Positions count from 0; one that a list does not have makes a comparison unknown.
 
 Values a name may be absent from (inactive parameters, metrics not reported) make a comparison *unknown*; `and`, `or`
 and `not` follow Kleene's three-valued logic. Arithmetic that is undefined or too large (1/0, log of 0, exp of 1000)
@@ -19,7 +22,7 @@ gives NaN, and every comparison with NaN is false, != too. `True`, `False` and `
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
@@ -42,8 +45,9 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
-Value: TypeAlias = Scalar | _Absent
-Values: TypeAlias = Mapping[str, Scalar]
+Listed: TypeAlias = Sequence[Scalar]
+Value: TypeAlias = Scalar | Listed | _Absent
+Values: TypeAlias = Mapping[str, Scalar | Listed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,14 @@ class Name:
     """A name whose value is looked up."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """The value at a position of a list, from 0."""
+
+    name: str
+    position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,15 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Holds:
+    """Whether a list holds, or does not hold, a value."""
+
+    item: "Node"
+    name: str
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Logic:
     """`and`, `or` or `not` of truths."""
 
@@ -94,11 +115,11 @@ class Logic:
     operands: "tuple[Node, ...]"
 
 
-Node: TypeAlias = Literal | Name | Call | Compare | Member | Logic
+Node: TypeAlias = Literal | Name | Item | Call | Compare | Member | Holds | Logic
 
 
-def same(left: Scalar, right: Scalar) -> bool:
-    """Whether two JSON scalars are the same value: 1 is 1.0, but true is not 1."""
+def same(left: Scalar | Listed, right: Scalar | Listed) -> bool:
+    """Whether two JSON scalars are the same value: 1 is 1.0, but true is not 1. A list is no scalar's equal."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if isinstance(left, (int, float)) and isinstance(right, (int, float)):
@@ -125,6 +146,10 @@ class Expression:
         For `a <= b` the slack is `b - a`; `and` takes the smallest slack, `or` the largest.
         """
         return _slack(self.root, values)
+
+    def read_as_lists(self) -> set[str]:
+        """The names that must be lists: those after `in`, inside `len()`, and before a position."""
+        return set(_read_as_lists(self.root))
 
     def literals_compared(self) -> list[tuple[str, Scalar]]:
         """Each (name, literal) that is compared by `==`, `!=` or `in`; used to find misspelt choices."""
@@ -246,10 +271,18 @@ class _Parser:
             else:
                 if operator == "not":
                     self.expect("in")
-                links.append(Member(left, self.choices(), negated=operator == "not"))
+                links.append(self.membership(left, negated=operator == "not"))
         if not links:
             return left
         return links[0] if len(links) == 1 else Logic("and", tuple(links))
+
+    def membership(self, item: Node, *, negated: bool) -> Node:
+        if self.peek() == "[":
+            return Member(item, self.choices(), negated)
+        node = self.atom() if self.at < len(self.tokens) else None
+        if not isinstance(node, Name):
+            raise self.unexpected("a list or a name")
+        return Holds(item, node.name, negated)
 
     def choices(self) -> tuple[Scalar, ...]:
         self.expect("[")
@@ -311,10 +344,19 @@ class _Parser:
             case "text":
                 return Literal(value[1:-1])
             case "quoted":
-                return Name(value)
+                return self.named(value)
         if value in _WORDS:
             return Literal(_WORDS[value])
-        return self.call(value) if self.peek() == "(" else Name(value)
+        return self.call(value) if self.peek() == "(" else self.named(value)
+
+    def named(self, name: str) -> Node:
+        if not self.take("["):
+            return Name(name)
+        position = self.literal()
+        if isinstance(position, bool) or not isinstance(position, int) or not 0 <= position < MAX_LENGTH:
+            raise ExpressionError(f"a position is an integer from 0, not {position!r}")
+        self.expect("]")
+        return Item(name, position)
 
     def call(self, function: str) -> Node:
         if function not in _FUNCTIONS:
@@ -324,6 +366,8 @@ class _Parser:
         while self.take(","):
             arguments.append(self.deeper(self.sum))
         self.expect(")")
+        if function == "len" and not isinstance(arguments[0], Name):
+            raise ExpressionError("len() takes the name of a list")
         if len(arguments) != 1 and function not in ("min", "max"):
             raise ExpressionError(f"{function}() takes one value")
         return Call(function, tuple(arguments))
@@ -339,8 +383,10 @@ def _number(text: str) -> int | float:
 def names_of(node: Node) -> set[str]:
     """The names that a tree reads."""
     match node:
-        case Name(name):
+        case Name(name) | Item(name, _):
             return {name}
+        case Holds(item, name, _):
+            return names_of(item) | {name}
         case Call(_, operands) | Logic(_, operands):
             return set().union(*map(names_of, operands))
         case Compare(_, left, right):
@@ -350,22 +396,41 @@ def names_of(node: Node) -> set[str]:
     return set()
 
 
+def _read_as_lists(node: Node) -> list[str]:
+    match node:
+        case Item(name, _) | Call("len", (Name(name),)):
+            return [name]
+        case Holds(item, name, _):
+            return [name, *_read_as_lists(item)]
+        case Call(_, operands) | Logic(_, operands):
+            return [name for operand in operands for name in _read_as_lists(operand)]
+        case Compare(_, left, right):
+            return _read_as_lists(left) + _read_as_lists(right)
+        case Member(item, _, _):
+            return _read_as_lists(item)
+    return []
+
+
 def _literals_compared(node: Node) -> list[tuple[str, Scalar]]:
     match node:
         case Compare("==" | "!=", Name(name), Literal(value)) | Compare("==" | "!=", Literal(value), Name(name)):
             return [(name, value)]
         case Member(Name(name), choices, _):
             return [(name, choice) for choice in choices]
+        case Holds(Literal(value), name, _):
+            return [(name, value)]
+        case Compare("==" | "!=", Item(name, _), Literal(value)) | Compare("==" | "!=", Literal(value), Item(name, _)):
+            return [(name, value)]
         case Logic(_, operands):
             return [pair for operand in operands for pair in _literals_compared(operand)]
     return []
 
 
-def _truthy(value: Scalar) -> bool:
+def _truthy(value: Scalar | Listed) -> bool:
     return bool(value) and not _is_nan(value)
 
 
-def _is_nan(value: Scalar) -> bool:
+def _is_nan(value: Scalar | Listed) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
@@ -382,10 +447,26 @@ def _evaluate(node: Node, values: Values) -> Value:
             if isinstance(found, _Absent):
                 return ABSENT
             return not _is_nan(found) and any(same(found, choice) for choice in choices) != negated
+        case Holds(item, name, negated):
+            return _holds(_evaluate(item, values), values.get(name, ABSENT), negated=negated)
+        case Item(name, position):
+            listed = values.get(name, ABSENT)
+            return listed[position] if isinstance(listed, (list, tuple)) and position < len(listed) else ABSENT
+        case Call("len", (Name(name),)):
+            listed = values.get(name, ABSENT)
+            return len(listed) if isinstance(listed, (list, tuple)) else ABSENT
         case Logic(operator, operands):
             return _LOGIC[operator]([_evaluate(operand, values) for operand in operands])
         case Call(function, arguments):
             return _apply(function, [_evaluate(argument, values) for argument in arguments])
+
+
+def _holds(item: Value, listed: Value, *, negated: bool) -> Value:
+    if isinstance(item, _Absent) or isinstance(listed, _Absent):
+        return ABSENT
+    if not isinstance(listed, (list, tuple)) or _is_nan(item):
+        return False
+    return any(same(item, one) for one in listed) != negated
 
 
 def _and(operands: list[Value]) -> Value:
@@ -457,6 +538,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
     "ceil": math.ceil,
     "exp": math.exp,
     "floor": math.floor,
+    "len": len,  # of a list; read where the list is known
     "log": math.log,
     "max": lambda *a: max(a),
     "min": lambda *a: min(a),

@@ -1,55 +1,48 @@
 """The types of parameter: what each may be, and its place on the unit interval.
 
 Every parameter maps its values onto [0, 1] (`to_unit`) and back (`from_unit`); engines think there, or in the exact
-choices. Sources of the scales: log and reverse_log as in the Vizier paper (Golovin et al. 2017), logit as in Stan.
+choices. Those whose value is a list are in `studyhall.list_parameters`. Sources of the scales: log and reverse_log as
+in the Vizier paper (Golovin et al. 2017), logit as in Stan.
 """
 
 import math
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self, TypeAlias
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, model_validator
 
 from studyhall.errors import invalid
 from studyhall.expression import Scalar, same
-from studyhall.words import MAX_BOUND, MAX_INT, Finite, JsonScalar, ParameterName, Word
+from studyhall.list_parameters import ListParameter, PermutationParameter, SimplexParameter, SubsetParameter
+from studyhall.parameter_base import MAX_CHOICES, ParameterBase, Prior, check_default_and_prior, check_distinct
+from studyhall.words import MAX_BOUND, MAX_INT, Finite, JsonScalar, ParameterValue
 
 Scale: TypeAlias = Literal["linear", "log", "reverse_log", "logit"]
 Bound = Annotated[float, Field(ge=-MAX_BOUND, le=MAX_BOUND, allow_inf_nan=False)]
 IntBound = Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
-MAX_CHOICES = 1000
 
 
-class Prior(Word):
-    """Where the user believes the best value lies, and how strongly; engines let it fade as results come in."""
+class _Single(ParameterBase):
+    """A parameter whose value is a scalar: one place."""
 
-    center: JsonScalar
-    confidence: Literal["low", "medium", "high"] = "medium"
+    def to_unit(self, value: Scalar) -> float:
+        """The place of a value in [0, 1]."""
+        raise NotImplementedError
 
-    @model_serializer(mode="wrap")
-    def _keep_null(self, write: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]  # it would be the schema
-        """Null may be a choice: it stays when absent fields are left out."""
-        return write(self) | {"center": self.center}
+    def from_unit(self, u: float) -> Scalar:
+        """The value at a place in [0, 1]."""
+        raise NotImplementedError
 
+    def to_units(self, value: ParameterValue) -> tuple[float, ...]:
+        if isinstance(value, list):
+            raise ValueError(f"{value!r} is not a value of parameter '{self.name}'")
+        return (self.to_unit(value),)
 
-class _Parameter(Word):
-    name: ParameterName
-    when: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
-    """An expression over other parameters; this one is active only where it is true."""
-
-    @model_serializer(mode="wrap")
-    def _keep_null(self, write: SerializerFunctionWrapHandler):  # type: ignore[no-untyped-def]  # it would be the schema
-        """Null may be a value here: it stays when absent fields are left out."""
-        written = write(self)
-        nulls = (name for name in ("value", "default") if name in self.model_fields_set and getattr(self, name) is None)
-        return written | dict.fromkeys(nulls)
-
-    def choice_index(self, value: Scalar) -> int:
-        """The position of a value among the choices of a discrete parameter."""
-        raise TypeError(f"parameter '{self.name}' has no choices")
+    def from_units(self, units: Sequence[float]) -> Scalar:
+        return self.from_unit(units[0])
 
 
-class _Numeric(_Parameter):
+class _Numeric(_Single):
     """What float and int share; `a`, `b` are the bounds on the scale's own axis."""
 
     scale: Scale = "linear"
@@ -113,7 +106,7 @@ class FloatParameter(_Numeric):
         faults = self._range_faults() or self._scale_faults(self.low, self.high) or self._step_faults()
         if faults:
             raise invalid(faults)
-        _check_default_and_prior(self)
+        check_default_and_prior(self)
         return self
 
     def _range_faults(self) -> list[tuple[str, str]]:
@@ -187,7 +180,7 @@ class IntParameter(_Numeric):
         faults = self._range_faults() or self._scale_faults(self.low, self.high)
         if faults:
             raise invalid(faults)
-        _check_default_and_prior(self)
+        check_default_and_prior(self)
         return self
 
     def _range_faults(self) -> list[tuple[str, str]]:
@@ -229,7 +222,7 @@ class IntParameter(_Numeric):
         return min(max(round(self._value(u, *self.bounds())), self.low), self.high)
 
 
-class _Discrete(_Parameter):
+class _Discrete(_Single):
     """What the parameters with a list of choices share."""
 
     def _values(self) -> Sequence[Scalar]:
@@ -279,8 +272,8 @@ class CategoricalParameter(_Discrete):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        _check_choices(self.choices)
-        _check_default_and_prior(self)
+        check_distinct(self.choices)
+        check_default_and_prior(self)
         return self
 
     def _values(self) -> Sequence[Scalar]:
@@ -297,8 +290,8 @@ class OrdinalParameter(_Discrete):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        _check_choices(self.choices)
-        _check_default_and_prior(self)
+        check_distinct(self.choices)
+        check_default_and_prior(self)
         return self
 
     def _values(self) -> Sequence[Scalar]:
@@ -314,7 +307,7 @@ class BoolParameter(_Discrete):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        _check_default_and_prior(self)
+        check_default_and_prior(self)
         return self
 
     def _values(self) -> Sequence[Scalar]:
@@ -336,10 +329,10 @@ class ConstantParameter(_Discrete):
         return (self.value,)
 
 
-Parameter = Annotated[
-    FloatParameter | IntParameter | CategoricalParameter | OrdinalParameter | BoolParameter | ConstantParameter,
-    Field(discriminator="type"),
-]
+ScalarParameter: TypeAlias = (
+    FloatParameter | IntParameter | CategoricalParameter | OrdinalParameter | BoolParameter | ConstantParameter
+)
+Parameter = Annotated[ScalarParameter | ListParameter, Field(discriminator="type")]
 
 
 def has_default(parameter: Parameter) -> bool:
@@ -347,39 +340,17 @@ def has_default(parameter: Parameter) -> bool:
     return isinstance(parameter, ConstantParameter) or "default" in parameter.model_fields_set
 
 
+def default_of(parameter: Parameter) -> ParameterValue:
+    """The default of a parameter that has one, as a value of an assignment; without one, the middle."""
+    if not has_default(parameter):
+        return parameter.middle()
+    return list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+
+
 def _number(value: Scalar) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
     raise ValueError(f"{value!r} is not a number")
-
-
-def _check_choices(choices: Sequence[Scalar]) -> None:
-    seen: set[tuple[str, Scalar]] = set()
-    for index, choice in enumerate(choices):
-        # 1 and 1.0 are one value, true is another: the kind keeps them apart in the set.
-        key = (
-            "bool"
-            if isinstance(choice, bool)
-            else "number"
-            if isinstance(choice, (int, float))
-            else type(choice).__name__,
-            choice,
-        )
-        if key in seen:
-            raise invalid([(f"/choices/{index}", f"{choice!r} is listed twice")])
-        seen.add(key)
-
-
-def _check_default_and_prior(
-    parameter: FloatParameter | IntParameter | CategoricalParameter | OrdinalParameter | BoolParameter,
-) -> None:
-    faults = []
-    if has_default(parameter) and not parameter.contains(parameter.default):
-        faults.append(("/default", "default is not a value of this parameter"))
-    if parameter.prior is not None and not parameter.contains(parameter.prior.center):
-        faults.append(("/prior/center", "center is not a value of this parameter"))
-    if faults:
-        raise invalid(faults)
 
 
 __all__ = [
@@ -390,9 +361,15 @@ __all__ = [
     "Finite",
     "FloatParameter",
     "IntParameter",
+    "ListParameter",
     "OrdinalParameter",
     "Parameter",
+    "PermutationParameter",
     "Prior",
+    "ScalarParameter",
     "Scale",
+    "SimplexParameter",
+    "SubsetParameter",
+    "default_of",
     "has_default",
 ]

@@ -8,7 +8,17 @@ from pydantic import Field, JsonValue
 from studyhall.space import Space
 from studyhall.study import Algorithm, Budget, Objective, Stopping, StudyDefinition, StudyState, Task
 from studyhall.trial import FailureKind, Measurement, Trial
-from studyhall.words import JsonScalar, Labels, Metrics, ParameterName, Parameters, PlainText, Token, Word, WorkerName
+from studyhall.words import (
+    Labels,
+    Metrics,
+    ParameterName,
+    Parameters,
+    ParameterValue,
+    PlainText,
+    Token,
+    Word,
+    WorkerName,
+)
 
 LEASE_S = 60.0
 LONGEST_WAIT_S = 60.0
@@ -71,7 +81,7 @@ class StopStudy(Word):
 class QueueTrial(Word):
     """A trial to run (parameters may be partial, the rest is suggested), or, with a final `state`, one to import."""
 
-    parameters: dict[ParameterName, JsonScalar]
+    parameters: dict[ParameterName, ParameterValue]
     state: Literal["waiting", "completed", "pruned", "infeasible", "failed"] = "waiting"
     metrics: Metrics | None = None
     measurements: Annotated[tuple[Measurement, ...], Field(max_length=1000)] = ()

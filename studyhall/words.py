@@ -47,5 +47,7 @@ PlainText = Annotated[
 """Free text: tabs and newlines, but no other control characters and none that reverse the reading direction."""
 Labels = Annotated[dict[LabelKey, Annotated[PlainText, StringConstraints(max_length=256)]], Field(max_length=64)]
 Metrics = Annotated[dict[MetricName, Finite], Field(min_length=1, max_length=100)]
-Parameters = dict[str, JsonScalar]
+ParameterValue = JsonScalar | list[JsonScalar]
+"""What a parameter may be: most are a scalar; a permutation, a subset and a simplex are a list."""
+Parameters = dict[str, ParameterValue]
 """One assignment of values to the active parameters of a space."""
