@@ -323,11 +323,13 @@ def _without_tags(path: tuple[str | int, ...]) -> list[str | int]:
     return [
         part
         for position, part in enumerate(path)
-        if not (position and part in _TAGS and isinstance(path[position - 1], int))
+        if not (position and part in _TAGS and isinstance(path[position - 1], int)) and part not in _OUR_TAGS
     ]
 
 
 _TAGS = {"float", "int", "categorical", "ordinal", "bool", "constant", "permutation", "subset", "simplex"}
+_OUR_TAGS = {"(value)", "(domain)", "(name)", "(block)"}
+"""Of unions that tell their members apart themselves; no field is called so."""
 
 
 def _readable(detail: Any) -> str:

@@ -11,7 +11,7 @@ that nobody used. Rows are what candidates are; `features` is what a distance-ba
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -27,6 +27,8 @@ CANONICAL: Final = 0.5
 
 
 MOST_PLACES: Final = 20_000
+LARGEST_LIST_OF_NETWORKS: Final = 2**10
+"""Telling networks apart takes a fifth of a millisecond each: larger spaces of them are not listed."""
 
 
 class Encoding:
@@ -34,14 +36,16 @@ class Encoding:
 
     def __init__(self, space: Space) -> None:
         self.space = space
-        self.free: tuple[Parameter, ...] = tuple(p for p in space.parameters if p.cardinality != 1)
+        self.free: tuple[Parameter, ...] = tuple(p for p in space.scalars if p.cardinality != 1)
         self.axes: tuple[Axis, ...] = tuple(axis_of(parameter) for parameter in self.free)
         self.column: dict[str, int] = {parameter.name: j for j, parameter in enumerate(self.free)}
-        self._fixed: Parameters = {p.name: p.from_unit(0.5) for p in space.parameters if p.cardinality == 1}
+        self._fixed: Parameters = {p.name: p.from_unit(0.5) for p in space.scalars if p.cardinality == 1}
         self._conditions = {name: Condition(when) for name, when in space.conditions.items()}
-        self._rules = tuple(Condition(rule) for rule in space.rules)
+        self._rules = tuple(Condition(rule) for rule in space.plain_rules)
         self._places: dict[object, Floats | None] = {}
         self._every_row: dict[int, Floats | None] = {}
+        self._within: dict[bytes, bool] = {}
+        self._names: dict[bytes, bytes] = {}
 
     @property
     def dimension(self) -> int:
@@ -118,12 +122,18 @@ class Encoding:
             columns, _ = self._columns(U)
             for rule in self._rules:
                 found &= rule.truth(columns, len(U)) != 0.0
-        return found
+        return self._within_counts(U, found) if self.space.count_rules else found
 
     def keys(self, canonical: Floats) -> list[bytes]:
-        """A name for each canonical row: two rows have one name when they are the same assignment."""
+        """A name for each canonical row: two rows have one name when they are the same assignment.
+
+        With an architecture, when they are the same network and all else is the same: no engine trains a network twice.
+        """
         # Rounded: a value's way to its place and back may differ in the last bits.
-        return [row.tobytes() for row in np.rint(canonical * 2**40).astype(np.int64)]
+        keys = [row.tobytes() for row in np.rint(canonical * 2**40).astype(np.int64)]
+        if self.space.architecture is None or self.space.architecture.duplicates == "retrain":
+            return keys
+        return [self._identity(key, row) for key, row in zip(keys, canonical, strict=True)]
 
     def features(self, canonical: Floats, active: Truths) -> tuple[Floats, tuple[slice, ...]]:
         """What a distance-based model sees, and which of its columns belong to each parameter.
@@ -172,11 +182,32 @@ class Encoding:
 
     def _list_rows(self, limit: int) -> Floats | None:
         total = 1
+        if self.space.architecture is not None:
+            limit = min(limit, LARGEST_LIST_OF_NETWORKS)
         for axis in self.axes:
             if axis.cells is None or (total := total * axis.cells) > limit:
                 return None
         U = combinations([axis.at_index(np.arange(axis.cells or 0)) for axis in self.axes], np.arange(total))
         return np.unique(self.canonical(U[self.is_feasible(U)]), axis=0)
+
+    def _within_counts(self, U: Floats, so_far: Truths) -> Truths:
+        """Which of the rows that broke nothing so far keep to the counts of their networks, shape `(m,)`."""
+        found = so_far.copy()
+        rows = np.flatnonzero(so_far)
+        U = self.canonical(U[rows])
+        for row, key, u in zip(rows, np.rint(U * 2**40).astype(np.int64), U, strict=True):
+            name = key.tobytes()
+            if name not in self._within:
+                _make_room(self._within)
+                self._within[name] = self.space.satisfies(self.parameters(u))
+            found[row] = self._within[name]
+        return found
+
+    def _identity(self, key: bytes, row: Floats) -> bytes:
+        if key not in self._names:
+            _make_room(self._names)
+            self._names[key] = (self.space.identity(self.parameters(row)) or "").encode()
+        return self._names[key]
 
     def _feature(self, axis: Axis, u: Floats, active: Truths) -> Floats:
         if axis.is_ordered:
@@ -223,6 +254,11 @@ def combinations(places: Sequence[Floats], numbers: Indices) -> Floats:
         U[:, j] = places[j][(rest % len(places[j])).astype(np.int64)]
         rest = rest // len(places[j])
     return U
+
+
+def _make_room(kept: dict[bytes, Any]) -> None:
+    if len(kept) >= MOST_PLACES:
+        kept.clear()
 
 
 def _stand_in(parameter: Parameter) -> Scalar:

@@ -89,4 +89,4 @@ def check_feasible(space: Space, seed: int) -> None:
 
 
 def _any(space: Space, source: random.Random) -> Parameters:
-    return space.from_units([source.random() for _ in space.parameters])
+    return space.from_units([source.random() for _ in range(space.width)])

@@ -80,7 +80,7 @@ def _favourite(evidence: Evidence, taken: set[bytes], name: str) -> list[Suggest
     encoding = evidence.encoding
     favourite, why = encoding.space.defaults(), "the defaults first"
     if has_prior(encoding):
-        values = {p.name: _center(p) for p in encoding.space.parameters}
+        values = {p.name: _center(p) for p in encoding.space.scalars}
         favourite, why = encoding.space.resolve(values), "what the user believes best first"
     if favourite is None or not encoding.space.satisfies(favourite):
         return []

@@ -84,7 +84,7 @@ def backfilled(space: Space, parameters: Parameters) -> Parameters | None:
     """
     if space.contains(parameters):
         return parameters
-    later = {p.name: p.default for p in space.parameters if p.name not in parameters and has_default(p)}
+    later = {p.name: p.default for p in space.scalars if p.name not in parameters and has_default(p)}
     try:
         adapted = space.resolve({**parameters, **later})
     except KeyError:

@@ -35,7 +35,7 @@ AnyScalar = Annotated[
 
 
 class Domain(Word):
-    """Values that stand for an attribute: one of `choice`, `int` (low, high and perhaps a step), `float` (low, high)."""
+    """Values that stand for an attribute: one of `choice`, `int` (low, high, perhaps a step), `float` (low, high)."""
 
     choice: Annotated[tuple[AnyScalar, ...], Field(min_length=1, max_length=100)] | None = None
     int: Annotated[tuple[Whole, ...], Field(min_length=2, max_length=3)] | None = None

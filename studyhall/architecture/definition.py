@@ -14,7 +14,7 @@ from studyhall.architecture.resolving import resolve
 from studyhall.errors import invalid
 from studyhall.expression import Scalar
 from studyhall.parameters import Parameter
-from studyhall.words import Word
+from studyhall.words import ParameterValue, Word
 
 Side = Annotated[int, Field(ge=1, le=65536)]
 KEPT: Final = 20_000
@@ -57,22 +57,27 @@ class Architecture(Word):
         """How many assignments there are, those of isomorphic networks among them; None for a continuum."""
         return size_of(self.plan)
 
-    def graph(self, values: Mapping[str, Scalar]) -> Graph:
+    def graph(self, values: Mapping[str, ParameterValue]) -> Graph:
         """The network of an assignment.
 
         Raises:
             KeyError: the value of an active parameter is missing.
         """
-        key = tuple((name, value) for name in self._order if (value := values.get(name)) is not None)
+        own = {
+            name: value
+            for name in self._order
+            if (value := values.get(name)) is not None and not isinstance(value, (list, tuple))
+        }
+        key = tuple(own.items())
         known = self._graphs.get(key)
         if known is None:
-            known = resolve(self.plan.root, self.input, self.output, values)
+            known = resolve(self.plan.root, self.input, self.output, own)
             self._graphs[key] = known
             if len(self._graphs) > KEPT:
                 self._graphs.popitem(last=False)
         return known
 
-    def counts(self, values: Mapping[str, Scalar]) -> Counts:
+    def counts(self, values: Mapping[str, ParameterValue]) -> Counts:
         """What the network of an assignment weighs and costs."""
         return self.graph(values).counts
 
