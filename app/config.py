@@ -74,6 +74,9 @@ class EngineSettings(Group):
         float, Field(gt=0, le=300, description="Seconds for a suggestion; then chance answers, marked `fallback`.")
     ] = 5.0
     memory_mb: Annotated[int, Field(ge=0, description="Address space of one process in MiB; 0: no limit.")] = 2048
+    metrics_port: Annotated[
+        int, Field(ge=0, le=65535, description="Where `studyhall engine` serves its metrics, to anyone; 0: nowhere.")
+    ] = 0
     alive_file: Path | None = Field(
         None, description="A file that `studyhall engine` touches every five seconds while it works; for health checks."
     )

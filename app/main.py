@@ -15,6 +15,7 @@ from typing import Final
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from prometheus_client import start_http_server
 
 from app.api.application import Api
 from app.api.auth import Authenticator
@@ -96,7 +97,10 @@ async def _suggest_until_told(settings: Settings, url: str) -> None:
     for sig in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(sig, told.set)
     pool = _pool(settings)
-    async with _started(Services(url, pool, sweep_s=settings.sweep_s), pool):
+    services = Services(url, pool, sweep_s=settings.sweep_s)
+    if settings.engine.metrics_port:
+        start_http_server(settings.engine.metrics_port, registry=services.meters.registry)
+    async with _started(services, pool):
         sys.stdout.write("ready engine\n")
         sys.stdout.flush()
         while not told.is_set():

@@ -10,7 +10,7 @@ from fastapi.telemetry import TelemetryConfig
 from pydantic_core import to_json
 from starlette.types import ASGIApp
 
-from app.api import claims, events, fleet, health, keys, spaces, studies, trials
+from app.api import claims, events, fleet, health, keys, metrics, spaces, studies, trials
 from app.api.auth import Authenticator
 from app.api.documented import describe
 from app.api.front_door import FrontDoor
@@ -20,7 +20,9 @@ from app.api.routing import StrictRoute
 from app.services.services import Services
 
 ROUTES: Final = tuple(
-    route for subject in (claims, trials, studies, events, spaces, fleet, keys, health) for route in subject.routes.all
+    route
+    for subject in (claims, trials, studies, events, spaces, fleet, keys, health, metrics)
+    for route in subject.routes.all
 )
 """Every route of the API, in the order in which they are matched: what is asked most often first."""
 
@@ -55,7 +57,12 @@ class Api(FastAPI):
         self.router.routes.extend(routes)
         self.router.routes.extend(page_routes())
         self._front_door = FrontDoor(
-            self.router, limits=limits, hosts=hosts, origins=origins, logs_requests=logs_requests
+            self.router,
+            meters=services.meters,
+            limits=limits,
+            hosts=hosts,
+            origins=origins,
+            logs_requests=logs_requests,
         )
 
     def build_middleware_stack(self) -> ASGIApp:

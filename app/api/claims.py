@@ -5,6 +5,8 @@ harmless by itself, so that an Idempotency-Key is accepted and not needed: a cla
 of a trial by attempt, token and step.
 """
 
+import time
+
 from app.api.answering import while_connected
 from app.api.context import Caller
 from app.api.queries import TrialId
@@ -45,19 +47,25 @@ async def report(context: Caller, trial: TrialId, body: Report) -> Told:
 @routes.post("/v1/trials/{trial}/complete", scopes=WORKERS, problems=[*_LOST, MeasurementConflict, TooMuch])
 async def complete(context: Caller, trial: TrialId, body: Complete) -> Completed:
     """Ends a trial with its final metrics; with `claim` also asks for the next one."""
-    return await context.services.write(
+    services = context.services
+    done = await services.write(
         lambda tx: telling.complete(tx, context.principal, trial, body), telling.touches(trial, body)
     )
+    if done.claimed is not None:
+        services.meters.trials_handed_out.inc(len(done.claimed.trials))
+    return done
 
 
 @routes.post("/v1/claims", scopes=WORKERS, problems=[NotFound, WorkerAside], responses=_NOTHING_NOW)
 async def claim(context: Caller, body: Claim) -> Claimed | None:
     """Asks for trials to run, waiting up to `wait_s` for some; the same token again gets the same trials."""
-    services = context.services
+    services, began = context.services, time.perf_counter()
     # Most claims find a trial at once; only the others are worth watching whether their worker is still there.
     claimed, study_state = await services.claim(context.principal, body.model_copy(update={"wait_s": 0.0}))
     if claimed is None and body.wait_s and study_state not in _ENDED:
-        claimed, study_state = await while_connected(context, services.claim(context.principal, body))
+        with services.meters.claims_waiting.track_inprogress():
+            claimed, study_state = await while_connected(context, services.claim(context.principal, body))
+    services.meters.claimed(len(claimed.trials) if claimed else 0, study_state, time.perf_counter() - began)
     if study_state is not None:
         context.add_header("x-study-state", study_state)
     if claimed is None:

@@ -13,11 +13,13 @@ from contextvars import ContextVar
 from typing import Final
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.limits import Body, Headers, Limits, check_body_headers, read_headers
 from app.api.problems import InternalError, render, understood
+from app.meters import Meters
 from studyhall.errors import BadRequest, CrossOrigin, PayloadTooLarge, StudyhallError
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
@@ -53,12 +55,16 @@ class FrontDoor:
         self,
         app: ASGIApp,
         *,
+        meters: Meters,
         limits: Limits,
         hosts: Collection[str] = (),
         origins: Collection[str] = (),
         logs_requests: bool = False,
     ) -> None:
         self._app = app
+        self._meters = meters
+        self._counted: dict[tuple[str, int], Counter] = {}
+        self._timed: dict[str, Histogram] = {}
         self._logs_requests = logs_requests
         self._limits = limits
         self._hosts = frozenset(host.encode() for host in hosts)
@@ -82,9 +88,21 @@ class FrontDoor:
             return
         except Exception as error:  # noqa: BLE001  # the edge of the process: whatever happened becomes an answer
             await self._refuse(error, scope, body, answer)
+        took_s = time.perf_counter() - began
+        self._meter(scope, answer.status or 500, took_s)
         if self._logs_requests:
-            took_ms = round((time.perf_counter() - began) * 1000, 2)
+            took_ms = round(took_s * 1000, 2)
             log.info("answered", method=scope["method"], path=scope["path"], status=answer.status, took_ms=took_ms)
+
+    def _meter(self, scope: Scope, status: int, took_s: float) -> None:
+        # By the route's name, of which there are few; the address is the client's choice and would grow for ever.
+        route = getattr(scope.get("route"), "unique_id", "page" if "endpoint" in scope else "none")
+        counter, timer = self._counted.get((route, status)), self._timed.get(route)
+        if counter is None or timer is None:  # looking labels up costs more than counting
+            counter = self._counted[route, status] = self._meters.requests.labels(route, str(status))
+            timer = self._timed[route] = self._meters.request_s.labels(route)
+        counter.inc()
+        timer.observe(took_s)
 
     def _admit(self, scope: Scope) -> bool:
         headers = read_headers(scope, self._limits)

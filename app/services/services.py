@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import structlog
 
+from app.meters import Meters
 from app.services.claiming import Handed, answer, claim_trials, touches
 from app.services.keys import create_first_key
 from app.services.principal import Principal
@@ -53,8 +54,9 @@ class Services:
         sweep_s: float = SWEEP_S,
     ) -> None:
         self.signals = Signals()
-        self.database = Database(url, self.signals.committed, clock=clock)
-        self.suggesting = Suggesting(self.database, pool, monotonic=monotonic)
+        self.meters = Meters()
+        self.database = Database(url, self.signals.committed, clock=clock, meters=self.meters)
+        self.suggesting = Suggesting(self.database, pool, monotonic=monotonic, meters=self.meters)
         self.signals.on_moved = self.suggesting.trials_moved
         if pool is not None:
             self.signals.on_demand = self.suggesting.wanted_elsewhere
@@ -144,7 +146,10 @@ class Services:
 
     async def sweep(self) -> int:
         """One round of the sweeper; how many leases it ended."""
-        return await self.write(partial(sweep, watch=self.watch, monotonic=self._monotonic()))
+        ended = await self.write(partial(sweep, watch=self.watch, monotonic=self._monotonic()))
+        self.meters.leases_lost.inc(ended)
+        self.meters.sweeps.labels("done").inc()
+        return ended
 
     async def _sweep_for_ever(self) -> None:
         while True:
@@ -152,10 +157,12 @@ class Services:
             try:
                 await self.sweep()
             except StudyhallError as error:
+                self.meters.sweeps.labels("failed").inc()
                 # Workers cannot renew their leases either; once the database is back they get the time to do so.
                 self.watch.forgive(self._monotonic())
                 log.warning("sweep_failed", error=str(error))
             except Exception:  # the edge of a task: the next round may succeed, and nothing else ends leases
+                self.meters.sweeps.labels("failed").inc()
                 log.exception("sweep_failed")
 
 

@@ -18,6 +18,7 @@ from typing import Protocol
 
 import structlog
 
+from app.meters import Meters
 from app.search.engine import Suggestion
 from app.search.random import draw
 from app.services.claiming import add_trial, budget_left, room, seeded
@@ -103,8 +104,14 @@ class Suggesting:
     """
 
     def __init__(
-        self, database: Database, pool: Pool | None, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        pool: Pool | None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        meters: Meters | None = None,
     ) -> None:
+        self._meters = meters or Meters()
         self._database = database
         self._pool = pool
         self._monotonic = monotonic
@@ -194,11 +201,15 @@ class Suggesting:
         definition = definition_from(study.definition)
         if self._pool is None:
             return await self._wait_for_others(study, definition, plan)
+        algorithm = definition.algorithm.name
         try:
-            suggestions = await self._pool.suggest(self._request(study, definition, plan))
+            with self._meters.suggestion_s.labels(algorithm).time():
+                suggestions = await self._pool.suggest(self._request(study, definition, plan))
         except (EngineLate, EngineFailed) as error:
-            log.warning("engine_fallback", study=study.id, algorithm=definition.algorithm.name, error=str(error))
+            log.warning("engine_fallback", study=study.id, algorithm=algorithm, error=str(error))
+            self._meters.fallbacks.labels(algorithm, "late" if isinstance(error, EngineLate) else "failed").inc()
             return _by_chance(study, definition, plan.missing, str(error))
+        self._meters.suggestions.labels(algorithm).inc(len(suggestions))
         return _Batch(plan, tuple(suggestions), study.next_number, study.sequence)
 
     async def _wait_for_others(self, study: StudyRow, definition: StudyDefinition, plan: Plan) -> _Batch | None:
@@ -212,6 +223,7 @@ class Suggesting:
             now = await self._database.read(partial(reader.study_by_id, study_id=study.id))
             if now is None or now.state != "active" or now.next_number > study.next_number:
                 return None
+        self._meters.fallbacks.labels(definition.algorithm.name, "absent").inc()
         return _by_chance(study, definition, plan.missing, "no engine process answered")
 
     def _request(self, study: StudyRow, definition: StudyDefinition, plan: Plan) -> SuggestRequest:

@@ -1,17 +1,20 @@
 """One database: its writer, its readers, and how to let go of both."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from app.meters import Meters
 from app.storage.committed import Listener, Listening
 from app.storage.connect import make_engine
 from app.storage.faults import translate
 from app.storage.transaction import NOTHING, Touches, Transaction
 from app.storage.writer import Writer
+from studyhall.errors import Unavailable
 
 T = TypeVar("T")
 
@@ -24,14 +27,23 @@ class Database:
     Args:
         listener: told after each commit of this process what has changed.
         clock: seconds since 1970, None for the database's own.
+        meters: what counts here; None: nobody looks.
     """
 
-    def __init__(self, url: str, listener: Listener, *, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        listener: Listener,
+        *,
+        clock: Callable[[], float] | None = None,
+        meters: Meters | None = None,
+    ) -> None:
+        self._meters = meters or Meters()
         self._readers = make_engine(url, connections=READERS)
         self._writing = make_engine(url, writes=True, connections=1)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="studyhall-reader")
         self.dialect = self._writing.dialect.name
-        self.writer = Writer(self._writing, clock, listener)
+        self.writer = Writer(self._writing, clock, listener, self._meters)
         self._listening = (
             Listening(self._readers, self.writer.server, listener) if self.dialect == "postgresql" else None
         )
@@ -42,7 +54,11 @@ class Database:
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Runs a query on a connection that cannot write, on a thread of its own."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, query)
+        began = time.perf_counter()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, query)
+        finally:
+            self._meters.read_s.observe(time.perf_counter() - began)
 
     def read_now(self, query: Callable[[Connection], T]) -> T:
         """The same, here and now.
@@ -54,7 +70,10 @@ class Database:
             with self._readers.connect() as connection:
                 return query(connection)
         except Exception as error:
-            raise translate(error) from error
+            ours = translate(error)
+            if isinstance(ours, Unavailable):
+                self._meters.database_errors.labels("read").inc()
+            raise ours from error
 
     def close(self) -> None:
         """Finishes what is queued, then closes every connection."""

@@ -12,18 +12,20 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import JSON, ColumnElement, and_, cast, func, or_, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, and_, case, cast, func, or_, select, type_coerce
 from sqlalchemy import Connection as Connection  # services name it in their queries, and know no SQL
 
+from app.meters import Stock
 from app.storage import tables
 from app.storage.domain import attempt_from, event_from, key_from, study_from, trainables_from, trial_from, worker_from
 from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, WorkerRow
 from studyhall.errors import InvalidCursor
-from studyhall.study import Study
-from studyhall.trial import Attempt, RecordedMeasurement, Trial
+from studyhall.study import Study, StudyState
+from studyhall.trial import Attempt, RecordedMeasurement, Trial, TrialState
 from studyhall.wire import Event, Key, Page, TrainableInfo, Worker
 
 LONGEST_PAGE = 500
+WORKER_STATES = ("online", "offline", "draining", "quarantined")
 
 _T, _S = tables.trials.c, tables.studies.c
 
@@ -254,6 +256,26 @@ def trainables(connection: Connection, project: str) -> list[TrainableInfo]:
     )
     found = {info.name: info for row in rows for info in trainables_from(WorkerRow(*row))}
     return [found[name] for name in sorted(found)]
+
+
+def stock(connection: Connection, *, now: float, offline_after_s: float) -> Stock:
+    """How many studies, trials of open studies, and workers there are in each state, of all projects.
+
+    Reads the studies' own counters, never the trials.
+    """
+    counted = [name.value for name in TrialState]
+    open_now = _S.state.not_in([state.value for state in StudyState if state.has_ended])
+    sums = connection.execute(select(*(func.coalesce(func.sum(_S[name]), 0) for name in counted)).where(open_now))
+    studies = connection.execute(select(_S.state, func.count()).group_by(_S.state))
+    w = tables.workers.c
+    silent = and_(w.state == "online", w.last_seen_at < now - offline_after_s)
+    state = case((silent, "offline"), else_=w.state)
+    workers = connection.execute(select(state, func.count()).group_by(state))
+    return Stock(
+        trials=dict(zip(counted, map(int, sums.one()), strict=True)),
+        studies=dict.fromkeys(StudyState, 0) | {row[0]: row[1] for row in studies},
+        workers=dict.fromkeys(WORKER_STATES, 0) | {row[0]: row[1] for row in workers},
+    )
 
 
 def key_row(connection: Connection, key_id: str) -> KeyRow | None:

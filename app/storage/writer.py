@@ -26,6 +26,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
+from app.meters import Meters
 from app.storage.committed import Committed, Listener
 from app.storage.faults import CommitUnanswered, is_disconnect, is_transient, is_unsynced, translate
 from app.storage.sql import NOTIFY, NOW
@@ -69,9 +70,11 @@ class Writer:
     Args:
         clock: seconds since 1970, None for the database's own; tests move theirs.
         listener: told after each commit what has changed.
+        meters: what counts here.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] | None, listener: Listener) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], float] | None, listener: Listener, meters: Meters) -> None:
+        self._meters = meters
         self._engine = engine
         self.server = uuid4().hex
         """Names this process to the others."""
@@ -79,6 +82,7 @@ class Writer:
         self._clock = clock
         self._listener = listener
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        meters.watch_queue(self._queue.qsize)
         self._connection: Any = None
         self._thread = threading.Thread(target=self._serve, name="studyhall-writer", daemon=True)
         self._thread.start()
@@ -168,13 +172,19 @@ class Writer:
     def _try(self, batch: list[Work]) -> Committed | Exception:
         """Runs a batch, again while that may help; what it has changed, or why it cannot be run."""
         for attempt in range(1, TRIES + 1):
+            began = time.perf_counter()
             try:
-                return self._together(batch)
+                committed = self._together(batch)
             except Exception as error:  # noqa: BLE001  # the edge: every error becomes an answer
+                self._meters.database_errors.labels("transient" if is_transient(error) else "write").inc()
                 if is_unsynced(error):
                     _end_process(error)
                 if attempt == TRIES or not is_transient(error):
                     return error
+            else:
+                self._meters.commit_s.observe(time.perf_counter() - began)
+                self._meters.commit_writes.observe(len(batch))
+                return committed
             time.sleep(random.uniform(0.0, 0.01 * 2**attempt))
         raise AssertionError("unreachable")
 
