@@ -5,23 +5,25 @@ for the others the caller is told which studies want suggestions (`Handed.wantin
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 
 from app.search import registry
-from app.search.engine import History, Suggestion
+from app.search.engine import Engine, History, Suggestion
 from app.services.fleet import may_claim
 from app.services.lookup import study_of
 from app.services.moves import HEARTBEATS_PER_LEASE, new_id, start
 from app.services.principal import Principal
 from app.storage.domain import definition_from, trial_from
+from app.storage.json_text import to_text
 from app.storage.rows import StudyRow, TrialRow
 from app.storage.transaction import Touches, Transaction
 from studyhall.errors import NotFound
 from studyhall.study import Algorithm, StudyDefinition, Task
 from studyhall.trial import TrialState
+from studyhall.trusted import trusted
 from studyhall.wire import Capabilities, Claim, Claimed, ClaimedTrial, Lease, StudyBrief
 
 MOST_STUDIES = 64
@@ -74,14 +76,14 @@ def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:
 
 def answer(tx: Transaction, handed: Handed) -> Claimed:
     """The trials of a claim in the words of the wire."""
-    return Claimed.model_construct(trials=tuple(_handed_out(tx, trial) for trial in handed.trials))
+    return trusted(Claimed, trials=tuple(_handed_out(tx, trial) for trial in handed.trials))
 
 
 def lease_of(tx: Transaction, trial: TrialRow) -> Lease:
     """What is left of a trial's lease, and how often to renew it."""
     lease_s = trial.lease_s or 0.0
     left = max(0.0, trial.expires_at - tx.now) if trial.expires_at is not None else lease_s
-    return Lease.model_construct(expires_in_s=round(left, 3), heartbeat_s=round(lease_s / HEARTBEATS_PER_LEASE, 3))
+    return trusted(Lease, expires_in_s=round(left, 3), heartbeat_s=round(lease_s / HEARTBEATS_PER_LEASE, 3))
 
 
 def room(study: StudyRow) -> int:
@@ -107,7 +109,7 @@ def add_trial(
 ) -> TrialRow:
     """Makes a trial of a suggestion and counts it; the caller has checked that the budget has room."""
     predicted = suggestion.predicted
-    trial = new_trial(tx, study, json.dumps(suggestion.parameters), state, source=source or suggestion.source)
+    trial = new_trial(tx, study, to_text(suggestion.parameters), state, source=source or suggestion.source)
     trial.why = suggestion.why
     trial.predicted = None if predicted is None else predicted.model_dump_json()
     trial.suggested_at = study.sequence if at is None else at
@@ -169,7 +171,7 @@ def new_trial(
 def seeded(study: StudyRow, definition: StudyDefinition) -> Algorithm:
     """The study's algorithm with the seed the study was given."""
     algorithm = definition.algorithm
-    return Algorithm.model_construct(name=algorithm.name, options=algorithm.options, seed=study.seed)
+    return trusted(Algorithm, name=algorithm.name, options=algorithm.options, seed=study.seed, ahead=None)
 
 
 def _candidates(tx: Transaction, principal: Principal, claim: Claim, handed: Handed) -> Iterator[StudyRow]:
@@ -203,10 +205,10 @@ def _claim_from(tx: Transaction, study: StudyRow, claim: Claim, token: str, miss
     if missing <= 0:
         return
     definition = definition_from(study.definition)
-    if not registry.entry(definition.algorithm.name).instant:
+    engine = _instant_engine(study.definition)
+    if engine is None:
         handed.wanting[study.id] = missing
         return
-    engine = registry.engine(seeded(study, definition))
     history = History(definition.objectives)
     for suggestion in engine(definition.space, history, missing, seed=study.seed, number=study.next_number):
         trial = add_trial(tx, study, suggestion, TrialState.RUNNING)
@@ -214,15 +216,25 @@ def _claim_from(tx: Transaction, study: StudyRow, claim: Claim, token: str, miss
         handed.trials.append(trial)
 
 
+@lru_cache(maxsize=256)
+def _instant_engine(definition: str) -> Engine | None:
+    """The engine of a study's definition where it can run here and now."""
+    algorithm = definition_from(definition).algorithm
+    return registry.engine(algorithm) if registry.entry(algorithm.name).instant else None
+
+
 def _handed_out(tx: Transaction, trial: TrialRow) -> ClaimedTrial:
     study = tx.study_of(trial)
     definition = definition_from(study.definition)
-    brief = StudyBrief.model_construct(
-        id=study.id, name=study.name, objectives=definition.objectives, seed=study.seed, task=definition.task
+    brief = trusted(
+        StudyBrief,
+        id=study.id,
+        name=study.name,
+        objectives=definition.objectives,
+        seed=study.seed,
+        task=definition.task,
     )
-    return ClaimedTrial.model_construct(
-        trial=trial_from(trial), attempt=trial.attempt, lease=lease_of(tx, trial), study=brief
-    )
+    return trusted(ClaimedTrial, trial=trial_from(trial), attempt=trial.attempt, lease=lease_of(tx, trial), study=brief)
 
 
 def can_run(capabilities: Capabilities, task: Task | None) -> bool:

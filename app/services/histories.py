@@ -1,10 +1,9 @@
 """What an engine may see of a study: its trials as observations, in the space as it is now."""
 
-import json
-
 from app.search.engine import Observation
 from app.services.engine_pool import HistoryChanges
 from app.storage import reader
+from app.storage.json_text import from_text
 from studyhall.parameters import has_default
 from studyhall.space import Space
 from studyhall.study import StudyDefinition
@@ -47,7 +46,7 @@ def _curves(
     for start in range(0, len(numbers), CURVES_A_READ):
         read = reader.curves_of(connection, study_id, numbers[start : start + CURVES_A_READ])
         for number, steps in read.items():
-            reported = [(step, json.loads(metrics)) for step, metrics in steps]
+            reported = [(step, from_text(metrics)) for step, metrics in steps]
             found[number] = tuple((step, metrics[metric]) for step, metrics in reported if metric in metrics)
     return found
 
@@ -60,10 +59,10 @@ def observation_of(line: reader.TrialLine, definition: StudyDefinition, curve: C
     """
     if line.excluded or line.state == TrialState.CANCELLED:
         return None
-    parameters = backfilled(definition.space, json.loads(line.parameters))
+    parameters = backfilled(definition.space, from_text(line.parameters))
     if parameters is None:
         return None
-    metrics: dict[str, float] = json.loads(line.metrics) if line.metrics else {}
+    metrics: dict[str, float] = from_text(line.metrics) if line.metrics else {}
     values = tuple(metrics[o.metric] for o in definition.objectives if o.metric in metrics)
     seconds = None if line.finished_at is None or line.started_at is None else line.finished_at - line.started_at
     return Observation(

@@ -3,7 +3,6 @@
 Everything that changes a trial's state passes through `move`; the callers check who may ask for it.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
@@ -11,6 +10,7 @@ from uuid import uuid4
 from app.search.stopping import dominates
 from app.services.fleet import count_outcome
 from app.storage.domain import definition_from
+from app.storage.json_text import from_text
 from app.storage.rows import AttemptRow, StudyRow, TrialRow
 from app.storage.transaction import Transaction
 from studyhall.study import Objective, StudyDefinition
@@ -163,7 +163,7 @@ def _joins_front(tx: Transaction, study: StudyRow, definition: StudyDefinition, 
     """Whether a result is not dominated; takes those that it dominates off the front."""
     point = point_of(definition.objectives, metrics)
     for other in tx.front(study):
-        theirs = point_of(definition.objectives, json.loads(other.metrics or "{}"))
+        theirs = point_of(definition.objectives, from_text(other.metrics or "{}"))
         if dominates(theirs, point):
             return False
         if dominates(point, theirs):
@@ -182,7 +182,7 @@ def rescore(tx: Transaction, study: StudyRow) -> None:
     for trial in tx.front(study):
         tx.change(trial, on_front=False)
     for trial in tx.valued(study):
-        tx.change(trial, **score(tx, study, trial, json.loads(trial.metrics or "{}")))
+        tx.change(trial, **score(tx, study, trial, from_text(trial.metrics or "{}")))
 
 
 def settle(tx: Transaction, study: StudyRow) -> None:

@@ -4,13 +4,13 @@ Safe to repeat: a report that is sent again adds nothing, so it is not judged ag
 trial, and every later answer repeats it.
 """
 
-import json
 from collections.abc import Iterable
 from functools import lru_cache
 
 from app.search.stopping import Rule, rule
 from app.services.moves import point_of
 from app.storage.domain import definition_from
+from app.storage.json_text import from_text, to_text
 from app.storage.rows import LevelRow, MeasurementRow, StudyRow, TrialRow
 from app.storage.transaction import Transaction
 from studyhall.study import StudyDefinition
@@ -36,13 +36,13 @@ def judge(tx: Transaction, study: StudyRow, trial: TrialRow, rows: Iterable[Meas
 def _reach(
     tx: Transaction, stopping: Rule, definition: StudyDefinition, trial: TrialRow, level: int, row: MeasurementRow
 ) -> str | None:
-    metrics = json.loads(row.metrics)
+    metrics = from_text(row.metrics)
     if any(objective.metric not in metrics for objective in definition.objectives):
         return None
     own = point_of(definition.objectives, metrics)
-    others = [tuple(json.loads(text)) for text in tx.points_at(trial.study_id, level, but=trial.id)]
+    others = [tuple(from_text(text)) for text in tx.points_at(trial.study_id, level, but=trial.id)]
     tx.change(trial, level=level)
-    tx.reach(LevelRow(trial.study_id, level, trial.id, json.dumps(own)))
+    tx.reach(LevelRow(trial.study_id, level, trial.id, to_text(own)))
     return stopping.verdict(own, others)
 
 

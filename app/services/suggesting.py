@@ -8,7 +8,6 @@ answers, marked `fallback`: a claim is late by the limit at most, and a study ne
 
 import asyncio
 import itertools
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from app.services.moves import settle
 from app.storage import reader
 from app.storage.database import Database
 from app.storage.domain import definition_from
+from app.storage.json_text import to_text
 from app.storage.rows import StudyRow
 from app.storage.transaction import Touches, Transaction
 from studyhall.errors import SpaceInfeasible
@@ -307,7 +307,7 @@ def _replace(tx: Transaction, study: StudyRow, number: int, suggestion: Suggesti
     predicted = suggestion.predicted
     tx.change(
         trial,
-        parameters=json.dumps(suggestion.parameters),
+        parameters=to_text(suggestion.parameters),
         source=suggestion.source,
         why=suggestion.why,
         predicted=None if predicted is None else predicted.model_dump_json(),

@@ -10,7 +10,6 @@ refused for ever.
 """
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +22,7 @@ from app.services.moves import fail, finish, move, reopen_attempt, requeue, scor
 from app.services.principal import Principal
 from app.services.stopping import judge
 from app.storage.domain import definition_from, trial_from
+from app.storage.json_text import from_text, to_text
 from app.storage.rows import MeasurementRow, StudyRow, TrialRow
 from app.storage.transaction import Touches, Transaction
 from studyhall.errors import (
@@ -35,6 +35,7 @@ from studyhall.errors import (
     TrialFinished,
 )
 from studyhall.trial import Measurement, Trial, TrialState
+from studyhall.trusted import trusted
 from studyhall.wire import Claim, Claimed, Complete, Completed, Fail, Heartbeat, Infeasible, Release, Report, Told
 
 MOST_POINTS = 100_000
@@ -95,10 +96,10 @@ def complete(tx: Transaction, principal: Principal, trial_id: str, told: Complet
         to = TrialState.PRUNED if told.pruned else TrialState.COMPLETED
         decided = {} if told.pruned else score(tx, study, trial, told.metrics)
         finish(
-            tx, study, trial, to, outcome=to.value, metrics=json.dumps(told.metrics), result=_fingerprint(told),
+            tx, study, trial, to, outcome=to.value, metrics=to_text(told.metrics), result=_fingerprint(told),
             reason=trial.stop_requested if told.pruned else None, **decided,
         )  # fmt: skip
-    return Completed.model_construct(trial=trial_from(trial), claimed=_next(tx, principal, study, trial, told))
+    return trusted(Completed, trial=trial_from(trial), claimed=_next(tx, principal, study, trial, told))
 
 
 def infeasible(tx: Transaction, principal: Principal, trial_id: str, told: Infeasible) -> Trial:
@@ -191,9 +192,7 @@ def _renew(tx: Transaction, trial: TrialRow) -> None:
 
 def _directive(tx: Transaction, trial: TrialRow) -> Told:
     stop = trial.stop_requested
-    return Told.model_construct(
-        directive="continue" if stop is None else "stop", reason=stop, lease=lease_of(tx, trial)
-    )
+    return trusted(Told, directive="continue" if stop is None else "stop", reason=stop, lease=lease_of(tx, trial))
 
 
 @dataclass(slots=True)
@@ -212,14 +211,14 @@ def _news(tx: Transaction, trial: TrialRow, told: Sequence[Measurement]) -> _New
         raise TooMuch(f"a trial keeps at most {MOST_POINTS} steps; report fewer")
     steps = [measurement.step for measurement in told]
     known = {} if trial.step is None or min(steps) > trial.step else tx.measured(trial, steps)
-    stored = {step: json.loads(row.metrics) for step, row in known.items()}
+    stored = {step: from_text(row.metrics) for step, row in known.items()}
     for index, measurement in enumerate(told):
         before = stored.get(measurement.step, {})
         _check_same(before, measurement, index)
         after = before | measurement.metrics
         if after != before:
             rows = news.merged if measurement.step in known else news.added
-            text = json.dumps(after)
+            text = to_text(after)
             rows[measurement.step] = MeasurementRow(
                 trial.id, trial.attempt, measurement.step, text, measurement.elapsed_s
             )
@@ -285,7 +284,8 @@ def _next(tx: Transaction, principal: Principal, study: StudyRow, trial: TrialRo
     if told.claim is None:
         return None
     worker = told.claim.worker or trial.worker or "unnamed"
-    claim = Claim.model_construct(
+    claim = trusted(
+        Claim,
         token=told.claim.token,
         worker=worker,
         study=study.id,

@@ -1,13 +1,12 @@
 """What people do with trials: queue, import, stop, cancel, retry, note, correct, exclude."""
 
-import json
-
 from app.search.random import draw
 from app.services.claiming import budget_left, new_trial
 from app.services.lookup import study_of, trial_of
 from app.services.moves import cancel_one_waiting, finish, rescore, score, settle
 from app.services.principal import Principal
 from app.storage.domain import definition_from, trial_from
+from app.storage.json_text import from_text, to_text
 from app.storage.rows import AttemptRow, MeasurementRow, StudyRow, TrialRow
 from app.storage.transaction import Transaction
 from studyhall.errors import (
@@ -120,14 +119,14 @@ def patch_trial(tx: Transaction, principal: Principal, trial_id: str, patch: Pat
     if patch.metrics is not None:
         _correct(tx, principal, study, trial, patch.metrics)
     if patch.labels is not None:
-        tx.change(trial, labels=json.dumps(patch.labels))
+        tx.change(trial, labels=to_text(patch.labels))
     if patch.note is not None:
         tx.change(trial, note=patch.note)
     if patch.excluded is not None and patch.excluded != bool(trial.excluded):
         tx.change(trial, excluded=patch.excluded)
         if trial.state == TrialState.COMPLETED:
             rescore(tx, study)
-            tx.change(trial, **score(tx, study, trial, json.loads(trial.metrics or "{}")))
+            tx.change(trial, **score(tx, study, trial, from_text(trial.metrics or "{}")))
     tx.record(study, "trial.changed", trial, fields=sorted(patch.model_fields_set))
     return trial_from(trial)
 
@@ -137,7 +136,7 @@ def _correct(
 ) -> None:
     if trial.state != TrialState.COMPLETED:
         raise Conflict(f"the trial is {trial.state}; only a completed trial's metrics can be corrected")
-    before = json.loads(trial.metrics or "{}")
+    before = from_text(trial.metrics or "{}")
     after = before | metrics
     _require_objectives(definition_from(study.definition), after, "/metrics")
     tx.audit(
@@ -148,7 +147,7 @@ def _correct(
         before=before,
         after=after,
     )
-    tx.change(trial, metrics=json.dumps(after))
+    tx.change(trial, metrics=to_text(after))
     rescore(tx, study)
 
 
@@ -201,12 +200,12 @@ def _add(tx: Transaction, study: StudyRow, item: QueueTrial, parameters: Paramet
     trial = new_trial(
         tx,
         study,
-        json.dumps(parameters),
+        to_text(parameters),
         TrialState(item.state),
         source="queue" if waiting else "import",
         counted=waiting,
     )
-    trial.labels, trial.note, trial.reason = json.dumps(item.labels), item.note, item.reason
+    trial.labels, trial.note, trial.reason = to_text(item.labels), item.note, item.reason
     if not waiting:
         _import(tx, study, trial, item)
     _insert(tx, study, trial)
@@ -217,7 +216,7 @@ def _add(tx: Transaction, study: StudyRow, item: QueueTrial, parameters: Paramet
 
 def _import(tx: Transaction, study: StudyRow, trial: TrialRow, item: QueueTrial) -> None:
     trial.attempt, trial.started_at, trial.finished_at = 1, tx.now, tx.now
-    trial.metrics = json.dumps(item.metrics) if item.metrics else None
+    trial.metrics = to_text(item.metrics) if item.metrics else None
     trial.points = len(item.measurements)
     trial.step = max((m.step for m in item.measurements), default=None)
     if item.state == "completed" and item.metrics:
@@ -235,4 +234,4 @@ def _insert(tx: Transaction, study: StudyRow, trial: TrialRow) -> None:
 def _import_record(tx: Transaction, trial: TrialRow, item: QueueTrial) -> None:
     tx.add_attempt(AttemptRow(trial.id, 1, "import", tx.now, tx.now, item.state, item.reason))
     for m in {m.step: m for m in item.measurements}.values():
-        tx.add_measurement(MeasurementRow(trial.id, 1, m.step, json.dumps(m.metrics), m.elapsed_s))
+        tx.add_measurement(MeasurementRow(trial.id, 1, m.step, to_text(m.metrics), m.elapsed_s))

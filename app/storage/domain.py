@@ -1,13 +1,14 @@
 """From rows to the words of the ground floor. What was checked at the door is not checked again."""
 
-import json
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from app.storage.json_text import from_text
 from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, WorkerRow
 from studyhall.study import Incumbent, Study, StudyDefinition, StudyState, TrialCounts
 from studyhall.trial import Attempt, Prediction, Trial, TrialState
+from studyhall.trusted import trusted
 from studyhall.wire import Capabilities, Event, Key, TrainableInfo, Worker
 
 
@@ -36,7 +37,8 @@ def study_from(row: StudyRow) -> Study:
     """A study as the server tells it."""
     definition = definition_from(row.definition)
     fields = {name: getattr(definition, name) for name in StudyDefinition.model_fields}
-    return Study.model_construct(
+    return trusted(
+        Study,
         **fields,
         id=row.id,
         state=StudyState(row.state),
@@ -54,37 +56,38 @@ def study_from(row: StudyRow) -> Study:
 
 def counts_from(row: StudyRow) -> TrialCounts:
     """The counters of a study."""
-    return TrialCounts.model_construct(**{name: getattr(row, name) for name in TrialCounts.model_fields})
+    return trusted(TrialCounts, **{name: getattr(row, name) for name in TrialCounts.model_fields})
 
 
 def incumbent_from(row: StudyRow) -> Incumbent | None:
     """The best trial of a study with one objective."""
     if row.best_trial is None or row.best_number is None or row.best_value is None:
         return None
-    return Incumbent.model_construct(trial=row.best_trial, number=row.best_number, value=row.best_value)
+    return trusted(Incumbent, trial=row.best_trial, number=row.best_number, value=row.best_value)
 
 
 def trial_from(row: TrialRow) -> Trial:
     """A trial as the server tells it."""
-    return Trial.model_construct(
+    return trusted(
+        Trial,
         id=row.id,
         study=row.study_id,
         number=row.number,
         state=TrialState(row.state),
         reason=row.reason,
         failure=_stored(row.failure),
-        parameters=json.loads(row.parameters),
-        metrics=json.loads(row.metrics) if row.metrics else {},
+        parameters=from_text(row.parameters),
+        metrics=from_text(row.metrics) if row.metrics else {},
         attempt=row.attempt,
         worker=row.worker,
         source=_stored(row.source),
-        predicted=Prediction.model_construct(**json.loads(row.predicted)) if row.predicted else None,
+        predicted=Prediction.model_construct(**from_text(row.predicted)) if row.predicted else None,
         why=row.why,
         suggested_at_sequence=row.suggested_at,
         step=row.step,
         stop_requested=row.stop_requested,
         retry_of=row.retry_of,
-        labels=json.loads(row.labels),
+        labels=from_text(row.labels),
         note=row.note,
         excluded=bool(row.excluded),
         sequence=row.sequence,
@@ -96,7 +99,8 @@ def trial_from(row: TrialRow) -> Trial:
 
 def attempt_from(row: AttemptRow) -> Attempt:
     """An attempt as the server tells it."""
-    return Attempt.model_construct(
+    return trusted(
+        Attempt,
         trial=row.trial_id,
         attempt=row.attempt,
         worker=row.worker,
@@ -109,21 +113,23 @@ def attempt_from(row: AttemptRow) -> Attempt:
 
 def event_from(row: EventRow) -> Event:
     """An event as the server tells it."""
-    return Event.model_construct(
+    return trusted(
+        Event,
         sequence=row.sequence,
         kind=row.kind,
         study=row.study_id,
         trial=row.trial_id,
         number=row.number,
         at=moment(row.at),
-        data=json.loads(row.data) if row.data else {},
+        data=from_text(row.data) if row.data else {},
     )
 
 
 def worker_from(row: WorkerRow, *, running: int, now: float, offline_after_s: float) -> Worker:
     """A worker as the server tells it; silent ones count as offline."""
     silent = row.state == "online" and now - row.last_seen_at > offline_after_s
-    return Worker.model_construct(
+    return trusted(
+        Worker,
         name=row.name,
         version=row.version,
         host=row.host,
@@ -140,12 +146,13 @@ def worker_from(row: WorkerRow, *, running: int, now: float, offline_after_s: fl
 
 def trainables_from(row: WorkerRow) -> list[TrainableInfo]:
     """The trainables that a worker brought with it."""
-    return [TrainableInfo.model_validate(item) for item in _tuples(json.loads(row.trainables))]
+    return [TrainableInfo.model_validate(item) for item in _tuples(from_text(row.trainables))]
 
 
 def key_from(row: KeyRow, secret: str | None = None) -> Key:
     """A key as the server tells it."""
-    return Key.model_construct(
+    return trusted(
+        Key,
         id=row.id,
         name=row.name,
         scope=_stored(row.scope),

@@ -18,6 +18,7 @@ from sqlalchemy import Connection as Connection  # services name it in their que
 from app.meters import Stock
 from app.storage import tables
 from app.storage.domain import attempt_from, event_from, key_from, study_from, trainables_from, trial_from, worker_from
+from app.storage.json_text import from_text
 from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, WorkerRow
 from studyhall.errors import InvalidCursor
 from studyhall.study import Study, StudyState
@@ -132,7 +133,7 @@ def measurements_page(
         query = query.where(or_(m.attempt > last_attempt, and_(m.attempt == last_attempt, m.step > last_step)))
     rows = connection.execute(query.order_by(m.attempt, m.step).limit(limit + 1)).all()
     items = [
-        RecordedMeasurement.model_construct(attempt=row[1], step=row[2], metrics=json.loads(row[3]), elapsed_s=row[4])
+        RecordedMeasurement.model_construct(attempt=row[1], step=row[2], metrics=from_text(row[3]), elapsed_s=row[4])
         for row in rows[:limit]
     ]
     return _page(items, _cursor(of, [items[-1].attempt, items[-1].step]) if len(rows) > limit else None)
@@ -223,7 +224,7 @@ def metrics_of(connection: Connection, study_id: str, numbers: Sequence[int]) ->
     query = select(_T.number, _T.metrics).where(
         _T.study_id == study_id, _T.number.in_(numbers), _T.metrics.is_not(None)
     )
-    return {number: json.loads(metrics) for number, metrics in connection.execute(query)}
+    return {number: from_text(metrics) for number, metrics in connection.execute(query)}
 
 
 def recently_finished(connection: Connection, study_id: str, since: float) -> int:

@@ -8,7 +8,6 @@ why rows are kept here by identity and statements are gathered by table.
 Lock order: studies by id, then their trials. Nothing here waits, computes or talks to anybody but the database.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Table
 
 from app.storage import sql, tables
+from app.storage.json_text import from_text, to_text
 from app.storage.rows import (
     AnswerRow,
     AttemptRow,
@@ -28,7 +28,7 @@ from app.storage.rows import (
     TrialRow,
     WorkerRow,
 )
-from app.storage.statement import Session, Statement, insert, update
+from app.storage.statement import Session, Statement, insertion, update
 
 
 class Overtaken(Exception):
@@ -183,7 +183,7 @@ class Transaction:
     def last_measured(self, trial: TrialRow) -> dict[str, float] | None:
         """The metrics of the last step of the current attempt."""
         rows = self._fresh(sql.LAST_MEASURED, {"trial_id": trial.id, "attempt": trial.attempt})
-        return json.loads(rows[0][3]) if rows else None
+        return from_text(rows[0][3]) if rows else None
 
     def attempt(self, trial: TrialRow) -> AttemptRow | None:
         """The record of a trial's current attempt."""
@@ -235,7 +235,7 @@ class Transaction:
     def change(self, row: Row, **values: Any) -> None:
         """Changes columns of a row; written at the end of the transaction."""
         self.writes += 1
-        if isinstance(row, TrialRow) and row.token != values.get("token", row.token):
+        if "token" in values and isinstance(row, TrialRow) and row.token != values["token"]:
             self._retoken(row, values["token"])
         for name, value in values.items():
             setattr(row, name, value)
@@ -297,7 +297,7 @@ class Transaction:
                 None if trial is None else trial.id,
                 None if trial is None else trial.number,
                 self.now,
-                json.dumps(data) if data else None,
+                to_text(data) if data else None,
             ),
         )
 
@@ -315,7 +315,7 @@ class Transaction:
         self.flush()
         self.writes += 1
         values = {"project": project, "at": self.now, "key_id": key_id, "action": action, "subject": subject}
-        self._session.run(sql.AUDIT, [values | {"data": json.dumps(data) if data else None}])
+        self._session.run(sql.AUDIT, [values | {"data": to_text(data) if data else None}])
 
     def delete_study(self, study: StudyRow) -> None:
         """Deletes a study and all that belongs to it."""
@@ -349,7 +349,7 @@ class Transaction:
         for table in _PARENTS_FIRST:
             rows = self._inserts.pop(table, None)
             if rows:
-                self._session.run(insert(table), [_values(row) for row in rows])
+                self._session.insert(insertion(table), rows)
         groups: dict[tuple[type, frozenset[str]], list[Row]] = defaultdict(list)
         for row, names in self._changed.items():
             if id(row) not in fresh:
@@ -471,10 +471,6 @@ _TABLES: Final[dict[type, tuple[Table, tuple[str, ...]]]] = {
     KeyRow: (tables.keys, ("id",)),
     MeasurementRow: (tables.measurements, ("trial_id", "attempt", "step")),
 }
-
-
-def _values(row: Row) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in row.__dataclass_fields__}
 
 
 def _unique(names: Iterable[str]) -> list[str]:
