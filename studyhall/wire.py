@@ -3,12 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StringConstraints
 
+from studyhall.architecture.definition import Architecture
+from studyhall.architecture.graph import Counts
+from studyhall.parameters import Parameter
 from studyhall.space import Space
 from studyhall.study import Algorithm, Budget, Objective, Stopping, StudyDefinition, StudyState, Task
 from studyhall.trial import FailureKind, Measurement, Trial
 from studyhall.words import (
+    Count,
     Labels,
     Metrics,
     ParameterName,
@@ -151,6 +155,8 @@ class StudyBrief(Word):
     objectives: tuple[Objective, ...]
     seed: int
     task: Task | None = None
+    architecture: Architecture | None = None
+    """What the `arch.` parameters of its trials describe."""
 
 
 class ClaimedTrial(Word):
@@ -243,6 +249,48 @@ class Release(_Held):
     reason: PlainText | None = None
 
 
+MAX_LOG_PIECE = 65_536
+
+
+class SendLog(_Held):
+    """A piece of what an attempt prints; the same piece again changes nothing."""
+
+    start: Count
+    """Where it begins, in characters from the beginning of the attempt's log."""
+    text: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", min_length=1, max_length=MAX_LOG_PIECE)]
+
+
+class LogKept(Word):
+    """How far the server has an attempt's log."""
+
+    next: int
+    """Where the next piece begins, in characters."""
+    full: bool = False
+    """It takes no more of it."""
+
+
+class Log(Word):
+    """A part of an attempt's log."""
+
+    attempt: int
+    text: str
+    next: int
+    """What to ask for next, in characters from the beginning."""
+    ended: bool
+    """Whether the attempt has ended: then there is no more than what is there."""
+
+
+class Artifact(Word):
+    """A file that an attempt has kept."""
+
+    name: str
+    attempt: int
+    sha256: str
+    size: int
+    """In bytes."""
+    created_at: datetime
+
+
 class Ask(Word):
     """A person's request to stop or cancel a trial, with the reason."""
 
@@ -304,11 +352,72 @@ class History(Word):
     """How many trials have ended, shown or not."""
 
 
+AnalysisKind = Literal[
+    "ablation",
+    "calibration",
+    "contour",
+    "convergence",
+    "curves",
+    "edf",
+    "health",
+    "hypervolume",
+    "importance",
+    "parallel",
+    "pareto",
+    "partial_dependence",
+    "rank",
+    "slice",
+    "timeline",
+]
+
+
+class Analysis(Word):
+    """What a study's history says, as columns of equal length and facts about them; docs/analyses.md tells each kind.
+
+    `is_enough` is false, and the columns are empty, while the trials are too few for the method.
+    """
+
+    study: str
+    sequence: int
+    """The study's sequence number that this holds for."""
+    kind: str
+    total: int
+    """How many trials the study has."""
+    used: int
+    """How many trials this rests on."""
+    needed: int
+    """How many trials the method takes."""
+    is_enough: bool
+    is_sampled: bool
+    """Whether only every so many-th trial was read, because there are very many."""
+    note: str | None = None
+    """What to know before believing it."""
+    columns: dict[str, list[JsonValue]]
+    facts: dict[str, JsonValue] = Field(default_factory=dict)
+
+
 class CheckSpace(Word):
     """A space to validate without making a study, and how many samples to draw from it."""
 
     space: Space
     samples: Annotated[int, Field(ge=0, le=100)] = 5
+
+
+class SampledNetwork(Word):
+    """The network of one sample."""
+
+    hash: str
+    """The same for isomorphic networks."""
+    counts: Counts
+    drawing: str
+    """One line an operator, its shape and its weights."""
+
+
+class CheckedArchitecture(Word):
+    """What an architecture comes to: the parameters it is flattened to, and the networks of the samples."""
+
+    parameters: tuple[Parameter, ...]
+    networks: tuple[SampledNetwork, ...]
 
 
 class CheckedSpace(Word):
@@ -317,6 +426,7 @@ class CheckedSpace(Word):
     size: int | None = None
     feasible_share: float
     samples: tuple[Parameters, ...]
+    architecture: CheckedArchitecture | None = None
 
 
 class AlgorithmInfo(Word):
@@ -393,6 +503,19 @@ class Key(Word):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     secret: str | None = None
+
+
+class ServerInfo(Word):
+    """What a server is and how it stands; what `studyhall doctor` looks at."""
+
+    version: str
+    now: datetime
+    """The server's clock, in UTC."""
+    database: Literal["sqlite", "postgresql"]
+    engines: int | None = None
+    """Engine processes that live beside this server; absent: others run them (`studyhall engine`)."""
+    writes_waiting: int
+    """How many writes wait for the database now."""
 
 
 class Health(Word):

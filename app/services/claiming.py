@@ -233,6 +233,7 @@ def _handed_out(tx: Transaction, trial: TrialRow) -> ClaimedTrial:
         objectives=definition.objectives,
         seed=study.seed,
         task=definition.task,
+        architecture=definition.space.architecture,
     )
     return trusted(ClaimedTrial, trial=trial_from(trial), attempt=trial.attempt, lease=lease_of(tx, trial), study=brief)
 

@@ -1,8 +1,13 @@
 """A search space, tried out."""
 
+from collections.abc import Sequence
+
 from app.search.random import draw, feasible_share
+from studyhall.architecture.definition import Architecture
+from studyhall.architecture.drawing import drawing
 from studyhall.errors import SpaceInfeasible
-from studyhall.wire import CheckedSpace, CheckSpace
+from studyhall.wire import CheckedArchitecture, CheckedSpace, CheckSpace, SampledNetwork
+from studyhall.words import Parameters
 
 _SEED = 0
 
@@ -17,4 +22,18 @@ def check_space(request: CheckSpace) -> CheckedSpace:
     if share == 0.0:
         raise SpaceInfeasible
     samples = tuple(draw(request.space, _SEED, number) for number in range(request.samples))
-    return CheckedSpace(size=request.space.size, feasible_share=share, samples=samples)
+    architecture = request.space.architecture
+    return CheckedSpace(
+        size=request.space.size,
+        feasible_share=share,
+        samples=samples,
+        architecture=None if architecture is None else _check_architecture(architecture, samples),
+    )
+
+
+def _check_architecture(architecture: Architecture, samples: Sequence[Parameters]) -> CheckedArchitecture:
+    networks = [architecture.graph(sample) for sample in samples]
+    return CheckedArchitecture(
+        parameters=architecture.parameters,
+        networks=tuple(SampledNetwork(hash=n.hash, counts=n.counts, drawing=drawing(n)) for n in networks),
+    )

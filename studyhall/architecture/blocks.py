@@ -49,7 +49,7 @@ class Domain(Word):
     def _one_kind(self) -> "Domain":
         if sum(kind is not None for kind in (self.choice, self.int, self.float)) != 1:
             raise invalid([("", "give exactly one of choice, int and float")])
-        if self.choice is not None and "scale" in self.model_fields_set:
+        if self.choice is not None and self.scale != "linear":
             raise invalid([("/scale", "choices have no scale")])
         return self
 

@@ -135,9 +135,9 @@ def _size(step: Step, by_name: Mapping[str, Parameter], shared: set[str]) -> int
         case Edges(_, edges):
             return math.prod(_size(edge, by_name, shared) for edge in edges.values())
         case Repeat(_, steps, least, tied):
-            sizes = list(itertools.accumulate((_size(inner, by_name, shared) for inner in steps), mul))
+            sizes: list[int] = list(itertools.accumulate((_size(inner, by_name, shared) for inner in steps), mul))
             if tied:
-                return (len(steps) - least + 1) * sizes[0] - (sizes[0] - 1 if least == 0 else 0)
+                sizes = sizes[:1] * len(steps)
             return (1 if least == 0 else 0) + sum(sizes[max(least, 1) - 1 :])
 
 
@@ -242,7 +242,7 @@ class _Walk:
     def _choice(self, options: Sequence[Block], path: str, at: str, ranks: Ranks) -> tuple[Step, Ranks]:
         names = self._names(options, at)
         pick = f"{path}.pick"
-        self._add(CategoricalParameter(name=pick, choices=tuple(names), when=self.when), at)
+        self._add(CategoricalParameter(name=pick, choices=tuple(dict.fromkeys(names)), when=self.when), at)
         steps: dict[str, Step] = {}
         after: Ranks = frozenset()
         for index, (option, name) in enumerate(zip(options, names, strict=True)):

@@ -31,6 +31,11 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def print_text(text: str) -> None:
+    """Text as it is, with a line's end."""
+    sys.stdout.write(text + "\n")
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: str) -> None:
     """Rows under their headings; a terminal cuts them at its width, anything else gets them whole."""
     cells = [[cell_text(cell) for cell in row] for row in rows]

@@ -138,7 +138,7 @@ def _facts(study: Study) -> dict[str, object]:
         "algorithm": study.algorithm.name,
         "seed": study.algorithm.seed,
         "stopping": study.stopping.rule,
-        "parameters": [parameter.name for parameter in study.space.parameters],
+        "parameters": [parameter.name for parameter in study.space.scalars],
         "task": (task.trainable or task.entry_point or " ".join(task.command or ())) if task else None,
         "labels": study.labels,
         "description": study.description,

@@ -1,0 +1,1 @@
+"""Architectures: declared, flattened, told apart, counted, built and searched."""
