@@ -14,7 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from studyhall.expression import Scalar
-from studyhall.parameters import CategoricalParameter, FloatParameter, IntParameter, OrdinalParameter, Parameter
+from studyhall.parameters import (
+    CategoricalParameter,
+    FloatParameter,
+    IntParameter,
+    OrdinalParameter,
+    Parameter,
+    ScalarParameter,
+)
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Truths: TypeAlias = npt.NDArray[np.bool_]
@@ -76,8 +83,8 @@ class Continuum:
 class Cells:
     """Equally wide cells, one for each value: choices, linear integers, floats with a step."""
 
-    def __init__(self, parameter: Parameter, cells: int) -> None:
-        self.parameter = parameter
+    def __init__(self, parameter: ScalarParameter, cells: int) -> None:
+        self.parameter: Parameter = parameter
         self.is_ordered = not isinstance(parameter, CategoricalParameter)
         self.is_numeric = _is_numeric(parameter)
         self.cells: int | None = cells
@@ -127,7 +134,7 @@ class ScaledIntegers:
         return np.clip(np.rint(self._scale.numbers(u)), self._low, self._high)
 
 
-def axis_of(parameter: Parameter) -> Axis:
+def axis_of(parameter: ScalarParameter) -> Axis:
     """The axis of a parameter with more than one value."""
     if isinstance(parameter, FloatParameter) and parameter.cardinality is None:
         return Continuum(parameter)
@@ -172,7 +179,7 @@ class _Scale:
         return x
 
 
-def _cell_numbers(parameter: Parameter, cells: int) -> Floats | tuple[float, float]:
+def _cell_numbers(parameter: ScalarParameter, cells: int) -> Floats | tuple[float, float]:
     """The values of cells: a table, or (first, step) for what may have billions of cells."""
     if isinstance(parameter, (IntParameter, FloatParameter)):
         return float(parameter.low), float(parameter.step or 1)

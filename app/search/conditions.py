@@ -15,57 +15,86 @@ from typing import Final
 
 import numpy as np
 
-from app.search.axes import Axis, Floats, Indices, Truths
-from studyhall.expression import Call, Compare, Expression, Literal, Logic, Name, Node, Scalar, names_of
+from app.search.axes import Floats, Indices, Truths
+from app.search.blocks import Block, Members, Shares, Single, item_index
+from studyhall.expression import Call, Compare, Expression, Holds, Item, Literal, Logic, Name, Node, names_of
+from studyhall.parameters import PermutationParameter, SubsetParameter
+from studyhall.words import ParameterValue
 
 LARGEST_TABLE: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """The values of one parameter at m points: a constant, or places on an axis; `active` says where they count."""
+    """The values of one parameter at m points: a constant, or places of a block; `active` says where they count."""
 
     active: Truths  # (m,)
-    axis: Axis | None = None
-    u: Floats | None = None  # (m,)
-    constant: Scalar = None
+    block: Block | None = None
+    U: Floats | None = None  # (m, w)
+    constant: ParameterValue = None
 
     @property
     def cells(self) -> int | None:
-        """How many values there may be."""
-        return 1 if self.axis is None else self.axis.cells
+        """How many values a table has to tell apart; None where there are too many, or where they are lists."""
+        if self.block is None:
+            return 1
+        return self.block.cells if isinstance(self.block, Single) else None
 
     @property
     def is_numeric(self) -> bool:
         """Whether every value is a number; truth values are none, for 1 is not true."""
-        if self.axis is None:
+        if self.block is None:
             return isinstance(self.constant, (int, float)) and not isinstance(self.constant, bool)
-        return self.axis.is_numeric
+        return isinstance(self.block, Single) and self.block.axis.is_numeric
 
     def index(self) -> Indices:
         """Positions among the values; the position after the last one stands for absent."""
-        if self.axis is None or self.u is None:
+        if not isinstance(self.block, Single) or self.U is None:
             return np.where(self.active, 0, 1)
-        return np.where(self.active, self.axis.index(self.u), self.axis.cells or 0)
+        return np.where(self.active, self.block.axis.index(self.U[:, 0]), self.block.cells or 0)
 
     def numbers(self) -> Floats:
         """Values as numbers, NaN for others; what is absent has any value."""
-        if self.axis is None or self.u is None:
+        if not isinstance(self.block, Single) or self.U is None:
             number = float(self.constant) if isinstance(self.constant, (bool, int, float)) else math.nan
             return np.full(len(self.active), number)
-        return self.axis.numbers(self.u)
+        return self.block.axis.numbers(self.U[:, 0])
 
-    def value(self, index: int) -> Scalar:
+    def item(self, position: int) -> Floats | None:
+        """The shares of one part; None where this is no simplex, or has no such part."""
+        if not isinstance(self.block, Shares) or self.U is None or position >= len(self.block.axes):
+            return None
+        return self.block.shares(self.U)[:, position]
+
+    def sizes(self) -> Floats | None:
+        """How many items are in; None where this is no subset."""
+        if not isinstance(self.block, Members) or self.U is None:
+            return None
+        return np.asarray(self.block.chosen(self.U).sum(axis=1), dtype=np.float64)
+
+    def holds(self, item: object) -> Truths | None:
+        """Where a list holds an item; None where this is no list of items."""
+        if self.block is None or self.U is None:
+            return None
+        parameter = self.block.parameter
+        if not isinstance(parameter, (PermutationParameter, SubsetParameter)):
+            return None
+        index = item_index(parameter, item)
+        if index is None or not isinstance(self.block, Members):
+            return np.full(len(self.U), index is not None)
+        return np.asarray(self.block.chosen(self.U)[:, index])
+
+    def value(self, index: int) -> ParameterValue:
         """The value at a position."""
-        if self.axis is None:
+        if self.block is None:
             return self.constant
-        return self.axis.parameter.from_unit(float(self.axis.at_index(np.array([index]))[0]))
+        return self.block.parameter.from_units(self.block.at_index(np.array([index]))[0].tolist())
 
-    def at(self, row: int) -> Scalar:
+    def at(self, row: int) -> ParameterValue:
         """The value at a point where the parameter is active."""
-        return (
-            self.constant if self.axis is None or self.u is None else self.axis.parameter.from_unit(float(self.u[row]))
-        )
+        if self.block is None or self.U is None:
+            return self.constant
+        return self.block.parameter.from_units(self.U[row].tolist())
 
 
 Columns = Mapping[str, Column]
@@ -91,6 +120,8 @@ class Condition:
                 return 1.0 - self._truth(operand, columns, rows)
             case Logic(operator, operands):
                 return _KLEENE[operator]([self._truth(operand, columns, rows) for operand in operands])
+            case Holds(Literal(item), name, negated) if (held := columns[name].holds(item)) is not None:
+                return np.where(columns[name].active, (held != negated).astype(np.float64), math.nan)
             case Compare(operator, left, right) if _is_numeric(left, columns) and _is_numeric(right, columns):
                 return _compare(operator, left, right, columns, rows)
         return _row_by_row(node, names, columns, rows)
@@ -140,6 +171,10 @@ def _is_numeric(node: Node, columns: Columns) -> bool:
             return isinstance(value, (int, float)) and not isinstance(value, bool)
         case Name(name):
             return columns[name].is_numeric
+        case Item(name, position):
+            return columns[name].item(position) is not None
+        case Call("len", (Name(name),)):
+            return columns[name].sizes() is not None
         case Call(function, arguments):
             return function in _ARITHMETIC and all(_is_numeric(argument, columns) for argument in arguments)
     return False
@@ -159,6 +194,10 @@ def _numbers(node: Node, columns: Columns, rows: int) -> Floats:
             return np.full(rows, float(value))  # type: ignore[arg-type]  # _is_numeric has seen to it
         case Name(name):
             return columns[name].numbers()
+        case Item(name, position) if (shares := columns[name].item(position)) is not None:
+            return shares
+        case Call("len", (Name(name),)) if (sizes := columns[name].sizes()) is not None:
+            return sizes
         case Call(function, arguments):
             found = _ARITHMETIC[function](*[_numbers(argument, columns, rows) for argument in arguments])
             # Python raises where numpy gives inf (1/0, overflow); the scalar evaluator makes NaN of both.

@@ -1,26 +1,27 @@
 """A space as a unit cube: every assignment is a row of places in [0, 1], and back.
 
-Only parameters with more than one value have a column. A row may hold any place for a parameter that is inactive;
-`canonical` gives all such rows one and the same face, so that a model never learns from, and never searches in, values
-that nobody used. Rows are what candidates are; `features` is what a distance-based model sees.
+Only parameters with more than one value have columns: one, or of a list one for each item (`app.search.blocks`). A
+row may hold any place for a parameter that is inactive; `canonical` gives all such rows one and the same face, so that
+a model never learns from, and never searches in, values that nobody used. Rows are what candidates are; `features` is
+what a distance-based model sees.
 
     U         rows of places                          (m, d)
     active    where a place counts                    (m, d)
     X         features: ordered places, one-hot       (m, width)
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 
-from app.search.axes import Axis, Floats, Indices, Truths, axis_of
+from app.search.axes import Axis, Floats, Truths
+from app.search.blocks import Block, Single, block_of, combinations
 from app.search.conditions import Column, Columns, Condition
-from studyhall.expression import Scalar
-from studyhall.parameters import Parameter, has_default
+from studyhall.parameters import Parameter, default_of
 from studyhall.space import Space
-from studyhall.words import Parameters
+from studyhall.words import Parameters, ParameterValue
 
 CANONICAL: Final = 0.5
 """The place of every inactive parameter. How it is chosen hardly matters; that it is one value does."""
@@ -37,9 +38,11 @@ class Encoding:
     def __init__(self, space: Space) -> None:
         self.space = space
         self.free: tuple[Parameter, ...] = tuple(p for p in space.scalars if p.cardinality != 1)
-        self.axes: tuple[Axis, ...] = tuple(axis_of(parameter) for parameter in self.free)
-        self.column: dict[str, int] = {parameter.name: j for j, parameter in enumerate(self.free)}
-        self._fixed: Parameters = {p.name: p.from_unit(0.5) for p in space.scalars if p.cardinality == 1}
+        self.blocks: tuple[Block, ...] = tuple(block_of(parameter) for parameter in self.free)
+        self.axes: tuple[Axis, ...] = tuple(axis for block in self.blocks for axis in block.axes)
+        self.columns: tuple[slice, ...] = _columns(self.blocks)
+        self._number: dict[str, int] = {parameter.name: j for j, parameter in enumerate(self.free)}
+        self._fixed: Parameters = {p.name: p.middle() for p in space.scalars if p.cardinality == 1}
         self._conditions = {name: Condition(when) for name, when in space.conditions.items()}
         self._rules = tuple(Condition(rule) for rule in space.plain_rules)
         self._places: dict[object, Floats | None] = {}
@@ -50,29 +53,30 @@ class Encoding:
     @property
     def dimension(self) -> int:
         """How many columns a row has; 0 for a space of one point."""
-        return len(self.free)
+        return len(self.axes)
 
     # --- from parameters to rows and back ----------------------------------------------------
 
-    def row(self, parameters: Mapping[str, Scalar]) -> Floats:
+    def row(self, parameters: Mapping[str, ParameterValue]) -> Floats:
         """The canonical row of an assignment, shape `(d,)`; what is missing or not a value has the canonical place."""
         found = np.full(self.dimension, CANONICAL)
-        for j, parameter in enumerate(self.free):
+        for parameter, block, columns in zip(self.free, self.blocks, self.columns, strict=True):
             if parameter.name in parameters and parameter.contains(parameters[parameter.name]):
-                found[j] = parameter.to_unit(parameters[parameter.name])
+                places = np.array(parameter.to_units(parameters[parameter.name]))
+                found[columns] = places if isinstance(block, Single) else block.snap(places[None, :])[0]
         return found
 
-    def rows(self, assignments: Iterable[Mapping[str, Scalar]]) -> Floats:
+    def rows(self, assignments: Iterable[Mapping[str, ParameterValue]]) -> Floats:
         """The canonical rows of assignments, shape `(m, d)`."""
         found = [self.row(parameters) for parameters in assignments]
         return np.array(found).reshape(len(found), self.dimension)
 
     def parameters(self, row: Floats) -> Parameters:
         """The assignment at a row, without what is inactive, as plain Python values."""
-        values = {p.name: p.from_unit(float(u)) for p, u in zip(self.free, row, strict=True)}
+        values = {p.name: p.from_units(row[s].tolist()) for p, s in zip(self.free, self.columns, strict=True)}
         return self.space.resolve(self._fixed | values)
 
-    def completed(self, parameters: Mapping[str, Scalar]) -> Parameters | None:
+    def completed(self, parameters: Mapping[str, ParameterValue]) -> Parameters | None:
         """An assignment of an earlier version of the space as one of this version, or None when it has no place here.
 
         A parameter that was added since takes its default (else the middle); one that was removed is dropped.
@@ -81,19 +85,19 @@ class Encoding:
         for parameter in self.space.order:
             if self.space.is_active(parameter.name, active):
                 given = parameter.name in parameters
-                value = parameters[parameter.name] if given else _stand_in(parameter)
+                value = parameters[parameter.name] if given else default_of(parameter)
                 if not parameter.contains(value):
                     return None
                 active[parameter.name] = value
         return active
 
-    def place(self, parameters: Mapping[str, Scalar]) -> Floats | None:
+    def place(self, parameters: Mapping[str, ParameterValue]) -> Floats | None:
         """The canonical row of an assignment that may be of an earlier version of the space; None when it has none.
 
         Kept for the assignments of a history: it is asked for again with every suggestion.
         """
         # With the type: 1, 1.0 and true are one key otherwise.
-        key = tuple((name, value, type(value)) for name, value in parameters.items())
+        key = tuple((name, _hashable(value), type(value)) for name, value in parameters.items())
         if key not in self._places:
             if len(self._places) >= MOST_PLACES:
                 self._places.clear()
@@ -105,7 +109,9 @@ class Encoding:
 
     def snap(self, U: Floats) -> Floats:
         """Moves every place onto the one that stands for its value."""
-        return np.column_stack([axis.snap(U[:, j]) for j, axis in enumerate(self.axes)]) if self.axes else U
+        if not self.axes:
+            return U
+        return np.hstack([block.snap(U[:, s]) for block, s in zip(self.blocks, self.columns, strict=True)])
 
     def active(self, U: Floats) -> Truths:
         """Which places count, shape `(m, d)`."""
@@ -136,22 +142,27 @@ class Encoding:
         return [self._identity(key, row) for key, row in zip(keys, canonical, strict=True)]
 
     def features(self, canonical: Floats, active: Truths) -> tuple[Floats, tuple[slice, ...]]:
-        """What a distance-based model sees, and which of its columns belong to each parameter.
+        """What a distance-based model sees, and which of its columns have a lengthscale in common.
 
         An ordered parameter is its place; a categorical is one-hot, any two choices at distance 1; a conditional one
-        has a column more that keeps inactive (0) from active (1/2), whatever the value.
+        has a column more that keeps inactive (0) from active (1/2), whatever the value. What is in a subset, and the
+        shares of a simplex, have a lengthscale each: some matter more than others.
         """
-        blocks: list[Floats] = []
-        slices: list[slice] = []
-        width = 0
-        for j, (parameter, axis) in enumerate(zip(self.free, self.axes, strict=True)):
-            block = self._feature(axis, canonical[:, j], active[:, j])
+        found: list[Floats] = []
+        for parameter, block, columns in zip(self.free, self.blocks, self.columns, strict=True):
+            here = active[:, columns.start, None]
+            seen = block.features(canonical[:, columns])
             if parameter.name in self._conditions:
-                block = np.column_stack([block, 0.5 * active[:, j]])
-            blocks.append(block)
-            slices.append(slice(width, width + block.shape[1]))
-            width += block.shape[1]
-        return (np.hstack(blocks) if blocks else np.zeros((len(canonical), 0))), tuple(slices)
+                # The canonical place of what is ordered is one already; what is not must have no face at all.
+                is_place = isinstance(block, Single) and block.axis.is_ordered
+                seen = seen if is_place else [part * here for part in seen]
+                seen[0] = np.hstack([seen[0], 0.5 * here])
+            found.extend(seen)
+        slices: list[slice] = []
+        for part in found:
+            start = slices[-1].stop if slices else 0
+            slices.append(slice(start, start + part.shape[1]))
+        return (np.hstack(found) if found else np.zeros((len(canonical), 0))), tuple(slices)
 
     # --- random rows -------------------------------------------------------------------------
 
@@ -184,10 +195,10 @@ class Encoding:
         total = 1
         if self.space.architecture is not None:
             limit = min(limit, LARGEST_LIST_OF_NETWORKS)
-        for axis in self.axes:
-            if axis.cells is None or (total := total * axis.cells) > limit:
+        for block in self.blocks:
+            if block.cells is None or (total := total * block.cells) > limit:
                 return None
-        U = combinations([axis.at_index(np.arange(axis.cells or 0)) for axis in self.axes], np.arange(total))
+        U = combinations([(block.cells or 0, block.at_index) for block in self.blocks], np.arange(total))
         return np.unique(self.canonical(U[self.is_feasible(U)]), axis=0)
 
     def _within_counts(self, U: Floats, so_far: Truths) -> Truths:
@@ -209,13 +220,6 @@ class Encoding:
             self._names[key] = (self.space.identity(self.parameters(row)) or "").encode()
         return self._names[key]
 
-    def _feature(self, axis: Axis, u: Floats, active: Truths) -> Floats:
-        if axis.is_ordered:
-            return u[:, None]
-        one_hot = np.zeros((len(u), axis.cells or 0))
-        one_hot[np.arange(len(u)), axis.index(u)] = np.sqrt(0.5)
-        return one_hot * active[:, None]
-
     def _columns(self, U: Floats) -> tuple[Columns, Truths]:
         """The columns of all parameters, inactive ones marked; and the activity of the free ones, shape `(m, d)`."""
         rows = len(U)
@@ -224,12 +228,12 @@ class Encoding:
         for parameter in self.space.order:
             name = parameter.name
             here = self._is_active(name, columns, rows)
-            j = self.column.get(name)
+            j = self._number.get(name)
             if j is None:
                 columns[name] = Column(here, constant=self._fixed[name])
             else:
-                active[:, j] = here
-                columns[name] = Column(here, self.axes[j], U[:, j])
+                active[:, self.columns[j]] = here[:, None]
+                columns[name] = Column(here, self.blocks[j], U[:, self.columns[j]])
         return columns, active
 
     def _is_active(self, name: str, columns: Columns, rows: int) -> Truths:
@@ -245,21 +249,15 @@ def encoding_of(space: Space) -> Encoding:
     return Encoding(space)
 
 
-def combinations(places: Sequence[Floats], numbers: Indices) -> Floats:
-    """Rows of the grid of `places` by their number, in mixed radix, the first column slowest; shape `(m, d)`."""
-    U = np.empty((len(numbers), len(places)))
-    rest = numbers
-    for j in reversed(range(len(places))):
-        # Operators, not divmod: numbers beyond 64 bits are Python's.
-        U[:, j] = places[j][(rest % len(places[j])).astype(np.int64)]
-        rest = rest // len(places[j])
-    return U
-
-
 def _make_room(kept: dict[bytes, Any]) -> None:
     if len(kept) >= MOST_PLACES:
         kept.clear()
 
 
-def _stand_in(parameter: Parameter) -> Scalar:
-    return parameter.default if has_default(parameter) else parameter.from_unit(0.5)
+def _columns(blocks: tuple[Block, ...]) -> tuple[slice, ...]:
+    ends = np.cumsum([len(block.axes) for block in blocks]).tolist()
+    return tuple(slice(end - len(block.axes), end) for end, block in zip(ends, blocks, strict=True))
+
+
+def _hashable(value: ParameterValue) -> object:
+    return tuple((one, type(one)) for one in value) if isinstance(value, list) else value

@@ -5,13 +5,14 @@ between calls and the grid is never held as a whole, so its size does not matter
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
 
-from app.search.axes import Axis, Floats, Indices
-from app.search.encoding import Encoding, combinations, encoding_of
+from app.search.axes import Floats, Indices
+from app.search.blocks import Block, Shares, Single, combinations
+from app.search.encoding import Encoding, encoding_of
 from app.search.engine import History, Suggestion
 from app.search.options import GridOptions
 from app.search.random import generator
@@ -47,21 +48,28 @@ def suggest(
 
 def _walk(encoding: Encoding, options: GridOptions, seed: int) -> Iterator[tuple[Floats, bytes, int]]:
     """Each feasible combination once, with its key and the size of the grid, in the order of the options."""
-    places = [_places(axis, options.resolution) for axis in encoding.axes]
-    total = math.prod(len(column) for column in places)
+    places = [_places(block, options.resolution) for block in encoding.blocks]
+    total = math.prod(count for count, _ in places)
     for block in _order(total, seed, shuffle=options.shuffle):
         U = combinations(places, block)
         # Among combinations that differ in inactive parameters only, the one with their first values stands for all.
-        first = np.array([column[0] for column in places])
+        first = combinations(places, np.zeros(1, dtype=np.int64))[0]
         kept = np.all(encoding.active(U) | (first == U), axis=1) & encoding.is_feasible(U)
         rows = encoding.canonical(U[kept])
         yield from ((row, key, total) for row, key in zip(rows, encoding.keys(rows), strict=True))
 
 
-def _places(axis: Axis, resolution: int) -> Floats:
+def _places(block: Block, resolution: int) -> tuple[int, Callable[[Indices], Floats]]:
+    """How many places of a parameter are in the grid, and which these are by number."""
+    if isinstance(block, Shares):
+        return block.lattice(resolution)
+    if not isinstance(block, Single):
+        return block.cells or 0, block.at_index
+    axis = block.axis
     if not axis.is_ordered or (axis.cells is not None and axis.cells <= resolution) or not axis.is_numeric:
-        return axis.at_index(np.arange(axis.cells or 0))
-    return np.unique(axis.snap(np.linspace(0.0, 1.0, resolution)))
+        return axis.cells or 0, block.at_index
+    places = np.unique(axis.snap(np.linspace(0.0, 1.0, resolution)))
+    return len(places), lambda index: places[index.astype(np.int64)][:, None]
 
 
 def _order(total: int, seed: int, *, shuffle: bool) -> Iterator[Indices]:

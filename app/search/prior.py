@@ -10,8 +10,10 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from app.search.axes import Axis, Floats
+from app.search.blocks import Block
 from app.search.encoding import Encoding
 from studyhall.parameters import ConstantParameter, Parameter, Prior
+from studyhall.words import ParameterValue
 
 WIDTHS: Final = {"low": 0.4, "medium": 0.2, "high": 0.1}
 """The deviation of an ordered parameter around the centre, on its unit interval."""
@@ -29,10 +31,13 @@ def has_prior(encoding: Encoding) -> bool:
 def log_prior(encoding: Encoding, U: Floats) -> Floats:
     """Log density of rows under the user's belief, up to a constant, shape `(m,)`; inactive parameters say nothing."""
     found, active = np.zeros(len(U)), encoding.active(U)
-    for j, (parameter, axis) in enumerate(zip(encoding.free, encoding.axes, strict=True)):
-        prior = _prior(parameter)
-        if prior is not None:
-            found += active[:, j] * _log_density(axis, prior, parameter.to_unit(prior.center), U[:, j])
+    for block, columns in zip(encoding.blocks, encoding.columns, strict=True):
+        prior = _prior(block.parameter)
+        if prior is None:
+            continue
+        for j, axis, center in zip(range(columns.start, columns.stop), block.axes, _center(block), strict=True):
+            # The items of a list share what a single value weighs.
+            found += active[:, j] * _log_density(axis, prior, center, U[:, j]) / math.sqrt(len(block.axes))
     return found
 
 
@@ -44,11 +49,23 @@ def fading(results: int) -> float:
 def pulled(encoding: Encoding, U: Floats) -> Floats:
     """Rows that were spread evenly over the cube, spread by the user's belief instead; snapped."""
     moved = U.copy()
-    for j, (parameter, axis) in enumerate(zip(encoding.free, encoding.axes, strict=True)):
-        prior = _prior(parameter)
-        if prior is not None:
-            moved[:, j] = _quantile(axis, prior, parameter.to_unit(prior.center), U[:, j])
+    for block, columns in zip(encoding.blocks, encoding.columns, strict=True):
+        prior = _prior(block.parameter)
+        if prior is None:
+            continue
+        for j, axis, center in zip(range(columns.start, columns.stop), block.axes, _center(block), strict=True):
+            moved[:, j] = _quantile(axis, prior, center, U[:, j])
     return encoding.snap(moved)
+
+
+def center_of(prior: Prior) -> ParameterValue:
+    """Where the user believes the best lies, as a value of an assignment."""
+    return list(prior.center) if isinstance(prior.center, tuple) else prior.center
+
+
+def _center(block: Block) -> tuple[float, ...]:
+    prior = _prior(block.parameter)
+    return () if prior is None else block.parameter.to_units(center_of(prior))
 
 
 def _prior(parameter: Parameter) -> Prior | None:

@@ -13,9 +13,9 @@ from app.search.axes import Floats
 from app.search.encoding import Encoding
 from app.search.engine import Suggestion
 from app.search.evidence import Evidence
-from app.search.prior import has_prior, pulled
-from studyhall.expression import Scalar
-from studyhall.parameters import ConstantParameter, Parameter, has_default
+from app.search.prior import center_of, has_prior, pulled
+from studyhall.parameters import ConstantParameter, Parameter, default_of
+from studyhall.words import ParameterValue
 
 LARGEST_LIST: Final = 2**15
 """Finite spaces up to this size are listed to find what is left of them."""
@@ -91,7 +91,7 @@ def _favourite(evidence: Evidence, taken: set[bytes], name: str) -> list[Suggest
     return [Suggestion(favourite, "initial", f"{name}: {why}")]
 
 
-def _center(parameter: Parameter) -> Scalar:
+def _center(parameter: Parameter) -> ParameterValue:
     if not isinstance(parameter, ConstantParameter) and parameter.prior is not None:
-        return parameter.prior.center
-    return parameter.default if has_default(parameter) else parameter.from_unit(0.5)
+        return center_of(parameter.prior)
+    return default_of(parameter)

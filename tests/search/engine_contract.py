@@ -44,6 +44,16 @@ SMALL = Space.model_validate_json("""{"parameters": [
     {"name": "a", "type": "bool"}, {"name": "b", "type": "int", "low": 1, "high": 3, "when": "a"},
     {"name": "c", "type": "categorical", "choices": ["x", "y", "z"]}], "constraints": ["b < 3 or c != 'z'"]}""")
 SMALL_SIZE = 3 + 8
+LISTS = Space.model_validate_json("""{"parameters": [
+    {"name": "order", "type": "permutation", "items": ["crop", "flip", "jitter", null, 1]},
+    {"name": "features", "type": "subset", "items": ["a", "b", "c", "d", 5, true], "min_size": 1, "max_size": 4},
+    {"name": "mix", "type": "simplex", "parts": ["web", "books", "code"], "when": "'a' in features"},
+    {"name": "lr", "type": "float", "low": 1e-5, "high": 0.1, "scale": "log", "when": "order[0] == 'crop'"}],
+ "constraints": ["len(features) < 4 or 5 in features", "mix[0] <= 0.9", "order[0] != null"]}""")
+FEW_LISTS = Space.model_validate_json("""{"parameters": [
+    {"name": "order", "type": "permutation", "items": ["x", "y", "z"]},
+    {"name": "some", "type": "subset", "items": [1, 2], "min_size": 1, "when": "order[0] == 'x'"}]}""")
+FEW_LISTS_SIZE = 2 * 3 + 4
 POINT = Space.model_validate_json("""{"parameters": [
     {"name": "x", "type": "float", "low": 0.5, "high": 0.5}, {"name": "c", "type": "constant", "value": null}]}""")
 
@@ -56,9 +66,8 @@ TWO = (Objective(metric="loss"), Objective(metric="accuracy", goal="maximize"))
 
 def loss_of(parameters: Parameters) -> float:
     """A smooth loss over any assignment of any of the spaces above."""
-    numbers = [
-        value for value in parameters.values() if isinstance(value, (int, float)) and not isinstance(value, bool)
-    ]
+    values = [one for value in parameters.values() for one in (value if isinstance(value, list) else [value])]
+    numbers = [value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)]
     return sum((math.log1p(abs(number)) - 0.5) ** 2 for number in numbers) + 0.3 * sum(
         v is True for v in parameters.values()
     )
@@ -107,7 +116,7 @@ class EngineContract:
             assert suggestion.why
             assert "\n" not in suggestion.why
             assert json.loads(json.dumps(suggestion.parameters, allow_nan=False)) == suggestion.parameters
-            assert all(type(v) in (bool, int, float, str, type(None)) for v in suggestion.parameters.values())
+            assert all(type(v) in (bool, int, float, str, type(None), list) for v in suggestion.parameters.values())
             self.check_prediction(suggestion)
         if not self.may_repeat:
             assert len({json.dumps(s.parameters) for s in found}) == count
@@ -120,7 +129,7 @@ class EngineContract:
         assert all(type(value) is float and 0 <= value < math.inf for value in suggestion.predicted.deviation.values())
 
     @pytest.mark.parametrize("count", [1, 7])
-    @pytest.mark.parametrize("space", [MESSY, FLAT], ids=["messy", "flat"])
+    @pytest.mark.parametrize("space", [MESSY, FLAT, LISTS], ids=["messy", "flat", "lists"])
     def test_an_empty_history_gives_as_many_points_of_the_space_as_asked(self, suggest, space, count):
         found = suggest(space, History(LOSS), count, seed=1, number=0)
 
@@ -134,6 +143,26 @@ class EngineContract:
         found = suggest(MESSY, history, 3, seed=1, number=size)
 
         self.check(found, MESSY, 3)
+
+    @pytest.mark.parametrize("objectives", [LOSS, TWO], ids=["one objective", "two objectives"])
+    def test_orders_subsets_and_shares_are_searched(self, suggest, objectives):
+        states = list(TrialState)
+        history = history_of(
+            LISTS,
+            30,
+            objectives=objectives,
+            state=lambda n: states[n % len(states)] if n % 3 == 0 else TrialState.COMPLETED,
+        )
+
+        self.check(suggest(LISTS, history, 3, seed=1, number=30), LISTS, 3)
+
+    def test_no_list_is_suggested_twice_while_others_are_left(self, suggest):
+        history = history_of(FEW_LISTS, 3)
+        left = FEW_LISTS_SIZE - len({json.dumps(o.parameters) for o in history.observations})
+
+        found = suggest(FEW_LISTS, history, 50, seed=1, number=3)
+
+        self.check(found, FEW_LISTS, 50 if self.may_repeat else left)
 
     def test_the_same_history_and_seed_give_the_same_suggestions_in_any_order_of_observations(self, suggest):
         history = history_of(MESSY, 25)

@@ -19,6 +19,10 @@ SPACE = Space.model_validate_json("""{"parameters": [
     {"name": "kind", "type": "categorical", "choices": ["a", "b", null, true, 1.5]},
     {"name": "deep", "type": "bool"},
     {"name": "k", "type": "constant", "value": 3},
+    {"name": "order", "type": "permutation", "items": ["a", "b", 1, null], "when": "layers > 0"},
+    {"name": "some", "type": "subset", "items": ["a", 2, true], "max_size": 2},
+    {"name": "both", "type": "subset", "items": ["a", 2], "min_size": 2},
+    {"name": "mix", "type": "simplex", "parts": ["a", "b", "c"], "when": "'a' in some"},
     {"name": "extra", "type": "float", "low": 0, "high": 1, "when": "deep and layers > 1"},
     {"name": "inner", "type": "int", "low": 1, "high": 9, "when": "extra > 0.5 or kind == 'a'"}]}""")
 
@@ -26,6 +30,9 @@ COMPARISONS = """
 lr < 0.01 | x * x + layers <= k | layers == 2 | size > 10 | kind == 'a' | kind != null | deep | not deep | extra > 0.5
 1 / x > 1 | log(x) < 0 - lr | x ** 0.5 < 1 | width % 7 == 3 | kind == true | kind in ['b', 1.5] | extra * inner < 2
 inner not in [1, 2, 3] | max(x, lr, extra) > 0.5 | x | kind > 1 | width * size < 4000 | 1 / layers != 7 | exp(width) > 3
+order[0] == 'a' | order[9] == 'a' | 'a' in order | 'c' not in order | len(order) > 3 | len(some) == layers | x in some
+mix[0] > mix[1] | mix[0] + mix[2] <= 0.5 | mix[7] > 0 | true in some | 2 not in some | some[0] == 2 | kind in order
+mix | 'a' in both | len(both) > 1 | order == some | len(mix) > 2 | some[1] != true | 'a' in mix
 -x <= abs(x) - 0.1 | round(x) == 1 | floor(x) == ceil(x) | kind < 'b' | extra <= x < inner | min(layers, k) ** 2 >= 4
 """
 comparisons = st.sampled_from([text.strip() for line in COMPARISONS.strip().splitlines() for text in line.split("|")])
@@ -60,4 +67,4 @@ def test_activity_over_an_array_agrees_with_the_space(space, seed):
 
     for row, here in zip(U, active, strict=True):
         parameters = encoding.parameters(row)
-        assert [p.name in parameters for p in encoding.free] == here.tolist()
+        assert [axis.parameter.name in parameters for axis in encoding.axes] == here.tolist()

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.search.axes import axis_of
+from app.search.blocks import block_of
 from app.search.encoding import CANONICAL, Encoding
-from studyhall.parameters import BoolParameter
+from studyhall.parameters import BoolParameter, ListParameter, PermutationParameter
 from studyhall.space import Space
 from tests.studyhall.any_space import parameters, spaces
 
@@ -20,7 +21,7 @@ TREE = Space.model_validate_json("""{"parameters": [
 
 @given(parameters(), st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_an_axis_agrees_with_its_parameter(parameter, places):
-    if parameter.cardinality == 1:
+    if parameter.cardinality == 1 or isinstance(parameter, ListParameter):
         return
     axis, u = axis_of(parameter), np.array(places)
 
@@ -37,6 +38,40 @@ def test_an_axis_agrees_with_its_parameter(parameter, places):
         assert np.array_equal(axis.snap(axis.at_index(axis.index(u))), snapped)
 
 
+@given(parameters(), st.integers(0, 2**32))
+def test_the_columns_of_a_list_agree_with_its_parameter(parameter, seed):
+    if parameter.cardinality == 1 or not isinstance(parameter, ListParameter):
+        return
+    block, U = block_of(parameter), np.random.default_rng(seed).random((20, parameter.width))
+
+    snapped = block.snap(U)
+
+    for places, on_block in zip(U, snapped, strict=True):
+        value = parameter.from_units(places.tolist())
+        assert parameter.from_units(on_block.tolist()) == value
+        assert parameter.to_units(value) == pytest.approx(on_block.tolist(), abs=1e-12)
+    assert np.abs(block.snap(snapped) - snapped).max() < 1e-12
+
+
+@given(parameters())
+def test_every_value_of_a_finite_list_has_one_number(parameter):
+    if parameter.cardinality in (1, None) or not isinstance(parameter, ListParameter):
+        return
+
+    places = block_of(parameter).at_index(np.arange(parameter.cardinality))
+
+    assert len({str(parameter.from_units(row.tolist())) for row in places}) == parameter.cardinality
+
+
+def test_orders_are_as_far_apart_as_pairs_have_changed_places():
+    encoding = Encoding(Space(parameters=(PermutationParameter(name="x", items=tuple("abcd")),)))
+    U = encoding.rows([{"x": list(order)} for order in ("abcd", "bacd", "dcba")])
+
+    X, _ = encoding.features(U, encoding.active(U))
+
+    assert [float(((X[0] - X[i]) ** 2).sum()) for i in (1, 2)] == pytest.approx([1 / 6, 1.0])
+
+
 @given(spaces(), st.integers(0, 2**32))
 def test_a_canonical_row_and_its_parameters_are_one_to_one(space, seed):
     encoding = Encoding(space)
@@ -44,7 +79,7 @@ def test_a_canonical_row_and_its_parameters_are_one_to_one(space, seed):
 
     again = encoding.rows(encoding.parameters(row) for row in U)
 
-    finite = [axis.cells is not None for axis in encoding.axes]
+    finite = [block.cells is not None for block in encoding.blocks for _ in block.axes]
     assert encoding.keys(again[:, finite]) == encoding.keys(U[:, finite])
     for row, other in zip(U, again, strict=True):
         # Where a range is only a few doubles wide, many places have one value.

@@ -14,7 +14,10 @@ from studyhall.parameters import (
     IntParameter,
     OrdinalParameter,
     Parameter,
+    PermutationParameter,
     Scale,
+    SimplexParameter,
+    SubsetParameter,
 )
 from studyhall.space import Space
 from studyhall.words import MAX_INT
@@ -71,8 +74,22 @@ def int_parameters(draw: st.DrawFn, name: str = "x") -> IntParameter:
     return IntParameter(name=name, low=low, high=high, scale=scale, step=step)
 
 
+def items(smallest: int) -> st.SearchStrategy[tuple[Scalar, ...]]:
+    return st.lists(scalars, min_size=smallest, max_size=6, unique_by=lambda value: (_kind(value), value)).map(tuple)
+
+
+@st.composite
+def subset_parameters(draw: st.DrawFn, name: str = "x") -> SubsetParameter:
+    listed = draw(items(1))
+    sizes = sorted([draw(st.integers(0, len(listed))), draw(st.integers(0, len(listed)))])
+    return SubsetParameter(name=name, items=listed, min_size=sizes[0], max_size=draw(st.sampled_from([sizes[1], None])))
+
+
 def parameters(name: str = "x") -> st.SearchStrategy[Parameter]:
     return st.one_of(
+        items(2).map(lambda listed: PermutationParameter(name=name, items=listed)),
+        subset_parameters(name),
+        st.integers(2, 6).map(lambda n: SimplexParameter(name=name, parts=tuple("abcdef"[:n]))),
         float_parameters(name),
         int_parameters(name),
         choices.map(lambda listed: CategoricalParameter(name=name, choices=listed)),
@@ -100,7 +117,22 @@ def spaces(draw: st.DrawFn) -> Space:
 @st.composite
 def conditions_on(draw: st.DrawFn, parent: Parameter) -> str:
     """An expression that reads one parameter and is about as often true as false."""
-    value = parent.from_unit(draw(st.floats(0, 1)))
+    value = parent.from_units(draw(st.lists(st.floats(0, 1), min_size=parent.width, max_size=parent.width)))
+    if isinstance(parent, SimplexParameter):
+        return f"{parent.name}[{draw(st.integers(0, parent.width))}] <= {value[0]!r}"
+    if isinstance(parent, (PermutationParameter, SubsetParameter)):
+        item = literal(draw(st.sampled_from(parent.items)))
+        position = draw(st.integers(0, parent.width))
+        return draw(
+            st.sampled_from(
+                [
+                    f"{item} in {parent.name}",
+                    f"{item} not in {parent.name}",
+                    f"len({parent.name}) > {position}",
+                    f"{parent.name}[{position}] == {item}",
+                ]
+            )
+        )
     if isinstance(parent, (FloatParameter, IntParameter)):
         return f"{parent.name} {draw(st.sampled_from(('<', '<=', '>', '>=', '==', '!=')))} {value!r}"
     return f"{parent.name} {draw(st.sampled_from(('==', '!=')))} {literal(value)}"

@@ -1,28 +1,36 @@
 """Spaces: whatever is valid gives parameters inside it, and survives JSON bit for bit."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from studyhall.errors import field_errors
 from studyhall.parameters import (
     CategoricalParameter,
     ConstantParameter,
     FloatParameter,
+    ListParameter,
     OrdinalParameter,
+    PermutationParameter,
     Prior,
+    SimplexParameter,
+    SubsetParameter,
     has_default,
 )
 from studyhall.space import Space
-from studyhall.words import Word
+from studyhall.words import Parameters, Word
 from tests.studyhall.any_space import parameters, spaces
 
 units = st.floats(0, 1)
-cubes = st.lists(units, min_size=6, max_size=6)
+cubes = st.lists(units, min_size=36, max_size=36)
 
 
 @given(spaces(), cubes)
 def test_any_point_of_the_unit_cube_is_an_assignment_of_the_space(space, cube):
-    found = space.from_units(cube[: len(space.parameters)])
+    found = space.from_units(cube[: space.width])
 
     assert space.contains(found)
 
@@ -58,20 +66,86 @@ def test_the_schema_of_a_parameter_names_its_fields():
 
 
 class Assignment(Word):
-    parameters: dict[str, bool | int | float | str | None]
+    parameters: Parameters
 
 
 @given(spaces(), cubes)
 def test_an_assignment_survives_json_bit_for_bit(space, cube):
-    found = space.from_units(cube[: len(space.parameters)])
+    found = space.from_units(cube[: space.width])
 
     again = Assignment.model_validate_json(Assignment(parameters=found).model_dump_json()).parameters
 
     assert [(name, type(value), value) for name, value in again.items()] == [(n, type(v), v) for n, v in found.items()]
 
 
+@given(parameters(), st.lists(units, min_size=6, max_size=6))
+def test_a_list_comes_back_from_its_places(parameter, places):
+    if not isinstance(parameter, ListParameter):
+        return
+    value = parameter.from_units(places[: parameter.width])
+
+    assert parameter.contains(value)
+    assert parameter.from_units(parameter.to_units(value)) == value
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["a", "b"], ["a", "b", "b"], ["a", "b", "c", "d"], "abc", None, ["a", "b", 1], ["a", ["b"], "c"]],
+)
+def test_what_is_no_order_of_all_items_is_refused(wrong):
+    assert not PermutationParameter(name="x", items=("a", "b", "c")).contains(wrong)
+
+
+@pytest.mark.parametrize("wrong", [[], ["a", "b", "c"], ["a", "a"], ["z"], "a", None, [True]])
+def test_what_is_no_subset_of_an_allowed_size_is_refused(wrong):
+    assert not SubsetParameter(name="x", items=("a", "b", 1), min_size=1, max_size=2).contains(wrong)
+
+
+@pytest.mark.parametrize("wrong", [[0.5, 0.4], [1.5, -0.5], [1], [0.2, 0.3, 0.5], [True, False], ["1", "0"], 1.0])
+def test_shares_that_are_no_shares_of_one_whole_are_refused(wrong):
+    assert not SimplexParameter(name="x", parts=("a", "b")).contains(wrong)
+
+
+@pytest.mark.parametrize("shares", [[1, 0, 0], [0.33, 0.33, 0.34], [1 / 3, 1 / 3, 1 / 3]])
+def test_shares_that_people_write_are_understood(shares):
+    parameter = SimplexParameter(name="x", parts=("a", "b", "c"))
+
+    assert parameter.contains(shares)
+    assert parameter.from_units(parameter.to_units(shares)) == pytest.approx(shares, abs=2e-6)
+
+
+def test_the_space_of_lists_is_as_large_as_counted_by_hand():
+    assert PermutationParameter(name="x", items=(1, 2, 3, 4)).cardinality == 24
+    assert SubsetParameter(name="x", items=(1, 2, 3, 4), min_size=1, max_size=2).cardinality == 4 + 6
+    assert SimplexParameter(name="x", parts=("a", "b")).cardinality is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer"),
+    [
+        ({"type": "permutation", "items": [1, 1.0]}, "/parameters/0/items/1"),
+        ({"type": "subset", "items": ["a", "b"], "min_size": 2, "max_size": 1}, "/parameters/0/min_size"),
+        ({"type": "subset", "items": ["a", "b"], "max_size": 3}, "/parameters/0/max_size"),
+        ({"type": "simplex", "parts": ["a", "b"], "default": [0.5, 0.6]}, "/parameters/0/default"),
+        ({"type": "permutation", "items": ["a", "b"], "prior": {"center": ["a"]}}, "/parameters/0/prior/center"),
+        ({"type": "subset", "items": ["a", "b"], "when": "'c' in y"}, "/parameters/0/when"),
+        ({"type": "subset", "items": ["a", "b"], "when": "len(z) > 1"}, "/parameters/0/when"),
+    ],
+)
+def test_a_fault_of_a_list_is_pointed_at(fields, pointer):
+    others = [{"name": "y", "type": "permutation", "items": ["a", "b"]}, {"name": "z", "type": "bool"}]
+    definition = json.dumps({"parameters": [{"name": "x", **fields}, *others]})
+
+    with pytest.raises(ValidationError) as refused:
+        Space.model_validate_json(definition)
+
+    assert pointer in [error.pointer for error in field_errors(refused.value)]
+
+
 @given(parameters(), units)
 def test_a_value_comes_back_from_its_place_on_the_unit_interval(parameter, u):
+    if isinstance(parameter, ListParameter):
+        return
     value = parameter.from_unit(u)
     again = parameter.from_unit(parameter.to_unit(value))
 
