@@ -4,7 +4,7 @@ from app.search.engine import Observation
 from app.services.engine_pool import HistoryChanges
 from app.storage import reader
 from app.storage.json_text import from_text
-from studyhall.parameters import has_default
+from studyhall.parameters import default_of, has_default
 from studyhall.space import Space
 from studyhall.study import StudyDefinition
 from studyhall.trial import TrialState
@@ -83,7 +83,7 @@ def backfilled(space: Space, parameters: Parameters) -> Parameters | None:
     """
     if space.contains(parameters):
         return parameters
-    later = {p.name: p.default for p in space.scalars if p.name not in parameters and has_default(p)}
+    later = {p.name: default_of(p) for p in space.scalars if p.name not in parameters and has_default(p)}
     try:
         adapted = space.resolve({**parameters, **later})
     except KeyError:

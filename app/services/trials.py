@@ -186,7 +186,7 @@ def _filled(space: Space, given: Parameters, *, seed: int, number: int, at: str)
 
 
 def _everything(space: Space) -> Parameters:
-    return {parameter.name: parameter.from_unit(0.5) for parameter in space.scalars}
+    return {parameter.name: parameter.middle() for parameter in space.scalars}
 
 
 def _require_objectives(definition: StudyDefinition, metrics: dict[str, float], at: str) -> None:
