@@ -43,13 +43,18 @@ from studyhall.wire import (
     CreateStudy,
     Health,
     Key,
+    Log,
     Page,
     PatchTrial,
     PatchWorker,
     Scope,
+    ServerInfo,
     TrainableInfo,
     Worker,
 )
+
+FOLLOW_S = 20.0
+"""How long one request waits for more of a log, in seconds."""
 
 WorkerState = Literal["online", "draining", "quarantined"]
 Written = Mapping[str, Any]
@@ -199,6 +204,23 @@ class Client:
         """Who has run a trial, and how each attempt ended."""
         return self.connection.pages(path_of("trials", id, "attempts"), Page[Attempt])
 
+    def log(self, id: str, *, attempt: int | None = None, follow: bool = False) -> Iterator[str]:
+        """What an attempt at a trial has printed, by default the latest, in pieces as they are there.
+
+        Args:
+            follow: waits for more until the attempt has ended.
+        """
+        path, after = path_of("trials", id, "logs"), 0
+        while True:
+            wait_s = FOLLOW_S if follow else 0.0
+            query = {"attempt": attempt, "after": after, "wait_s": wait_s}
+            part = self.connection.send("GET", path, query=query, wait_s=wait_s).read(Log)
+            if part.text:
+                yield part.text
+            elif part.ended or not follow:
+                return
+            attempt, after = part.attempt, part.next
+
     def check_space(self, space: Space | Written, *, samples: int = 5) -> CheckedSpace:
         """Validates a space and draws samples from it, without making a study."""
         question = read_word(CheckSpace, {"space": space, "samples": samples})
@@ -233,6 +255,10 @@ class Client:
     def revoke_key(self, id: str) -> None:
         """Ends a key at once; needs an admin key."""
         self.connection.send("DELETE", path_of("keys", id))
+
+    def server(self) -> ServerInfo:
+        """What the server is and how it stands."""
+        return self.connection.get(path_of("server"), ServerInfo)
 
     def is_ready(self) -> bool:
         """Whether the server can serve requests now."""

@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from types import TracebackType
 from typing import Final, Self, TypeVar, overload
 from urllib.parse import quote
@@ -110,6 +111,7 @@ class Connection:
         self.url = _checked_url(url)
         self.patience_s = patience_s
         self.sleep, self.clock, self._chance = sleep, clock, chance
+        self._knows_version = False
         self._http = httpx2.Client(
             base_url=self.url,
             headers=_headers(key),
@@ -246,12 +248,25 @@ class Connection:
             raise _Repeatable(Unreachable(f"the server at {self.url} cannot be reached: {_reason(error)}")) from error
         except httpx2.HTTPError as error:
             raise Unreachable(f"the server at {self.url} cannot be asked: {_reason(error)}") from error
+        self._check_version(response.headers.get("x-studyhall-version"))
         if response.is_success:
             return Answer(response.status_code, response.headers, content)
         problem = problem_of(response.status_code, response.headers, content)
         if _may_pass(response.status_code, problem, "Idempotency-Key" in request.headers):
             raise _Repeatable(problem)
         raise problem
+
+    def _check_version(self, there: str | None) -> None:
+        # Once: a server that is replaced by another major version drops its connections, not its clients' words.
+        if self._knows_version or there is None:
+            return
+        here = version("studyhall")
+        if major(here) != major(there):
+            raise Incompatible(
+                f"the server is {there}, this client {here}: pip install 'studyhall=={major(there)}.*', or use a server"
+                f" of version {major(here)}"
+            )
+        self._knows_version = True
 
     def _pause_s(self, tries: int, retry_after_s: float | None) -> float:
         # The jitter comes on top of Retry-After: a fleet that was told the same second would come back as one.
@@ -264,6 +279,12 @@ class _Repeatable(Exception):
     def __init__(self, error: StudyhallError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def major(version: str) -> str:
+    """The part of a version that changes when old clients no longer fit: below 1.0 the minor version counts too."""
+    parts = version.split(".")
+    return ".".join(parts[:2]) if parts[0] == "0" else parts[0]
 
 
 def path_of(*parts: str) -> str:

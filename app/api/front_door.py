@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Collection
 from contextvars import ContextVar
+from importlib.metadata import version
 from typing import Final
 
 import structlog
@@ -35,6 +36,8 @@ SECURITY_HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+_VERSION: Final = (b"x-studyhall-version", version("studyhall").encode())
+"""Clients of another major version notice, and say so, before they misread an answer."""
 _POLICY: Final = SECURITY_HEADERS[0][0]
 _READS: Final = frozenset({"GET", "HEAD"})
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -165,6 +168,7 @@ class _Answer:
             else:
                 headers.extend(SECURITY_HEADERS)
             headers.append((b"x-request-id", self.request_id.encode()))
+            headers.append(_VERSION)
         await self._send(message)
 
 

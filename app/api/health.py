@@ -1,9 +1,12 @@
-"""Whether the service is up. No key, and nothing about its inside."""
+"""Whether the service is up: without a key nothing about its inside, with one what `studyhall doctor` looks at."""
 
-from app.api.context import Open
-from app.api.routing import OPEN, Routes
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from app.api.context import Caller, Open
+from app.api.routing import OPEN, READERS, Routes
 from studyhall.errors import StudyhallError
-from studyhall.wire import Health
+from studyhall.wire import Health, ServerInfo
 
 routes = Routes("health")
 
@@ -33,3 +36,16 @@ async def get_readiness(context: Open) -> Health:
         pass
     context.status = 503
     return Health(status="unavailable")
+
+
+@routes.get("/v1/server", scopes=READERS)
+async def get_server(context: Caller) -> ServerInfo:
+    """Tells what this server is and how it stands: version, clock, database, engine processes, writes that wait."""
+    services = context.services
+    return ServerInfo.model_construct(
+        version=version("studyhall"),
+        now=datetime.fromtimestamp(services.clock(), UTC),
+        database="sqlite" if services.database.dialect == "sqlite" else "postgresql",
+        engines=services.suggesting.engines,
+        writes_waiting=services.database.writer.queued,
+    )

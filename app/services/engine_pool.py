@@ -94,6 +94,11 @@ class EnginePool:
         self._limit_s = limit_s
         self._engines = [_EngineProcess(program) for _ in range(processes)]
 
+    @property
+    def alive(self) -> int:
+        """How many of the processes run now."""
+        return sum(engine.is_alive for engine in self._engines)
+
     async def start(self) -> None:
         """Starts the processes; does not wait until they are ready."""
         for engine in self._engines:
@@ -154,6 +159,10 @@ class _EngineProcess:
         self._child: _Child | None = None
         self._pause_s = 0.0
         self._stopped = False
+
+    @property
+    def is_alive(self) -> bool:
+        return self._child is not None and self._child.process.returncode is None
 
     async def start(self) -> None:
         async with self._turn:
@@ -241,15 +250,15 @@ class _EngineProcess:
     async def _living(self) -> _Child:
         if self._stopped:
             raise EngineFailed("the server is going down")
-        if self._child is not None and self._child.process.returncode is None:
+        if self._child is not None and self.is_alive:
             return self._child
         if self._child is not None:
             await self._end()
         await asyncio.sleep(self._pause_s)
         process = await asyncio.create_subprocess_exec(
-            *self._program, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=_environment(os.environ)
+            *self._program, stdin=PIPE, stdout=PIPE, stderr=PIPE, env=environment_of_child(os.environ)
         )
-        self._child = _Child(process, asyncio.create_task(_listen(process), name="engine stderr"))
+        self._child = _Child(process, asyncio.create_task(listen_to(process), name="engine stderr"))
         if self._stopped:
             raise EngineFailed("the server is going down")
         log.info("engine_started", pid=process.pid)
@@ -270,8 +279,8 @@ class _EngineProcess:
             log.warning("engine_ended", pid=child.process.pid, how=await _how(child.process))
 
 
-def _environment(environment: Mapping[str, str]) -> dict[str, str]:
-    # Engines need no secrets. One thread each: more of them only take the processor from the trials.
+def environment_of_child(environment: Mapping[str, str]) -> dict[str, str]:
+    """Our environment without its secrets. One thread each: more of them only take the processor from the trials."""
     kept = {name: value for name, value in environment.items() if not name.startswith("STUDYHALL_")}
     return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
@@ -295,7 +304,7 @@ async def _how(process: Process) -> str:
     return f"signal {-code}" if code < 0 else f"exit status {code}"
 
 
-async def _listen(process: Process) -> None:
+async def listen_to(process: Process) -> None:
     """Puts what the process prints into the log; nobody else reads it, and a full pipe would stop it."""
     assert process.stderr is not None  # noqa: S101  # it was started with the pipe
     while line := await process.stderr.read(_LONGEST_LINE):

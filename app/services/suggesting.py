@@ -49,6 +49,8 @@ LOOK_S = 0.05
 class Pool(Protocol):
     """Whoever runs engines; `engine_pool.EnginePool` is one."""
 
+    @property
+    def alive(self) -> int: ...
     async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]: ...
 
 
@@ -117,6 +119,11 @@ class Suggesting:
         self._monotonic = monotonic
         self._followed: dict[str, _Followed] = {}
         self._tickets = itertools.count()
+
+    @property
+    def engines(self) -> int | None:
+        """How many engine processes live beside this server; None: others run them."""
+        return None if self._pool is None else self._pool.alive
 
     @contextmanager
     def demand(self, study_id: str, count: int) -> Iterator[None]:

@@ -110,6 +110,11 @@ class Writer:
         result: T = work.result
         return result
 
+    @property
+    def queued(self) -> int:
+        """How many writes wait now."""
+        return self._queue.qsize()
+
     def close(self) -> None:
         """Finishes what is queued, then lets go of the connection."""
         self._queue.put(None)

@@ -9,6 +9,26 @@ OWN_ARGUMENTS = ("serve", "engine", "migrate", "worker")
 """Commands that hand their arguments on as they are to a process of their own."""
 
 
+ANALYSES = (
+    "ablation",
+    "calibration",
+    "contour",
+    "convergence",
+    "curves",
+    "edf",
+    "health",
+    "hypervolume",
+    "importance",
+    "parallel",
+    "pareto",
+    "partial_dependence",
+    "rank",
+    "slice",
+    "timeline",
+)
+"""As in `studyhall.wire`, which this module does not import: it would double the time to the first word."""
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line."""
 
@@ -115,6 +135,10 @@ def _add_trial(commands: "argparse._SubParsersAction[Parser]") -> None:
         one.add_argument("id", metavar="TRIAL", help="the trial's id, tr_...")
         if name in ("stop", "cancel"):
             one.add_argument("--reason", help="kept with the trial")
+    logs = _command(trial, "logs", "print what a trial's code has printed", "trial:show_log")
+    logs.add_argument("id", metavar="TRIAL", help="the trial's id, tr_...")
+    logs.add_argument("--attempt", type=int, metavar="N", help="of this attempt (default: the latest)")
+    logs.add_argument("--follow", action="store_true", help="wait for more until the attempt has ended")
 
 
 def _add_the_rest(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -141,6 +165,16 @@ def _add_the_rest(commands: "argparse._SubParsersAction[Parser]") -> None:
     _command(key, "list", "list keys", "key:show_list")
     revoke = _command(key, "revoke", "end a key at once", "key:revoke")
     revoke.add_argument("id", metavar="KEY", help="the key's id")
+    _command(commands, "doctor", "check server, key, versions, clock, engines, workers and GPU", "doctor:run")
+    analyse = _command(commands, "analyse", "print what a study's history says", "analyse:run")
+    analyse.add_argument("study", metavar="STUDY", help="the study's name or id")
+    analyse.add_argument("kind", choices=ANALYSES, metavar="KIND", help=", ".join(ANALYSES))
+    analyse.add_argument("--objective", metavar="METRIC", help="which one (default: the first, or all)")
+    analyse.add_argument("--method", choices=["ped_anova", "fanova"], help="of importance (default: ped_anova)")
+    analyse.add_argument("--parameters", nargs="+", metavar="NAME", help="only these")
+    analyse.add_argument("--max-points", type=int, default=2000, metavar="N", help="(default: 2000)")
+    analyse.add_argument("--csv", action="store_true", help="print CSV")
+    _add_limit(analyse)
     completion = _command(commands, "completion", "print a completion script", "completion:show", asks=False)
     completion.add_argument("shell", choices=["bash", "zsh", "fish"])
 

@@ -52,6 +52,8 @@ class Keyring:
 class NoEngines:
     """A pool for tests in which nobody asks an engine."""
 
+    alive = 0
+
     async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
         raise EngineFailed("there is no engine in this test")
 

@@ -21,6 +21,7 @@ from studyhall.errors import (
 )
 from studyhall.transport import MAX_ANSWER_BYTES, Connection, path_of, problem_of
 from studyhall.wire import Ask, Health
+from tests.sdk.scripted import ScriptedServer
 
 OK = httpx2.Response(200, json={"status": "ok"})
 
@@ -335,3 +336,14 @@ def test_bodies_are_json_without_absent_fields():
 
     assert json.loads(world.requests[0].content) == {}
     assert world.requests[0].headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(("there", "fits"), [("0.1.9", True), ("7.0.0", False)])
+def test_a_server_of_another_major_version_is_refused_with_what_to_install(there, fits):
+    connection = ScriptedServer({"GET /healthz": (200, {"status": "ok"}, {"x-studyhall-version": there})}).client()
+
+    if fits:
+        assert connection.connection.get("/healthz", Health).status == "ok"
+        return
+    with pytest.raises(Incompatible, match=r"pip install 'studyhall==7\.\*'"):
+        connection.connection.get("/healthz", Health)

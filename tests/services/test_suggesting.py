@@ -24,6 +24,8 @@ pytestmark = pytest.mark.anyio
 class SpokenPool:
     """Suggests random points, remembers what it was asked, and fails or waits when it is told to."""
 
+    alive = 1
+
     def __init__(self) -> None:
         self.requests: list[SuggestRequest] = []
         self.histories: list[list[int]] = []
