@@ -1,0 +1,129 @@
+"""What workers build: every operator, trainable, as heavy and as costly as was counted."""
+
+import random
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from studyhall.architecture.graph import Graph
+from tests.architecture.spaces import (
+    CELL,
+    FLAT,
+    RECURRENT,
+    SPATIAL,
+    TO_VECTOR,
+    any_architecture,
+    architecture,
+    assignment,
+)
+from workers.networks.build import build
+
+INPUTS: dict[int, list[int]] = {1: [6], 2: [4, 9], 3: [4, 7, 8]}
+EVERY = [
+    (rank, op)
+    for rank, ops in ((1, FLAT), (2, SPATIAL + RECURRENT + TO_VECTOR + ("linear",)), (3, SPATIAL + TO_VECTOR))
+    for op in ops
+]
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "conv": [{"out": 5, "kernel": 5, "stride": 2, "norm": "none", "act": "tanh"}, {"norm": "layer"}],
+    "depthwise": [{"kernel": 5, "stride": 2, "norm": "none"}],
+    "mbconv": [{"expand": 1}, {"out": 6, "stride": 2, "act": "silu"}, {"skip": False}],
+    "maxpool": [{"kernel": 3, "stride": 1}, {"kernel": 3, "stride": 2}],
+    "avgpool": [{"kernel": 5, "stride": 1}, {"kernel": 1, "stride": 3}],
+    "gru": [{"out": 3, "bidirectional": True}],
+    "lstm": [{"out": 3, "bidirectional": True}],
+    "linear": [{"out": 3, "norm": "batch", "act": "none"}, {"norm": "layer"}],
+    "attention": [{"heads": 1}, {"heads": 3}],
+    "se": [{"ratio": 64}],
+}
+
+
+def counted(graph: Graph) -> tuple[int, int]:
+    """Parameters and operations of one row, as torch sees them, without computing anything."""
+    with torch.device("meta"):
+        network = build(graph).eval()
+        with FlopCounterMode(display=False) as counter:
+            network(torch.empty(1, *graph.nodes[0].shape))
+    return sum(weight.numel() for weight in network.parameters()), counter.get_total_flops()
+
+
+def only(rank: int, block: dict[str, Any]) -> Graph:
+    spec = {"input": INPUTS[rank], "output": 3, "body": [block] if block["op"] in TO_VECTOR else [block, block]}
+    return architecture(spec).graph({})
+
+
+def trains(graph: Graph, rows: int = 3) -> None:
+    torch.manual_seed(0)
+    network = build(graph)
+    outputs = network(torch.randn(rows, *graph.nodes[0].shape))
+    assert outputs.shape == (rows, *graph.nodes[-1].shape)
+    outputs.square().sum().backward()
+    assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in network.parameters())
+
+
+@pytest.mark.parametrize(("rank", "op"), EVERY)
+def test_every_operator_trains_and_is_counted_as_torch_counts_it(rank, op):
+    for attributes in ({}, *VARIANTS.get(op, [])):
+        graph = only(rank, {"op": op, **attributes})
+
+        trains(graph)
+
+        assert counted(graph) == (graph.counts.params, graph.counts.flops), attributes
+
+
+def test_random_networks_are_counted_as_torch_counts_them():
+    dice = random.Random(11)
+    for _ in range(120):
+        found = any_architecture(dice)
+        for _ in range(3):
+            graph = found.graph(assignment(found, dice))
+            assert counted(graph) == (graph.counts.params, graph.counts.flops)
+
+
+def test_random_networks_train():
+    dice = random.Random(12)
+    for _ in range(40):
+        found = any_architecture(dice)
+        trains(found.graph(assignment(found, dice)))
+
+
+def test_thousands_of_random_assignments_resolve():
+    dice = random.Random(13)
+    for _ in range(150):
+        found = any_architecture(dice)
+        for _ in range(20):
+            graph = found.graph(assignment(found, dice))
+            assert graph.nodes[-1].shape == (found.output,)
+            assert graph.counts.params > 0
+
+
+def test_networks_of_one_hash_compute_one_function():
+    dice = random.Random(14)
+    found = architecture(CELL)
+    by_hash: dict[str, list[Graph]] = {}
+    for _ in range(400):
+        graph = found.graph(assignment(found, dice))
+        by_hash.setdefault(graph.hash, []).append(graph)
+    x = torch.randn(2, 3, 8, 8)
+
+    pairs = [graphs[:2] for graphs in by_hash.values() if len({g.nodes for g in graphs}) > 1]
+
+    assert len(pairs) >= 10
+    for one, other in pairs:
+        outputs = []
+        for graph in (one, other):
+            torch.manual_seed(3)
+            outputs.append(build(graph).eval()(x))
+        assert torch.equal(*outputs)
+
+
+def test_building_twice_from_one_seed_gives_the_same_weights():
+    graph = architecture(CELL).graph(assignment(architecture(CELL), random.Random(1)))
+    built = []
+    for _ in range(2):
+        torch.manual_seed(5)
+        built.append(build(graph).state_dict())
+
+    assert all(torch.equal(built[0][name], built[1][name]) for name in built[0])
