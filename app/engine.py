@@ -5,23 +5,18 @@ keeps of each study is a copy, and the server sends it again after a restart.
 """
 
 import argparse
-import ctypes
 import os
-import platform
-import signal
 import sys
-import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from app.child_process import die_with, limit, take_over_pipes
 from app.search.engine import Engine, History, Observation, Suggestion
 from app.services.engine_messages import LENGTH_BYTES, Answer, Ask, Load, Message, frame
 from studyhall.space import Space
 from studyhall.study import Algorithm
 
-_PR_SET_PDEATHSIG: Final = 1
 _LONGEST_ERROR: Final = 500
 
 
@@ -36,9 +31,9 @@ class Known:
 def main(words: Sequence[str] | None = None) -> int:
     """Serves until the server closes the pipe or ends."""
     arguments = _arguments(words)
-    _die_with(arguments.parent)
-    _limit(arguments.memory_mb, arguments.niceness)
-    questions, answers = _take_over_pipes()
+    die_with(arguments.parent)
+    limit(arguments.memory_mb, arguments.niceness)
+    questions, answers = take_over_pipes()
     studies: dict[str, Known] = {}
     while (message := _read(questions)) is not None:
         try:
@@ -106,13 +101,6 @@ def _engine(algorithm: Algorithm) -> Engine:
     return registry.engine(algorithm)
 
 
-def _take_over_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipe to the server, out of reach of whatever prints: what goes to stdout from now on lands on stderr."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    return sys.stdin.buffer, answers
-
-
 def _read(questions: BinaryIO) -> Message | None:
     head = questions.read(LENGTH_BYTES)
     if len(head) < LENGTH_BYTES:
@@ -123,32 +111,6 @@ def _read(questions: BinaryIO) -> Message | None:
 def _write(answers: BinaryIO, answer: Answer) -> None:
     answers.write(frame(answer))
     answers.flush()
-
-
-def _limit(memory_mb: int, niceness: int) -> None:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.nice(niceness)
-    if memory_mb:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (memory_mb << 20, memory_mb << 20))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the server decides when we end
-
-
-def _die_with(parent: int) -> None:
-    """Ends this process when the server does, also in the middle of a calculation."""
-    if platform.system() == "Linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before we could ask
-            os._exit(1)
-        return
-    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-
-
-def _watch(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1.0)
-    os._exit(1)
 
 
 if __name__ == "__main__":

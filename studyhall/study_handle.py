@@ -13,10 +13,13 @@ from studyhall.errors import StudyEnded, Unavailable
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.progress import ProgressLine
 from studyhall.study import Study, StudyState
+from studyhall.study_analysis import StudyAnalysis
 from studyhall.transport import Connection, M, Query, path_of
 from studyhall.trial import Trial, TrialState
 from studyhall.trial_context import LocalTrial, Number, TrialContext, result_metrics, trial_seed
 from studyhall.wire import (
+    Analysis,
+    AnalysisKind,
     Best,
     Claim,
     Claimed,
@@ -31,6 +34,8 @@ from studyhall.wire import (
 )
 from studyhall.words import Word
 
+ANALYSIS_S: Final = 30.0
+"""How long an analysis of a very large study may take."""
 POLL_S: Final = 20.0
 """How long the server holds one question back when there is nothing to say yet."""
 ENDING: Final = frozenset({StudyState.STOPPING, StudyState.COMPLETED, StudyState.FAILED})
@@ -118,6 +123,19 @@ class StudyHandle:
     def history(self, *, max_points: int = 2000) -> History:
         """The course of the search in columns: numbers, states, values, the best so far."""
         return self._get("analyses/history", History, query={"max_points": max_points})
+
+    def analysis(self, kind: AnalysisKind, **options: Any) -> StudyAnalysis:
+        """What the history says, as columns; `.frame()` makes a pandas data frame of them.
+
+        Args:
+            options: `objective`, `method` (of importance: `ped_anova`, `fanova`), `parameters`, `trials` (of curves:
+                numbers), `max_points`.
+
+        Raises:
+            InvalidInput: for an objective or a parameter that the study does not have.
+            Unavailable: when the analysis took too long.
+        """
+        return StudyAnalysis(self._get(f"analyses/{kind}", Analysis, query=options, wait_s=ANALYSIS_S))
 
     def trials(
         self,

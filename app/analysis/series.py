@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 MOST_POINTS = 5000
+MOST_CURVES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,23 @@ def course(
         finished_at=[rows[i][3] for i in kept],
         total=len(rows),
     )
+
+
+def curves_wanted(
+    rows: Sequence[tuple[int, str, float | None, float | None]], running: Sequence[int], goal: str
+) -> list[int]:
+    """The numbers of the trials whose curves are worth showing: those that run, the best, and some of the others.
+
+    Args:
+        rows: as in `course`.
+    """
+    told = sorted(
+        (value if goal == "minimize" else -value, number) for number, _, value, _ in rows if value is not None
+    )
+    best = [number for _, number in told[: MOST_CURVES // 3]]
+    ended = [number for number, state, _, _ in rows if state in ("completed", "pruned", "failed")]
+    some = [ended[i] for i in _spread(len(ended), MOST_CURVES // 3)]
+    return sorted({*running[-MOST_CURVES // 3 :], *best, *some})
 
 
 def _best_so_far(values: Sequence[float | None], goal: Literal["minimize", "maximize"]) -> list[float | None]:

@@ -7,6 +7,7 @@ from typing import Annotated, Final, Protocol
 
 from fastapi import Depends, Security
 from fastapi.security import HTTPBearer
+from starlette.responses import Response
 from starlette.types import Receive
 
 from app.api.auth import Authenticator
@@ -66,6 +67,14 @@ class Context:
         """Whether the client already has this version of the answer."""
         known = self.headers.get(b"if-none-match")
         return known is not None and self.etag is not None and self.etag in known.decode("latin-1")
+
+    def json(self, body: bytes) -> Response:
+        """An answer that is JSON already, or 304 when the client has this version of it."""
+        headers = dict(self.answer_headers) | {b"cache-control": b"private, no-cache"}
+        text = {name.decode(): value.decode("latin-1") for name, value in headers.items()}
+        if self.is_known:
+            return Response(status_code=304, headers=text)
+        return Response(body, media_type="application/json", headers=text)
 
     @property
     def if_match(self) -> int | None:

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 from studyhall.study import StudyState
 from studyhall.trial import TrialState
 from studyhall.wire import LONGEST_WAIT_S
-from studyhall.words import Count, Word, WorkerName
+from studyhall.words import Count, MetricName, ParameterName, Word, WorkerName
 
 StudyRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.: -]+$", min_length=1, max_length=128)]
 """A study's id or name."""
@@ -51,6 +51,22 @@ class MeasurementsQuery(PageQuery):
     attempt: Annotated[int | None, Field(ge=1, le=1_000_000, description="Only those of this attempt.")] = None
 
 
+class LogQuery(Word):
+    """Which part of a trial's log, and how long to wait for more of it."""
+
+    attempt: Annotated[int | None, Field(ge=1, le=1_000_000, description="By default the latest.")] = None
+    after: Annotated[Count, Field(description="How many characters are known already.")] = 0
+    wait_s: Annotated[
+        float, Field(ge=0, le=LONGEST_WAIT_S, description="How long to wait when there is no more yet.")
+    ] = 0.0
+
+
+class ArtifactQuery(Word):
+    """Of which attempt."""
+
+    attempt: Annotated[int | None, Field(ge=1, le=1_000_000, description="By default the latest that has it.")] = None
+
+
 class EventsQuery(Word):
     """Which events of a study, and how long to wait for one."""
 
@@ -65,6 +81,25 @@ class DeleteStudyQuery(Word):
     """How to delete a study."""
 
     force: Annotated[bool, Field(description="Also while trials are running.")] = False
+
+
+class AnalysisQuery(Word):
+    """What to analyse; every kind has defaults, and reads only what it knows."""
+
+    objective: Annotated[
+        MetricName | None, Field(description="A metric of the study's; absent: the first, or all.")
+    ] = None
+    method: Annotated[
+        Literal["ped_anova", "fanova"] | None, Field(description="For `importance`; absent: `ped_anova`.")
+    ] = None
+    parameters: Annotated[
+        tuple[ParameterName, ...],
+        Field(max_length=50, description="Only these; for `contour` two. Absent: the analysis chooses."),
+    ] = ()
+    trials: Annotated[
+        tuple[Count, ...], Field(max_length=200, description="For `curves`: the numbers of the trials.")
+    ] = ()
+    max_points: Annotated[int, Field(ge=10, le=200_000, description="The most trials, or points, to tell of.")] = 2000
 
 
 class CourseQuery(Word):

@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from app.api.answering import answer_once, write_once
 from app.api.context import Caller
-from app.api.queries import CourseQuery, DeleteStudyQuery, StudiesQuery, StudyRef
+from app.api.queries import AnalysisQuery, CourseQuery, DeleteStudyQuery, StudiesQuery, StudyRef
 from app.api.routing import EVERY_KEY, READERS, USERS, Routes
 from app.services import lists, reading, studies
+from app.services.analysing import Asked
 from app.services.principal import Principal
 from app.storage.transaction import Transaction
 from studyhall.errors import (
@@ -22,7 +23,7 @@ from studyhall.errors import (
     VersionConflict,
 )
 from studyhall.study import Study
-from studyhall.wire import Best, CreateStudy, History, Page, PatchStudy, StopStudy, Summary
+from studyhall.wire import Analysis, AnalysisKind, Best, CreateStudy, History, Page, PatchStudy, StopStudy, Summary
 
 routes = Routes("studies")
 
@@ -127,6 +128,20 @@ async def get_history(context: Caller, study: StudyRef, query: CourseQuery) -> H
     )
     context.tag(sequence)
     return history
+
+
+@routes.get("/v1/studies/{study}/analyses/{kind}", scopes=READERS)
+async def get_analysis(
+    context: Caller, study: StudyRef, kind: AnalysisKind, query: AnalysisQuery
+) -> Analysis | Response:
+    """Tells what a study's history says, in columns; docs/analyses.md describes each kind.
+
+    Computed by a process of its own, kept until the study changes; of very many trials, every so many-th is read.
+    """
+    asked = Asked(kind, query.model_dump(mode="json"))
+    body, sequence = await context.services.analysing.analyse(context.principal, study, asked)
+    context.tag(sequence)
+    return context.json(body)
 
 
 def _create(tx: Transaction, *, principal: Principal, request: CreateStudy) -> tuple[Study, int]:

@@ -13,6 +13,8 @@ from typing import TypeVar
 import structlog
 
 from app.meters import Meters
+from app.services.analysing import Analysing, Analyst
+from app.services.analysis_pool import AnalysisPool
 from app.services.claiming import Handed, answer, claim_trials, touches
 from app.services.keys import create_first_key
 from app.services.principal import Principal
@@ -42,6 +44,7 @@ class Services:
         pool: runs the engines; None: other processes on the same database do (`studyhall engine`).
         clock: seconds since 1970, None for the database's own; tests move theirs.
         sweep_s: seconds between two rounds of the sweeper.
+        analyst: computes analyses; None: a process of its own, once somebody asks.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Services:
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sweep_s: float = SWEEP_S,
+        analyst: Analyst | None = None,
     ) -> None:
         self.signals = Signals()
         self.meters = Meters()
@@ -61,6 +65,7 @@ class Services:
         if pool is not None:
             self.signals.on_demand = self.suggesting.wanted_elsewhere
         self.clock = clock or time.time
+        self.analysing = Analysing(self.database, analyst or AnalysisPool(), clock=self.clock, monotonic=monotonic)
         self._monotonic = monotonic
         self._sweep_s = sweep_s
         self.watch = Watch(monotonic(), monotonic())
@@ -79,6 +84,7 @@ class Services:
             with suppress(asyncio.CancelledError):
                 await self._sweeper
         await self.suggesting.close()
+        await self.analysing.close()
         await asyncio.to_thread(self.database.close)
 
     async def write(self, verb: Callable[[Transaction], T | StudyhallError], touches: Touches = NOTHING) -> T:

@@ -1,0 +1,90 @@
+"""From a question as it comes through the pipe to an answer as the API tells it."""
+
+import json
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from app.analysis import dependence, fronts, progress, trial_columns
+from app.analysis.health import health
+from app.analysis.importance import importance
+from app.analysis.question import Finding, Options, Question, Trials
+from studyhall.space import Space
+from studyhall.study import Objective
+
+_OBJECTIVES: Final = TypeAdapter(tuple[Objective, ...])
+
+ANALYSES: Final[Mapping[str, Callable[[Question], Finding]]] = {
+    "ablation": dependence.ablation,
+    "calibration": progress.calibration,
+    "contour": dependence.contour,
+    "convergence": progress.convergence,
+    "curves": trial_columns.curves,
+    "edf": trial_columns.edf,
+    "health": health,
+    "hypervolume": fronts.hypervolume,
+    "importance": importance,
+    "parallel": trial_columns.parallel,
+    "pareto": fronts.pareto,
+    "partial_dependence": dependence.partial_dependence,
+    "rank": trial_columns.rank,
+    "slice": trial_columns.slices,
+    "timeline": trial_columns.timeline,
+}
+
+
+def answer(text: bytes) -> bytes:
+    """The JSON of an answer to the JSON of a question."""
+    told = json.loads(text)
+    question = read_question(told)
+    return write_answer(question, ANALYSES[question.kind](question), told["head"])
+
+
+def read_question(told: Mapping[str, Any]) -> Question:
+    """A question from its JSON."""
+    options: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in told["options"].items()
+    }
+    return Question(
+        kind=told["kind"],
+        options=Options(**options),
+        space=Space.model_validate_json(json.dumps(told["space"])),
+        objectives=_OBJECTIVES.validate_json(json.dumps(told["objectives"])),
+        constraints=tuple(told["constraints"]),
+        trials=Trials(told["trials"]),
+        total=told["total"],
+        now=told["now"],
+        study=told["study"],
+        attempts=told["attempts"],
+        curves=told["curves"],
+    )
+
+
+def write_answer(question: Question, finding: Finding, head: Mapping[str, Any]) -> bytes:
+    """An answer as JSON, `studyhall.wire.Analysis`."""
+    body = {
+        **head,
+        "kind": question.kind,
+        "total": question.total,
+        "used": finding.used,
+        "needed": finding.needed,
+        "is_enough": finding.used >= finding.needed,
+        "is_sampled": question.is_sampled,
+        "note": finding.note,
+        "columns": finding.columns,
+        "facts": finding.facts,
+    }
+    try:
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    except ValueError:  # a value that no longer fits into a double: told as absent
+        return json.dumps(_finite(body), allow_nan=False, separators=(",", ":")).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, (list, tuple)) else value

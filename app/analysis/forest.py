@@ -1,0 +1,74 @@
+"""A random forest of a study: what value it expects where, and how sure it is.
+
+Rows are places in the unit cube, shape `(n, d)`; values are losses, smaller is better.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from app.analysis.question import SEED, Floats, Question, fenced
+
+TREES: Final = 64
+MOST_MODELLED: Final = 4000
+"""A forest learns from at most this many trials; more cost seconds and hardly change it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """A fitted forest."""
+
+    trees: list[Any]
+    explained: float
+    """The share of variance it explains of trials that it has not seen (out of bag); below zero: none."""
+
+    def each(self, places: Floats) -> Floats:
+        """What every tree predicts, shape `(trees, n)`."""
+        X = np.ascontiguousarray(places, dtype=np.float32)
+        return np.array([tree.tree_.predict(X)[:, 0] for tree in self.trees])
+
+    def predict(self, places: Floats) -> tuple[Floats, Floats]:
+        """Mean and deviation over the trees, shape `(n,)` each."""
+        told = self.each(places)
+        return told.mean(axis=0), told.std(axis=0)
+
+
+def fit(places: Floats, losses: Floats) -> Forest:
+    """Fits a forest to trials.
+
+    Source: Breiman 2001; the settings follow Hutter et al. 2014 (many deep trees, most features at each split).
+    """
+    from sklearn.ensemble import RandomForestRegressor
+
+    forest = RandomForestRegressor(
+        n_estimators=TREES,
+        min_samples_leaf=1 if len(losses) < 200 else 3,
+        max_features=0.8,
+        bootstrap=True,
+        random_state=SEED % 2**31,
+        n_jobs=1,
+    ).fit(places, fenced(losses))
+    return Forest(list(forest.estimators_), _out_of_bag(forest, places, fenced(losses)))
+
+
+def needed_for(question: Question) -> int:
+    """How many trials a forest of this study takes: 20, or three for each parameter."""
+    return max(20, 3 * len(question.free))
+
+
+def _out_of_bag(forest: Any, places: Floats, losses: Floats) -> float:
+    """R² of each trial as told by the trees that did not learn from it; by hand, since scikit-learn's own warns."""
+    total = np.zeros(len(losses))
+    count = np.zeros(len(losses))
+    X = np.ascontiguousarray(places, dtype=np.float32)
+    for tree, learned in zip(forest.estimators_, forest.estimators_samples_, strict=True):
+        unseen = np.ones(len(losses), dtype=bool)
+        unseen[learned] = False
+        total[unseen] += tree.tree_.predict(X[unseen])[:, 0]
+        count[unseen] += 1
+    seen = count > 0
+    if seen.sum() < 3 or losses[seen].var() == 0:
+        return 0.0
+    errors = losses[seen] - total[seen] / count[seen]
+    return float(1 - (errors**2).mean() / losses[seen].var())

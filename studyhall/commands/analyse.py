@@ -1,0 +1,29 @@
+"""`studyhall analyse`."""
+
+import argparse
+import sys
+from typing import Any
+
+from studyhall.commands.asking import client_for, limited
+from studyhall.commands.printing import print_json, print_table
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prints an analysis: a table, CSV, or JSON."""
+    options: dict[str, Any] = {
+        "objective": arguments.objective,
+        "method": arguments.method,
+        "parameters": arguments.parameters or None,
+        "max_points": arguments.max_points,
+    }
+    found = client_for(arguments).study(arguments.study).analysis(arguments.kind, **options)
+    if arguments.json:
+        print_json(found.answer.to_dict())
+        return
+    if arguments.csv:
+        sys.stdout.write(found.to_csv())
+        return
+    if found.note:
+        sys.stderr.write(f"{found.note}\n")
+    rows = (tuple(row.values()) for row in limited(found.rows(), arguments.limit))
+    print_table([name.upper() for name in found.columns], rows, empty="nothing to show yet")

@@ -1,0 +1,89 @@
+"""Each check of a study's health, on a study that has just that fault, and on one that has none."""
+
+import random
+from typing import Any
+
+from app.analysis.health import health
+from studyhall.space import Space
+from tests.analysis.studies import SQUARE, question, trials
+
+RATE = Space.model_validate(
+    {"parameters": ({"name": "rate", "type": "float", "low": 1e-6, "high": 1.0, "scale": "log"},)}
+)
+
+
+def checks(space: Space, made, **fields: Any) -> dict[str, tuple[str, str]]:
+    columns = health(question(space, made, **fields)).columns
+    return {
+        name: (status, title + advice + evidence)
+        for name, status, title, advice, evidence in zip(
+            *(columns[c] for c in ("name", "status", "title", "advice", "evidence")), strict=True
+        )
+    }
+
+
+def test_a_healthy_study_has_nothing_to_look_at() -> None:
+    made = trials(SQUARE, lambda p: (p["x"] - 0.5) ** 2 + (p["y"] - 0.5) ** 2, 200)
+
+    found = checks(SQUARE, made)
+
+    assert {name for name, (status, _) in found.items() if status in ("look", "act")} == set()
+
+
+def test_best_trials_at_a_bound_ask_for_a_wider_range() -> None:
+    status, text = checks(SQUARE, trials(SQUARE, lambda p: p["x"] ** 0.5, 800))["space_edges"]
+
+    assert status == "look"
+    assert "Widen the range of x" in text
+
+
+def test_a_choice_that_never_wins_is_named() -> None:
+    status, text = checks(SQUARE, trials(SQUARE, lambda p: p["x"] + 5 * (p["kind"] == "b"), 120))["losing_choices"]
+
+    assert status == "look"
+    assert "Take b out of kind" in text
+
+
+def test_failures_that_cluster_are_told_with_their_region_and_reason() -> None:
+    made = trials(SQUARE, lambda p: None if p["x"] > 0.75 else p["y"], 200, reason=["out of memory"] * 200)
+
+    status, text = checks(SQUARE, made)["failures"]
+
+    assert status == "act"
+    assert "x > 0.75" in text
+    assert "out of memory" in text
+
+
+def test_noise_as_large_as_the_differences_is_seen_in_repeats() -> None:
+    source = random.Random(2)
+    made = trials(SQUARE, lambda _: source.gauss(0, 1), 60)
+    made.parameters[:] = [made.parameters[i // 3 * 3] for i in range(60)]
+
+    assert checks(SQUARE, made)["noise"][0] == "act"
+
+
+def test_a_rate_that_is_too_wide_is_told_with_a_better_bound() -> None:
+    made = trials(RATE, lambda p: 1.0 if p["rate"] < 1e-4 else abs(p["rate"] - 0.1), 200)
+
+    status, text = checks(RATE, made)["wide_ranges"]
+
+    assert status == "look"
+    assert "Set the low bound of rate" in text
+
+
+def test_a_budget_too_small_for_the_space_is_told() -> None:
+    assert checks(SQUARE, trials(SQUARE, lambda p: p["x"], 5), study={"max_trials": 12})["budget"][0] == "look"
+
+
+def test_an_engine_that_is_too_sure_of_itself_is_told() -> None:
+    predicted = [{"mean": {"loss": 0.0}, "deviation": {"loss": 0.01}}] * 60
+
+    found = checks(SQUARE, trials(SQUARE, lambda p: p["x"], 60, predicted=predicted))
+
+    assert found["calibration"][0] == "look"
+
+
+def test_few_trials_make_no_verdicts() -> None:
+    found = checks(SQUARE, trials(SQUARE, lambda p: p["x"], 5))
+
+    assert {status for name, (status, _) in found.items() if name != "budget"} == {"unknown"}
