@@ -68,10 +68,15 @@ def cell_text(value: object) -> str:
         case datetime():
             return age_text(value)
         case Mapping():
-            return ", ".join(f"{printable(str(name))}={cell_text(part)}" for name, part in value.items()) or "-"
+            return ", ".join(f"{printable(str(name))}={_part_text(part)}" for name, part in value.items()) or "-"
         case list() | tuple():
             return ", ".join(map(cell_text, value)) or "-"
     return printable(str(value))
+
+
+def _part_text(value: object) -> str:
+    """A value among others: a list is bracketed, so that its commas are not theirs."""
+    return f"[{cell_text(value) if value else ''}]" if isinstance(value, (list, tuple)) else cell_text(value)
 
 
 def age_text(then: datetime, *, now: datetime | None = None) -> str:

@@ -58,11 +58,11 @@ function choiceAxis(parameter) {
   };
 }
 
-/** The choices of a parameter that is not a number. */
+/** The choices of a parameter that is not a number; of a list its items. */
 export function choicesOf(parameter) {
   if (parameter.type === "bool") return [false, true];
   if (parameter.type === "constant") return [parameter.value];
-  return parameter.choices ?? [];
+  return parameter.choices ?? parameter.items ?? parameter.parts ?? [];
 }
 
 function scalesOf(low, high) {

@@ -8,8 +8,8 @@ import { parameterAxis } from "./parameter_axis.js";
 import { focusedExtent, linearScale, padded } from "./scale.js";
 import { drawing, group, px, shape } from "./scene.js";
 
-/** @param {{rows: import("../core/trial_rows.js").Row[], parameter: object, objective: {metric: string, goal: string}, best?: number}} data */
-export function sliceChart({ rows, parameter, objective, best = null }, size) {
+/** @param {{rows: import("../core/trial_rows.js").Row[], parameter: object, of?: (values: object) => *, objective: {metric: string, goal: string}, best?: number}} data */
+export function sliceChart({ rows, parameter, of = (values) => valueOf(values, parameter.name), objective, best = null }, size) {
   const axis = parameterAxis(parameter);
   const room = plotRoom(size, { left: 48, bottom: 34, top: 10 });
   const found = rows
@@ -17,8 +17,8 @@ export function sliceChart({ rows, parameter, objective, best = null }, size) {
       number: row.number,
       state: row.state,
       value: valueOf(row.metrics, objective.metric),
-      at: axis.place(valueOf(row.parameters, parameter.name)),
-      shown: valueOf(row.parameters, parameter.name),
+      at: axis.place(of(row.parameters)),
+      shown: of(row.parameters),
     }))
     .filter(({ value, at }) => typeof value === "number" && at !== null);
   const label = `${objective.metric} against ${parameter.name} of ${plural(found.length, "trial")}`;

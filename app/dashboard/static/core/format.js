@@ -19,6 +19,7 @@ export function formatResult(value, digits = 5) {
 export function formatParameter(value) {
   if (value === undefined) return "–";
   if (typeof value === "number") return formatNumber(value, 5);
+  if (Array.isArray(value)) return `[${value.map(formatParameter).join(", ")}]`;
   return value === null ? "null" : String(value);
 }
 

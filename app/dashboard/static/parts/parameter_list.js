@@ -29,10 +29,15 @@ function line(name, value, bar) {
     element(
       "dd",
       {},
-      element("span.value", { title: typeof value === "number" ? String(value) : null }, formatParameter(value)),
+      element("span.value", { title: titleOf(value) }, formatParameter(value)),
       bar,
     ),
   );
+}
+
+function titleOf(value) {
+  if (Array.isArray(value)) return JSON.stringify(value);
+  return typeof value === "number" ? String(value) : null;
 }
 
 /** A short line with a dot where the value stands between the bounds: a value at an edge asks for a wider space. */

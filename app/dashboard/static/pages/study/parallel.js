@@ -21,6 +21,7 @@ import { formatNumber, formatParameter, plural } from "../../core/format.js";
 import { address, setQuery } from "../../core/route.js";
 import { colourOf, onTheme } from "../../core/theme.js";
 import { valueOf } from "../../core/values.js";
+import { variablesOf } from "../../core/variables.js";
 import { brushesOf, clausesOf } from "../../charts/brushes.js";
 import { readFilter, writeFilter } from "../../core/filter.js";
 import { axisNames, nearestAxis } from "../../parts/axis_names.js";
@@ -301,8 +302,8 @@ export function openTab({ feed, query, openTrial }) {
 /** One axis for each parameter that varies, and one for each objective at the right. */
 function axesOf({ space, objectives }, rows, first) {
   const parameters = space.parameters
-    .filter(({ type }) => type !== "constant")
-    .map((parameter) => ({ ...parameterAxis(parameter), of: (row) => valueOf(row.parameters, parameter.name) }));
+    .flatMap(variablesOf)
+    .map(({ parameter, of }) => ({ ...parameterAxis(parameter), of: (row) => of(row.parameters) }));
   const metrics = objectives.flatMap((objective) => {
     const values = rows.map((row) => valueOf(row.metrics, objective.metric)).filter((value) => typeof value === "number");
     const range = values.length ? (focusedExtent(values, objective.goal) ?? extent(values)) : null;

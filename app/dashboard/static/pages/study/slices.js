@@ -5,6 +5,7 @@ import { element, fill } from "../../core/element.js";
 import { formatNumber, formatParameter, plural } from "../../core/format.js";
 import { setQuery } from "../../core/route.js";
 import { valueOf } from "../../core/values.js";
+import { variablesOf } from "../../core/variables.js";
 import { figure } from "../../parts/figure.js";
 import { select } from "../../parts/select.js";
 
@@ -25,7 +26,7 @@ export function openTab({ feed, query, openTrial }) {
     },
   );
   const hint = element("p.hint", { role: "status" });
-  const charts = space.parameters.filter(({ type }) => type !== "constant").map(sliceFigure);
+  const charts = space.parameters.flatMap(variablesOf).map(sliceFigure);
   const node = element(
     "div.slices",
     {},
@@ -38,18 +39,18 @@ export function openTab({ feed, query, openTrial }) {
   );
   feed.wantRows();
 
-  function sliceFigure(parameter) {
+  function sliceFigure({ parameter, of }) {
     return figure({
       title: parameter.name,
       filename: `${feed.study.name}-${parameter.name}`,
       height: 200,
-      draw: (size) => sliceChart({ rows, parameter, objective, best: feed.summary.best?.number }, size),
+      draw: (size) => sliceChart({ rows, parameter, of, objective, best: feed.summary.best?.number }, size),
       table: () => ({
         columns: ["trial", "state", parameter.name, objective.metric],
         rows: rows.map((row) => [
           row.number,
           row.state,
-          valueOf(row.parameters, parameter.name) ?? null,
+          of(row.parameters) ?? null,
           valueOf(row.metrics, objective.metric) ?? null,
         ]),
       }),

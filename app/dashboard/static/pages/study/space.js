@@ -122,9 +122,13 @@ function spaceTable(space, best) {
 }
 
 function valuesText(parameter) {
-  if (parameter.low === undefined) return choicesOf(parameter).map(formatParameter).join(", ");
+  if (parameter.low === undefined) return choicesOf(parameter).map(formatParameter).join(", ") + sizesText(parameter);
   const step = parameter.step && parameter.step !== 1 ? `, step ${formatParameter(parameter.step)}` : "";
   return `${formatParameter(parameter.low)} … ${formatParameter(parameter.high)}${step}`;
+}
+
+function sizesText({ type, items, min_size: least = 0, max_size: most = items?.length }) {
+  return type === "subset" ? ` (${least} to ${most} of them)` : "";
 }
 
 function constraintList(constraints = []) {
