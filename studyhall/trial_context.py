@@ -25,6 +25,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, SupportsFloat, SupportsIndex
 
+from studyhall.architecture.graph import Graph
+
 MAX_METRICS = 100
 _METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_./-]{0,127}")
 _ARTIFACT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
@@ -67,6 +69,10 @@ class TrialContext(Protocol):
     @property
     def objectives(self) -> Sequence[str]:
         """The metrics that the study is about, the first one first."""
+
+    @property
+    def network(self) -> Graph | None:
+        """The network that the parameters describe, when the study's space has an architecture."""
 
     @property
     def workdir(self) -> Path:
@@ -223,6 +229,7 @@ class LocalTrial:
     device: str = "cpu"
     settings: Mapping[str, Any] = field(default_factory=dict)
     objectives: Sequence[str] = ()
+    network: Graph | None = None
     resume_from: Path | None = None
     tell: Callable[[int, dict[str, float]], bool] | None = None
     reports: list[tuple[int, dict[str, float]]] = field(default_factory=list)

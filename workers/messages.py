@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field, TypeAdapter
 
+from studyhall.architecture.definition import Architecture
 from studyhall.study import Task
 from studyhall.trial import FailureKind
 from studyhall.words import Metrics, Parameters, Word
@@ -32,6 +33,7 @@ class Start(Word):
     seed: int
     parameters: Parameters
     task: Task
+    architecture: Architecture | None = None
     objectives: tuple[str, ...]
     device: str
     threads: int

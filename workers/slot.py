@@ -211,6 +211,7 @@ class Slot:
             seed=trial_seed(claimed.study.seed, claimed.trial.number),
             parameters=claimed.trial.parameters,
             task=task,
+            architecture=claimed.study.architecture,
             objectives=tuple(objective.metric for objective in claimed.study.objectives),
             device=self._configuration.device,
             threads=self._configuration.threads,

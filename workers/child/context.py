@@ -6,9 +6,11 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from studyhall.architecture.graph import Graph
 from studyhall.trial_context import Infeasible, MetricsGate, Number, checked_artifact, new_checkpoint
 from workers.child.channel import Channel
 from workers.messages import Kept, NotFeasible, Reported, Saved, Start, StopNow, Told
@@ -59,6 +61,12 @@ class ChannelTrial:
     def objectives(self) -> Sequence[str]:
         """The study's metrics."""
         return self._start.objectives
+
+    @cached_property
+    def network(self) -> Graph | None:
+        """What the parameters describe, when the study's space has an architecture."""
+        architecture = self._start.architecture
+        return None if architecture is None else architecture.graph(self._start.parameters)
 
     @property
     def workdir(self) -> Path:

@@ -7,6 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 from torch import Tensor, nn
 
+from studyhall.architecture.graph import Graph, Node
+from studyhall.errors import FieldError, InvalidInput
+from workers.networks.build import build
 from workers.trainables.trainable import Declared
 
 Activation = Literal["relu", "gelu", "silu", "tanh"]
@@ -150,7 +153,55 @@ class _RecurrentNet(nn.Module):
         return scores
 
 
-AnyNetwork = MLP | CNN | CNN1D | Recurrent
+class SearchedNode(Declared):
+    """A node of a network that was found: what `studyhall.architecture.graph.Node` says."""
+
+    op: str
+    inputs: tuple[int, ...]
+    shape: tuple[int, ...]
+    attributes: tuple[tuple[str, bool | int | float | str | None], ...] = ()
+
+
+class SearchedNetwork(Declared):
+    """The network of an architecture, resolved."""
+
+    kind: Literal["searched"] = "searched"
+    nodes: tuple[SearchedNode, ...]
+
+    @classmethod
+    def of(cls, graph: Graph) -> "SearchedNetwork":
+        """The description of a resolved architecture."""
+        nodes = (
+            SearchedNode(op=n.op, inputs=n.inputs, shape=n.shape, attributes=n.attributes)
+            for n in graph.canonical.nodes
+        )
+        return cls(nodes=tuple(nodes))
+
+    def build(self) -> nn.Module:
+        """The network, with fresh weights from torch's generator."""
+        return build(Graph(tuple(Node(n.op, n.inputs, n.shape, n.attributes) for n in self.nodes)))
+
+
+def searched_network(network: Graph | None, inputs: tuple[int, ...], outputs: int) -> SearchedNetwork | None:
+    """The network of a trial whose study searches architectures; None for any other trial.
+
+    Raises:
+        InvalidInput: the architecture is for data of another shape.
+    """
+    if network is None:
+        return None
+    before, after = network.nodes[0].shape, network.nodes[-1].shape
+    faults = [
+        FieldError(f"/space/architecture/{field}", f"the data has {has}, the architecture {says}")
+        for field, has, says in (("input", list(inputs), list(before)), ("output", outputs, after[0]))
+        if has != says
+    ]
+    if faults:
+        raise InvalidInput("the architecture does not fit the data", errors=faults)
+    return SearchedNetwork.of(network)
+
+
+AnyNetwork = MLP | CNN | CNN1D | Recurrent | SearchedNetwork
 Network = Annotated[AnyNetwork, Field(discriminator="kind")]
 _ANY: TypeAdapter[AnyNetwork] = TypeAdapter(Network)
 
