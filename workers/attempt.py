@@ -13,6 +13,7 @@ from workers.attempt_log import AttemptLog
 from workers.checkpoints import Manifest
 from workers.children import Child
 from workers.frames import Garbled
+from workers.log_sender import LogSender
 from workers.messages import Done, Kept, NotFeasible, Reported, Saved, Start, StopNow, Verdict, WentWrong
 from workers.messages import Told as ToldTrial
 from workers.outcome import Evidence, Outcome, StopAsked, judge
@@ -78,6 +79,7 @@ class Attempt:
     ) -> None:
         self.claimed, self.token = claimed, token
         self._child, self._server, self._log, self._patiences, self._keeping = child, server, log, patiences, keeping
+        self._log_sender = LogSender(server, claimed.trial.id, claimed.attempt, token)
         self._verdict: Verdict | None = None
         self._stop: StopAsked | None = None
         self._lost: str | None = None
@@ -87,6 +89,7 @@ class Attempt:
         self._takes_reports = True
         self._news, self._decided = asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._copying: asyncio.Task[None] | None = None
         self._timers: list[asyncio.TimerHandle] = []
         for measurement in resumed.measurements if resumed else ():
             self._add(0, measurement)  # what an earlier attempt had told: this one's curve is whole
@@ -102,7 +105,9 @@ class Attempt:
         """Starts the trial and answers how it ended; what is left of its processes goes with `gone`."""
         self._child.tell(start)
         listening, copying = self._begin(self._listen()), self._begin(self._copy_log())
+        self._copying = copying
         self._begin(self._watch_end(listening, copying))
+        self._begin(self._log_sender.run())
         talking = [self._begin(self._pass_reports_on()), self._begin(self._beat())]
         self._later(self._allowed_s, self._time_out)
         await self._decided.wait()
@@ -126,8 +131,9 @@ class Attempt:
         self._later(self._patiences.exit_s, self._child.kill)
         try:
             await self._child.ended()
-            if self._tasks:  # none, if it was given back before it began
-                await asyncio.wait(self._tasks, timeout=LAST_OUTPUT_S)
+            if self._copying is not None:  # it is None if the trial was given back before it began
+                await asyncio.wait([self._copying], timeout=LAST_OUTPUT_S)
+                await self._log_sender.finish()
         finally:
             for timer in self._timers:
                 timer.cancel()
@@ -205,6 +211,7 @@ class Attempt:
     async def _copy_log(self) -> None:
         while piece := await self._child.log.read(65_536):
             self._log.write(piece)
+            self._log_sender.take(piece)
 
     async def _pass_reports_on(self) -> None:
         patience = Patience()

@@ -27,9 +27,11 @@ from studyhall.wire import (
     Fail,
     Heartbeat,
     Infeasible,
+    LogKept,
     RegisterWorker,
     Release,
     Report,
+    SendLog,
     Told,
     Worker,
 )
@@ -110,6 +112,10 @@ class Server:
         """Renews a lease and hears of directives."""
         path = path_of("trials", trial, "heartbeat")
         return (await self._post(path, heartbeat, wait_s=heartbeat.wait_s)).read(Told)
+
+    async def send_log(self, trial: str, piece: SendLog) -> LogKept:
+        """Sends a piece of what an attempt prints."""
+        return (await self._post(path_of("trials", trial, "logs"), piece)).read(LogKept)
 
     async def end(self, trial: str, ending: Complete | Infeasible | Fail | Release) -> Claimed | None:
         """Ends a trial; answers the next one if the ending claims it and there is one."""

@@ -110,6 +110,29 @@ class MeasurementRow:
 
 
 @dataclass(slots=True, eq=False)
+class LogRow:
+    """A row of `logs`."""
+
+    trial_id: str
+    attempt: int
+    start: int
+    until: int
+    text: str
+
+
+@dataclass(slots=True, eq=False)
+class ArtifactRow:
+    """A row of `artifacts`."""
+
+    trial_id: str
+    attempt: int
+    name: str
+    sha256: str
+    size: int
+    created_at: float
+
+
+@dataclass(slots=True, eq=False)
 class LevelRow:
     """A row of `levels`."""
 

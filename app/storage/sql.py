@@ -96,6 +96,23 @@ MEASURED: Final = Lookup(
         tables.measurements.c.step.in_(steps),
     )
 )
+LOGGED: Final = Statement(
+    select(func.max(tables.logs.c.until)).where(
+        tables.logs.c.trial_id == bindparam("trial_id"), tables.logs.c.attempt == bindparam("attempt")
+    )
+)
+ARTIFACT: Final = Statement(
+    select(*tables.artifacts.columns).where(
+        tables.artifacts.c.trial_id == bindparam("trial_id"),
+        tables.artifacts.c.attempt == bindparam("attempt"),
+        tables.artifacts.c.name == bindparam("name"),
+    )
+)
+KEPT_BYTES: Final = Statement(
+    select(func.coalesce(func.sum(tables.artifacts.c.size), 0)).where(
+        tables.artifacts.c.trial_id == bindparam("trial_id")
+    )
+)
 LAST_MEASURED: Final = Statement(
     select(*tables.measurements.columns)
     .where(

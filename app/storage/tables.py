@@ -159,6 +159,28 @@ measurements = Table(
     sqlite_with_rowid=False,
 )
 
+logs = Table(
+    "logs",  # what attempts print, in pieces
+    metadata,
+    _trial(),
+    Column("attempt", Integer, primary_key=True),
+    Column("start", Integer, primary_key=True),  # in characters from the beginning of the attempt's log
+    Column("until", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+artifacts = Table(
+    "artifacts",  # files that attempts keep; their content lies beside the database, by its hash
+    metadata,
+    _trial(),
+    Column("attempt", Integer, primary_key=True),
+    Column("name", String(256), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("created_at", Double, nullable=False),
+)
+Index("ix_artifacts_sha256", artifacts.c.sha256)
+
 levels = Table(
     "levels",  # how trials stood when a stopping rule compared them
     metadata,

@@ -19,10 +19,12 @@ from app.storage import sql, tables
 from app.storage.json_text import from_text, to_text
 from app.storage.rows import (
     AnswerRow,
+    ArtifactRow,
     AttemptRow,
     EventRow,
     KeyRow,
     LevelRow,
+    LogRow,
     MeasurementRow,
     StudyRow,
     TrialRow,
@@ -47,7 +49,19 @@ class Touches:
 NOTHING: Final = Touches()
 
 
-Row = StudyRow | TrialRow | AttemptRow | MeasurementRow | LevelRow | EventRow | WorkerRow | KeyRow | AnswerRow
+Row = (
+    StudyRow
+    | TrialRow
+    | AttemptRow
+    | MeasurementRow
+    | LogRow
+    | ArtifactRow
+    | LevelRow
+    | EventRow
+    | WorkerRow
+    | KeyRow
+    | AnswerRow
+)
 
 
 class Transaction:
@@ -185,6 +199,20 @@ class Transaction:
         rows = self._fresh(sql.LAST_MEASURED, {"trial_id": trial.id, "attempt": trial.attempt})
         return from_text(rows[0][3]) if rows else None
 
+    def logged(self, trial: TrialRow) -> int:
+        """How many characters of its log the current attempt has sent."""
+        rows = self._fresh(sql.LOGGED, {"trial_id": trial.id, "attempt": trial.attempt})
+        return rows[0][0] or 0
+
+    def artifact(self, trial: TrialRow, name: str) -> ArtifactRow | None:
+        """What the current attempt has kept under a name."""
+        rows = self._fresh(sql.ARTIFACT, {"trial_id": trial.id, "attempt": trial.attempt, "name": name})
+        return ArtifactRow(*rows[0]) if rows else None
+
+    def kept_bytes(self, trial: TrialRow) -> int:
+        """How much all attempts at a trial have kept."""
+        return int(self._fresh(sql.KEPT_BYTES, {"trial_id": trial.id})[0][0])
+
     def attempt(self, trial: TrialRow) -> AttemptRow | None:
         """The record of a trial's current attempt."""
         key = (trial.id, trial.attempt)
@@ -262,6 +290,14 @@ class Transaction:
     def add_measurement(self, row: MeasurementRow) -> None:
         """Inserts a measurement."""
         self._add(tables.measurements, row)
+
+    def add_log(self, row: LogRow) -> None:
+        """Inserts a piece of a log."""
+        self._add(tables.logs, row)
+
+    def add_artifact(self, row: ArtifactRow) -> None:
+        """Inserts the record of an artifact, whose content is there already."""
+        self._add(tables.artifacts, row)
 
     def reach(self, row: LevelRow) -> None:
         """Records how a trial stood at a level."""
@@ -456,6 +492,8 @@ _PARENTS_FIRST: Final = (
     tables.trials,
     tables.attempts,
     tables.measurements,
+    tables.logs,
+    tables.artifacts,
     tables.levels,
     tables.events,
     tables.workers,
@@ -470,6 +508,7 @@ _TABLES: Final[dict[type, tuple[Table, tuple[str, ...]]]] = {
     WorkerRow: (tables.workers, ("project", "name")),
     KeyRow: (tables.keys, ("id",)),
     MeasurementRow: (tables.measurements, ("trial_id", "attempt", "step")),
+    ArtifactRow: (tables.artifacts, ("trial_id", "attempt", "name")),
 }
 
 

@@ -247,6 +247,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("trial_id", "attempt", "step", name=op.f("pk_measurements")),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "logs",
+        sa.Column("trial_id", sa.String(length=32), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("start", sa.Integer(), nullable=False),
+        sa.Column("until", sa.Integer(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name=op.f("fk_logs_trial_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("trial_id", "attempt", "start", name=op.f("pk_logs")),
+    )
+    op.create_table(
+        "artifacts",
+        sa.Column("trial_id", sa.String(length=32), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=256), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["trial_id"], ["trials.id"], name=op.f("fk_artifacts_trial_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("trial_id", "attempt", "name", name=op.f("pk_artifacts")),
+    )
+    op.create_index("ix_artifacts_sha256", "artifacts", ["sha256"], unique=False)
 
 
 def downgrade() -> None:
@@ -257,6 +279,8 @@ def downgrade() -> None:
         "keys",
         "workers",
         "events",
+        "artifacts",
+        "logs",
         "levels",
         "measurements",
         "attempts",

@@ -57,6 +57,22 @@ def retry(arguments: argparse.Namespace) -> None:
     _say(client_for(arguments).retry_trial(arguments.id), arguments, f"repeats {arguments.id}")
 
 
+def show_log(arguments: argparse.Namespace) -> None:
+    """Prints what a trial's code has printed."""
+    parts = client_for(arguments).log(arguments.id, attempt=arguments.attempt, follow=arguments.follow)
+    if arguments.json:
+        print_json({"id": arguments.id, "text": "".join(parts)})
+        return
+    for part in parts:
+        sys.stdout.write(printable(part))
+        sys.stdout.flush()
+
+
+def printable(text: str) -> str:
+    """A text without what would command a terminal: only lines, tabs and what can be seen."""
+    return "".join(char for char in text if char in "\n\t" or char.isprintable())
+
+
 def _sort(arguments: argparse.Namespace) -> Sort:
     match arguments.sort, arguments.reverse:
         case "value", True:

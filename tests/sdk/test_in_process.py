@@ -15,9 +15,10 @@ from studyhall.errors import (
     VersionConflict,
 )
 from studyhall.study import StudyState
+from studyhall.transport import path_of
 from studyhall.trial import TrialState
 from studyhall.trial_context import trial_seed
-from studyhall.wire import RegisterWorker
+from studyhall.wire import LogKept, RegisterWorker, SendLog
 from tests.sdk.conftest import PARABOLA
 
 
@@ -290,3 +291,15 @@ def test_a_worker_key_can_evaluate_and_no_more(client, door, study):
 
     with pytest.raises(Forbidden):
         evaluating.pause()
+
+
+def test_a_log_is_followed_to_its_end(client, study):
+    with study.ask() as trial:
+        path, lease = path_of("trials", trial.id, "logs"), {"attempt": 1, "token": trial._token}
+        client.connection.post(path, SendLog(**lease, start=0, text="epoch 1\n"), LogKept)
+        reading = client.log(trial.id, follow=True)
+        first = next(reading)
+        client.connection.post(path, SendLog(**lease, start=8, text="bye\n"), LogKept)
+        trial.complete(loss=1.0)
+
+    assert (first, list(reading)) == ("epoch 1\n", ["bye\n"])

@@ -27,9 +27,11 @@ from studyhall.wire import (
     Heartbeat,
     Infeasible,
     Lease,
+    LogKept,
     RegisterWorker,
     Release,
     Report,
+    SendLog,
     StudyBrief,
     Told,
 )
@@ -51,6 +53,7 @@ class Held:
     ending: Complete | Infeasible | Fail | Release | None = None
     measurements: dict[int, Measurement] = field(default_factory=dict)
     heartbeats: int = 0
+    log: str = ""
 
     @property
     def steps(self) -> list[int]:
@@ -138,6 +141,8 @@ class FakeServer:
         assert found, path
         trial, verb = self.trials[int(found[1])], found[2]
         kind = _KINDS[verb].model_validate_json(body)
+        if isinstance(kind, SendLog):
+            return _take_log(trial, kind)
         if (refusal := _refusal(trial, kind)) is not None:
             return refusal
         if isinstance(kind, Heartbeat):
@@ -222,6 +227,12 @@ def _refusal(trial: Held, told: Any) -> httpx2.Response | None:
     return httpx2.Response(409, json=problem)
 
 
+def _take_log(trial: Held, piece: SendLog) -> httpx2.Response:
+    if trial.attempt == piece.attempt and piece.start == len(trial.log):
+        trial.log += piece.text
+    return httpx2.Response(200, text=LogKept(next=len(trial.log)).to_json())
+
+
 def _worker(worker: RegisterWorker) -> str:
     return json.dumps(
         {
@@ -236,6 +247,7 @@ def _worker(worker: RegisterWorker) -> str:
 
 
 _KINDS: dict[str, Any] = {
+    "logs": SendLog,
     "measurements": Report,
     "heartbeat": Heartbeat,
     "complete": Complete,

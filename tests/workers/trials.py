@@ -231,3 +231,16 @@ def counts(params, trial):
         if not goes_on:
             return None
     return {"loss": 1 / count, "resumed": float(trial.resume_from is not None)}
+
+
+def prints_and_fails(params, trial):
+    print("a line")
+    print("and an error", file=sys.stderr)
+    raise ValueError("on purpose")
+
+
+def prints_and_waits(params, trial):
+    trial.report(1, loss=1.0)
+    trial.log("i am here")
+    while trial.check():
+        time.sleep(0.01)
