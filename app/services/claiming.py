@@ -16,6 +16,7 @@ from app.services.fleet import may_claim
 from app.services.lookup import study_of
 from app.services.moves import HEARTBEATS_PER_LEASE, new_id, start
 from app.services.principal import Principal
+from app.services.repeats import complete_repeat, may_repeat
 from app.storage.domain import definition_from, trial_from
 from app.storage.json_text import to_text
 from app.storage.rows import StudyRow, TrialRow
@@ -26,6 +27,8 @@ from studyhall.trial import TrialState
 from studyhall.trusted import trusted
 from studyhall.wire import Capabilities, Claim, Claimed, ClaimedTrial, Lease, StudyBrief
 
+MOST_REPEATS = 16
+"""How many times one claim asks an instant engine again that has suggested networks with known results."""
 MOST_STUDIES = 64
 """How many studies one claim looks into."""
 
@@ -198,22 +201,39 @@ def _claim_from(tx: Transaction, study: StudyRow, claim: Claim, token: str, miss
         return
     missing = min(missing, room(study))
     for trial in tx.waiting(study, missing):
+        if complete_repeat(tx, study, trial):
+            continue
         start(tx, study, trial, worker=claim.worker, token=token, lease_s=claim.lease_s)
         handed.trials.append(trial)
         missing -= 1
     missing = min(missing, budget_left(study))
-    if missing <= 0:
+    if missing <= 0 or study.state != "active":
         return
-    definition = definition_from(study.definition)
     engine = _instant_engine(study.definition)
     if engine is None:
         handed.wanting[study.id] = missing
         return
+    for _ in range(MOST_REPEATS if may_repeat(study) else 1):
+        missing -= _suggest_at_once(tx, study, engine, claim, token, min(missing, budget_left(study)), handed)
+        if missing <= 0 or study.state != "active":
+            return
+
+
+def _suggest_at_once(
+    tx: Transaction, study: StudyRow, engine: Engine, claim: Claim, token: str, count: int, handed: Handed
+) -> int:
+    """Hands out what an instant engine suggests; answers how many trials that were."""
+    definition, given = definition_from(study.definition), 0
+    state = TrialState.WAITING if may_repeat(study) else TrialState.RUNNING
     history = History(definition.objectives)
-    for suggestion in engine(definition.space, history, missing, seed=study.seed, number=study.next_number):
-        trial = add_trial(tx, study, suggestion, TrialState.RUNNING)
+    for suggestion in engine(definition.space, history, count, seed=study.seed, number=study.next_number):
+        trial = add_trial(tx, study, suggestion, state)
+        if complete_repeat(tx, study, trial):
+            continue
         start(tx, study, trial, worker=claim.worker, token=token, lease_s=claim.lease_s)
         handed.trials.append(trial)
+        given += 1
+    return given
 
 
 @lru_cache(maxsize=256)

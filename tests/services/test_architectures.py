@@ -1,7 +1,13 @@
 """Architectures in studies: checked at the door, counted at suggest time, handed to workers, not trained twice."""
 
+from app.services.principal import Principal
 from app.services.spaces import check_space
-from studyhall.wire import CheckSpace
+from app.services.telling import complete
+from app.services.trials import queue_trials
+from app.storage.domain import trial_from
+from app.storage.transaction import Transaction
+from studyhall.trial import Trial
+from studyhall.wire import CheckSpace, Complete, QueueTrial, QueueTrials
 from tests.architecture.spaces import CELL, IMAGES, space
 from tests.databases import House
 
@@ -25,5 +31,55 @@ def test_a_claim_carries_the_architecture_that_its_parameters_describe(house: Ho
 
     [claimed] = house.claim(study.id)
 
+    assert claimed.study.architecture is not None
     assert claimed.study.architecture == space(CELL).architecture
     assert set(claimed.trial.parameters) <= claimed.study.architecture.names
+
+
+def test_a_network_with_a_known_result_is_completed_with_it(house: House) -> None:
+    two_ways = {
+        "input": [4],
+        "output": 1,
+        "body": [{"op": "dropout", "rate": 0.0}, {"choice": [{"op": "identity"}, {"op": "dropout", "rate": 0.0}]}],
+    }
+    written = space(two_ways).to_dict()
+    study = house.study(space=written, algorithm={"name": "random", "seed": 1}, budget={"max_trials": 5})
+    held = house.hold(study.id)
+    house.do(complete, held.id, Complete(**held.lease, metrics={"loss": 0.25}))
+
+    assert house.claim(study.id) == []
+
+    page = house.do(list_all, study.id)
+    assert [trial.state for trial in page] == ["completed"] * 5
+    assert {trial.metrics["loss"] for trial in page} == {0.25}
+    assert page[1].reason == "the same network as trial 0: its result is reused"
+    assert house.study_row(study.id).state == "completed"
+
+
+def test_a_study_may_train_every_repeat(house: House) -> None:
+    written = space(CELL | {"body": [{"op": "relu", "optional": True}], "duplicates": "retrain"}).to_dict()
+    study = house.study(space=written, algorithm={"name": "random", "seed": 1})
+
+    for _ in range(5):
+        held = house.hold(study.id)
+        house.do(complete, held.id, Complete(**held.lease, metrics={"loss": 0.25}))
+
+    assert house.study_row(study.id).completed == 5
+
+
+def test_a_person_may_run_a_known_network_again(house: House) -> None:
+    written = space(CELL | {"body": [{"op": "relu", "optional": True}]}).to_dict()
+    study = house.study(space=written, algorithm={"name": "random", "seed": 1})
+    held = house.hold(study.id)
+    house.do(complete, held.id, Complete(**held.lease, metrics={"loss": 0.25}))
+    house.do(queue_trials, study.id, QueueTrials(trials=(QueueTrial(parameters=held.claimed.trial.parameters),)))
+
+    [claimed] = house.claim(study.id)
+
+    assert claimed.trial.parameters == held.claimed.trial.parameters
+
+
+def list_all(tx: Transaction, _: Principal, study_id: str) -> list[Trial]:
+    study = tx.study(study_id)
+    assert study is not None
+    return [trial_from(trial) for trial in sorted(tx.valued(study), key=lambda t: t.number)]
