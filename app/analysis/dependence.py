@@ -82,8 +82,8 @@ def contour(question: Question) -> Finding:
         "explained": forest.explained,
         "trials": {
             "number": [question.trials.number[row] for row in shown[both]],
-            "x_place": places[both, j].tolist(),
-            "y_place": places[both, k].tolist(),
+            "x": [question.trials.parameters[row][x.name] for row in shown[both]],
+            "y": [question.trials.parameters[row][y.name] for row in shown[both]],
             "value": [question.trials.metrics[row][question.objective.metric] for row in shown[both]],
         },
     }
@@ -182,4 +182,4 @@ def _at(parameter: Parameter, value: Any) -> float:
 def _doubt(forest: Forest) -> str | None:
     if forest.explained >= 0.3:
         return None
-    return f"The forest explains {max(0.0, forest.explained):.0%} of what it has not seen: take this as a hint."
+    return f"The forest explains {100 * max(0.0, forest.explained):.0f} % of what it has not seen: take this as a hint."

@@ -67,7 +67,7 @@ def _edges(question: Question) -> list[Check]:
         for share, side in ((float((at <= edge).mean()), "low"), (float((at >= 1 - edge).mean()), "high")):
             if share >= 0.5:
                 bound = getattr(parameter, side)
-                evidence = f"{share:.0%} of the {len(at)} best trials have {parameter.name} next to {bound:g}"
+                evidence = f"{_percent(share)} of the {len(at)} best trials have {parameter.name} next to {bound:g}"
                 advice = f"Widen the range of {parameter.name} beyond {bound:g}, if values there make sense."
                 found.append(
                     Check(
@@ -80,7 +80,9 @@ def _edges(question: Question) -> list[Check]:
                         parameter.name,
                     )
                 )
-    return found or [Check("space_edges", "good", title, "", f"of the {len(top)} best trials", "slice")]
+    return found or [
+        Check("space_edges", "good", title, "", f"none of the {len(top)} best trials presses against a bound", "slice")
+    ]
 
 
 def _losers(question: Question) -> list[Check]:
@@ -142,7 +144,7 @@ def _failures(question: Question) -> list[Check]:
         return [Check("failures", "act", "Many trials fail, everywhere", _reasons(question, bad), evidence, "trials")]
     parameter, region, inside, outside = where
     advice = f"Take {region} out of the space, or forbid it by a constraint. {_reasons(question, bad)}"
-    more = f"{evidence}; {inside:.0%} where {region}, {outside:.0%} elsewhere"
+    more = f"{evidence}; {_percent(inside)} where {region}, {_percent(outside)} elsewhere"
     return [Check("failures", "act", f"Failures cluster where {region}", advice, more, "trials", parameter)]
 
 
@@ -202,7 +204,9 @@ def _noise(question: Question) -> list[Check]:
     title = "Differences are larger than noise"
     if count < 4:
         advice = "Run the best trials again (retry) to learn how far their values can be trusted."
-        return [Check("noise", "unknown", title, advice, "hardly any assignment was run twice", "trials")]
+        return [
+            Check("noise", "unknown", "How noisy a trial is", advice, "hardly any assignment was run twice", "trials")
+        ]
     noise = float(np.sqrt(sum(((v - v.mean()) ** 2).sum() for v in repeated) / (count - len(repeated))))
     losses = question.losses(rows)
     gap = float(np.median(losses) - losses.min())
@@ -289,7 +293,7 @@ def _calibrated(question: Question) -> list[Check]:
     if found.used < max(NEEDED_FOR_CALIBRATION, 20):
         return [_unknown("calibration", title, found.used, "calibration", needed=20, what="predicted trials")]
     coverage, correlation = found.facts["coverage"]["0.9"], found.facts["rank_correlation"]
-    evidence = f"{coverage:.0%} of results lie in their 90 % interval; rank correlation {correlation:.2f}"
+    evidence = f"{_percent(coverage)} of results lie in their 90 % interval; rank correlation {correlation:.2f}"
     if coverage < 0.6:
         return [
             Check(
@@ -353,6 +357,10 @@ def _pruning(question: Question) -> list[Check]:
             )
         ]
     return [Check("stopping", "good", "Early values tell the final ones", "", evidence, "curves")]
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
 
 
 def _unknown(name: str, title: str, used: int, see: str, *, needed: int = NEEDED, what: str = "trials") -> Check:

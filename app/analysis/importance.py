@@ -132,7 +132,7 @@ def _doubt(explained: dict[str, float]) -> str | None:
     worst = min(explained.values())
     if worst >= 0.3:
         return None
-    return f"The forest explains {max(0.0, worst):.0%} of what it has not seen: take these shares as a hint."
+    return f"The forest explains {100 * max(0.0, worst):.0f} % of what it has not seen: take these shares as a hint."
 
 
 def _list_note(question: Question) -> str | None:

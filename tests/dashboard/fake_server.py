@@ -27,6 +27,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from app.analysis.answering import ANALYSES, write_answer
+from app.analysis.question import Options, Question, Trials
 from app.dashboard.assets import load_assets
 from studyhall.errors import field_errors
 from studyhall.space import Space
@@ -276,6 +278,8 @@ class FakeServer:
                 return JSONResponse(study.summary().to_dict())
             case ["analyses", "history"]:
                 return JSONResponse(study.history(int(request.query_params["max_points"])))
+            case ["analyses", kind]:
+                return _analysis(request, study, kind)
             case ["pareto" | "best"]:
                 return JSONResponse(Best(trials=tuple(study.front())).to_dict())
             case ["trials"]:
@@ -441,6 +445,38 @@ def _trials(request: Request, study: FakeStudy) -> Response:
     since, states = int(query.get("since", "-1")), query.get("state", "")
     found = [t for t in study.trials if t.sequence > since and (not states or t.state in states.split(","))]
     return _page([t.to_dict() for t in _window(found, request)], request, total=len(found))
+
+
+def _analysis(request: Request, study: FakeStudy, kind: str) -> Response:
+    """The real analysis of made-up trials."""
+    told = dict(request.query_params)
+    trials = [trial for trial in study.trials if not trial.excluded and trial.state != "waiting"]
+    question = Question(
+        kind=kind,
+        options=Options(
+            objective=told.get("objective"),
+            method=told.get("method"),
+            parameters=tuple(told["parameters"].split(",")) if "parameters" in told else (),
+            max_points=int(told.get("max_points", "2000")),
+        ),
+        space=study.definition.space,
+        objectives=study.definition.objectives,
+        constraints=study.definition.constraints,
+        trials=Trials(
+            {
+                "number": [trial.number for trial in trials],
+                "state": [str(trial.state) for trial in trials],
+                "parameters": [trial.parameters for trial in trials],
+                "metrics": [trial.metrics for trial in trials],
+                "predicted": [trial.predicted and trial.predicted.to_dict() for trial in trials],
+                "reason": [trial.reason for trial in trials],
+            }
+        ),
+        total=len(trials),
+        study={"state": str(study.state), "max_trials": study.definition.budget.max_trials, "stopping": "none"},
+    )
+    body = write_answer(question, ANALYSES[kind](question), {"study": study.id, "sequence": study.sequence})
+    return Response(body, media_type="application/json")
 
 
 def _window(trials: list[Trial], request: Request) -> list[Trial]:

@@ -71,7 +71,8 @@ function jitter(axis, number) {
   return ((share - 0.5) * 0.5) / cells;
 }
 
-function parameterTicks(axis, room) {
+/** The base of a plot whose horizontal axis is a parameter. */
+export function parameterTicks(axis, room) {
   const ticks = axis.ticks(Math.max(2, room.width / 50));
   const each = room.width / Math.max(1, ticks.length);
   return group(

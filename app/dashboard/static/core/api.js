@@ -1,6 +1,7 @@
 /** The only file that fetches: the public REST API, one method for each route the dashboard uses. */
 
 const PATIENCE_MS = 30_000;
+const LONGEST_ANALYSIS_MS = 40_000;
 export const LONGEST_PAGE = 500; // items; the server gives no more at once
 
 /** What the server answered instead of what was asked for (RFC 9457), or that it could not be reached. */
@@ -39,6 +40,9 @@ export class Api {
   }
   pareto(study, signal) {
     return this.#read(`v1/studies/${part(study)}/pareto`, {}, signal);
+  }
+  analysis(study, kind, query = {}, signal) {
+    return this.#read(`v1/studies/${part(study)}/analyses/${part(kind)}`, query, signal, LONGEST_ANALYSIS_MS);
   }
   trials(study, { since, state, sort = "-number", fields, limit = LONGEST_PAGE, cursor, signal } = {}) {
     return this.#read(`v1/studies/${part(study)}/trials`, { since, state, sort, fields, limit, cursor }, signal);

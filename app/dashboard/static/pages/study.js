@@ -11,6 +11,7 @@ import { TrialDrawer } from "../parts/trial_drawer.js";
 
 const TABS = [
   { name: "overview", title: "Overview", load: () => import("./study/overview.js") },
+  { name: "health", title: "Health", load: () => import("./study/health.js") },
   { name: "trials", title: "Trials", load: () => import("./study/trials.js") },
   {
     name: "pareto",
@@ -20,6 +21,10 @@ const TABS = [
   },
   { name: "parallel", title: "Parallel", load: () => import("./study/parallel.js") },
   { name: "slices", title: "Slices", load: () => import("./study/slices.js") },
+  { name: "importance", title: "Importance", load: () => import("./study/importance.js") },
+  { name: "dependence", title: "Dependence", load: () => import("./study/dependence.js") },
+  { name: "contour", title: "Contour", load: () => import("./study/contour.js") },
+  { name: "progress", title: "Progress", load: () => import("./study/progress.js") },
   { name: "curves", title: "Curves", load: () => import("./study/curves.js") },
   { name: "timeline", title: "Timeline", load: () => import("./study/timeline.js") },
   { name: "space", title: "Space", load: () => import("./study/space.js") },

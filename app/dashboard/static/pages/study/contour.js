@@ -1,0 +1,102 @@
+/** The value over two parameters, as a forest sees it, with the trials on it. */
+
+import { contourChart, LEVELS } from "../../charts/contour.js";
+import { parameterAxis } from "../../charts/parameter_axis.js";
+import { basisText, followAnalysis, tableOf } from "../../core/analysis.js";
+import { element, fill } from "../../core/element.js";
+import { formatNumber, formatParameter } from "../../core/format.js";
+import { setQuery } from "../../core/route.js";
+import { figure } from "../../parts/figure.js";
+import { select } from "../../parts/select.js";
+
+const LISTS = new Set(["constant", "permutation", "subset", "simplex"]);
+
+export function openTab({ api, feed, query, fail }) {
+  const { objectives, space } = feed.study;
+  const names = space.parameters.filter(({ type }) => !LISTS.has(type)).map(({ name }) => name);
+  let objective = objectives.find(({ metric }) => metric === query.get("metric")) ?? objectives[0];
+  let pair = [query.get("x"), query.get("y")].filter((name) => names.includes(name));
+  let answer = null;
+  const hint = element("p.hint", { role: "status" }, "Computing…");
+  const across = select("Across", names, pair[0] ?? names[0], (name) => choose(0, name));
+  const up = select("Up", names, pair[1] ?? names[1], (name) => choose(1, name));
+  const metric = select("Objective", objectives.map((each) => each.metric), objective.metric, (chosen) => {
+    objective = objectives.find((each) => each.metric === chosen);
+    setQuery({ metric: chosen });
+    reading.ask(asked());
+  });
+  const low = element("span");
+  const high = element("span");
+  const legend = element("div.ramp", {}, low, element("span.levels", { "aria-hidden": "true" }, Array.from({ length: LEVELS }, (_, index) => element(`span.level-${index}`))), high);
+  const plot = figure({
+    title: "Contour",
+    filename: `${feed.study.name}-contour`,
+    hint,
+    legend,
+    controls: [across.node, up.node, objectives.length > 1 ? metric.node : null],
+    height: (width) => Math.max(300, Math.min(560, width * 0.62)),
+    draw: (size) => contourChart(data(), size),
+    table: () => tableOf(answer),
+    tell: ({ index, value }) => [
+      `${objective.metric} about ${formatNumber(value, 4)}`,
+      [
+        [answer.facts.x, formatParameter(answer.columns.x[index])],
+        [answer.facts.y, formatParameter(answer.columns.y[index])],
+        ["between", `${formatNumber(answer.columns.low[index], 4)} and ${formatNumber(answer.columns.high[index], 4)}`],
+      ],
+    ],
+  });
+  const node = element("section.card", {}, plot.node);
+  const reading = followAnalysis({ api, feed, kind: "contour", query: asked(), show, fail });
+
+  function choose(index, name) {
+    const now = [answer?.facts.x ?? names[0], answer?.facts.y ?? names[1]];
+    pair = now.with(index, name);
+    if (pair[0] === pair[1]) pair = index ? [now[1], name] : [name, now[0]]; // the two change places
+    setQuery({ x: pair[0], y: pair[1] });
+    reading.ask(asked());
+  }
+
+  function asked() {
+    return { objective: objective.metric, ...(pair.length === 2 ? { parameters: pair.join(",") } : {}) };
+  }
+
+  function data() {
+    const axis = (name) => parameterAxis(space.parameters.find((each) => each.name === name) ?? space.parameters[0]);
+    const label = answer?.facts.x ? `Expected ${objective.metric} over ${answer.facts.x} and ${answer.facts.y}` : "Contour";
+    return {
+      columns: answer?.columns ?? {},
+      trials: answer?.facts.trials,
+      x: axis(answer?.facts.x),
+      y: axis(answer?.facts.y),
+      goal: objective.goal,
+      label,
+      nothing: answer?.note ?? "Computing…",
+    };
+  }
+
+  function show(told) {
+    answer = told;
+    const values = told.columns.mean ?? [];
+    const range = [Math.min(...values), Math.max(...values)];
+    const [worst, best] = objective.goal === "maximize" ? range : [range[1], range[0]];
+    legend.hidden = !values.length;
+    fill(low, `${formatNumber(worst)}`);
+    fill(high, `${formatNumber(best)} (better)`);
+    if (told.facts.x) {
+      across.setOptions(names, told.facts.x);
+      up.setOptions(names, told.facts.y);
+    }
+    fill(hint, basisText(told));
+    plot.redraw();
+  }
+
+  return {
+    node,
+    update: (changed) => reading.update(changed),
+    close() {
+      reading.close();
+      plot.close();
+    },
+  };
+}

@@ -1,0 +1,107 @@
+/** Which parameters matter, for each objective, and which of them act together. */
+
+import { importanceChart } from "../../charts/importance.js";
+import { basisText, followAnalysis, rowsOf, tableOf } from "../../core/analysis.js";
+import { element, fill } from "../../core/element.js";
+import { formatShare } from "../../core/format.js";
+import { address, setQuery } from "../../core/route.js";
+import { figure } from "../../parts/figure.js";
+import { choice } from "../../parts/pieces.js";
+
+const METHODS = [
+  ["ped_anova", "Among the best"],
+  ["fanova", "Everywhere"],
+];
+const WORDS = {
+  ped_anova: "What sets the best tenth of the trials apart from all (PED-ANOVA).",
+  fanova: "What moves the value anywhere in the space, as a random forest sees it (fANOVA).",
+};
+
+export function openTab({ api, feed, query, fail }) {
+  const { objectives } = feed.study;
+  let method = METHODS.some(([name]) => name === query.get("method")) ? query.get("method") : "ped_anova";
+  let answer = null;
+  const hint = element("p.hint", { role: "status" }, "Computing…");
+  const pairs = element("div");
+  const methods = choice("Which importance", METHODS, method, (chosen) => {
+    method = chosen;
+    setQuery({ method: chosen });
+    fill(hint, "Computing…");
+    reading.ask({ method });
+  });
+  const charts = objectives.map(({ metric }) =>
+    figure({
+      title: objectives.length > 1 ? `Importance for ${metric}` : "Importance",
+      filename: `${feed.study.name}-importance-${metric}`,
+      draw: (size) => importanceChart({ rows: of(metric), label: `Importance of parameters for ${metric}`, nothing: answer?.note ?? "Computing…" }, size),
+      table: () => tableOf(answer),
+      tell: (hit) => [
+        hit.parameter,
+        [
+          ["importance", formatShare(hit.importance)],
+          ["between", `${formatShare(hit.low)} and ${formatShare(hit.high)}`],
+        ],
+      ],
+      open: ({ parameter }) => {
+        location.hash = address("studies", feed.name, "dependence", { parameters: parameter });
+      },
+    }),
+  );
+  const node = element(
+    "div.stack",
+    {},
+    element("div.filters", {}, methods.node, hint),
+    charts.map((chart) => element("section.card", {}, chart.node)),
+    pairs,
+  );
+  const reading = followAnalysis({ api, feed, kind: "importance", query: { method }, show, fail });
+
+  function of(metric) {
+    return answer ? rowsOf(answer).filter(({ objective }) => objective === metric) : [];
+  }
+
+  function show(told) {
+    answer = told;
+    fill(hint, `${WORDS[method]} ${basisText(told)}`);
+    fill(pairs, pairTables(told.facts.interactions ?? {}));
+    charts.forEach((chart) => chart.redraw());
+  }
+
+  return {
+    node,
+    update: (changed) => reading.update(changed),
+    close() {
+      reading.close();
+      charts.forEach((chart) => chart.close());
+    },
+  };
+
+  function pairTables(interactions) {
+    return Object.entries(interactions)
+      .filter(([, found]) => found.length)
+      .map(([metric, found]) =>
+        element(
+          "section.card",
+          {},
+          element("h2", {}, objectives.length > 1 ? `Together, for ${metric}` : "What parameters do together"),
+          element("p.hint", {}, "Beyond what each of the two does alone; a row opens the contour."),
+          element(
+            "table",
+            {},
+            element(
+              "tbody",
+              {},
+              found.map(({ parameters, importance }) =>
+                element(
+                  "tr",
+                  {},
+                  element("th", { scope: "row" }, element("a", { href: address("studies", feed.name, "contour", { x: parameters[0], y: parameters[1], metric }) }, parameters.join(" × "))),
+                  element("td", {}, formatShare(importance)),
+                ),
+              ),
+            ),
+          ),
+        ),
+      );
+  }
+}
