@@ -104,6 +104,7 @@ class Configuration:
         own = {
             "TMPDIR": str(scratch / "tmp"),
             "STUDYHALL_DATA": str(self.data.absolute()),
+            "STUDYHALL_ARTIFACTS": self.artifacts if "://" in self.artifacts else str(Path(self.artifacts).absolute()),
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it CUDA's matrix products are not repeatable
         }
         return self.environment() | threads | own

@@ -29,7 +29,9 @@ def read_file(settings: DataSettings) -> DataSet:
     Raises:
         InvalidInput: there is no such file below the worker's data directory, or it does not fit.
     """
-    path = _data_path(settings.path)
+    if settings.path is None:
+        raise unusable("path", "name the file")
+    path = file_below(settings.path)
     if settings.dataset == "npz":
         return _from_arrays(path, settings)
     header, columns = _read_parquet(path) if settings.dataset == "parquet" else _read_csv(path)
@@ -47,17 +49,20 @@ def _from_table(path: Path, columns: dict[str, list[str]], settings: DataSetting
     return make_dataset(path.name, x, y, classes, features)
 
 
-def _data_path(given: str | None) -> Path:
-    if given is None:
-        raise unusable("path", "name the file")
+def file_below(given: str, *, field: str = "path") -> Path:
+    """A file of the worker's data directory.
+
+    Raises:
+        InvalidInput: there is none of that name there, or it is too large; the error names the setting `field`.
+    """
     home = Path(os.environ.get(DATA_VARIABLE, ".")).resolve()
     path = (home / given).resolve()
     if not path.is_relative_to(home):
-        raise unusable("path", "the file is outside of the worker's data directory (worker option --data)")
+        raise unusable(field, "the file is outside of the worker's data directory (worker option --data)")
     if not path.is_file():
-        raise unusable("path", f"there is no file '{given}' in the worker's data directory (worker option --data)")
+        raise unusable(field, f"there is no file '{given}' in the worker's data directory (worker option --data)")
     if path.stat().st_size > MAX_FILE_BYTES:
-        raise unusable("path", f"'{given}' is larger than {MAX_FILE_BYTES // 2**20} MiB")
+        raise unusable(field, f"'{given}' is larger than {MAX_FILE_BYTES // 2**20} MiB")
     return path
 
 

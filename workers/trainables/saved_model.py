@@ -7,6 +7,7 @@ comes from. Neither can carry code.
 import hashlib
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -15,10 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from studyhall.errors import InvalidInput
+from workers.compression.packed_weights import read_packed
+from workers.compression.shapes import fit_shapes
+from workers.compression.tensor_files import write_tensors
 from workers.trainables.datasets import DataSet, DataSettings, Kind, Part, load_dataset, split_dataset
 from workers.trainables.networks import Network
 
@@ -142,12 +145,16 @@ def describe(data: DataSet, settings: DataSettings, network: Network, **rest: An
 def save_model(model: TrainedModel, directory: Path, metrics: dict[str, float]) -> Path:
     """Writes the two files and answers their directory."""
     directory.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, directory / WEIGHTS)
-    sha256 = hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest()
-    description = model.description.model_copy(update={"metrics": metrics, "weights_sha256": sha256})
-    (directory / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", "utf-8")
+    write_tensors(model.state_dict(), directory / WEIGHTS, {})
+    write_description(model.description, directory, metrics)
     return directory
+
+
+def write_description(description: Description, directory: Path, metrics: Mapping[str, float]) -> None:
+    """Describes the model whose weights are in the directory; they may be pruned or packed."""
+    sha256 = hashlib.sha256((directory / WEIGHTS).read_bytes()).hexdigest()
+    described = description.model_copy(update={"metrics": dict(metrics), "weights_sha256": sha256})
+    (directory / DESCRIPTION).write_text(described.model_dump_json(indent=2) + "\n", "utf-8")
 
 
 def load_model(directory: str | Path) -> TrainedModel:
@@ -166,10 +173,10 @@ def load_model(directory: str | Path) -> TrainedModel:
         raise InvalidInput(f"{directory / DESCRIPTION} does not describe a model of this version") from error
     if hashlib.sha256(content).hexdigest() != description.weights_sha256:
         raise InvalidInput(f"{directory / WEIGHTS} is not the file that {DESCRIPTION} describes; it was changed or cut")
-    weights = load_file(directory / WEIGHTS)
+    weights = {name: value.float() for name, value in read_packed(directory / WEIGHTS).items()}
     scales = [Standardize(weights[f"{part}.mean"], weights[f"{part}.scale"]) for part in ("inputs", "targets")]
     model = TrainedModel(description, *scales)
-    model.load_state_dict(weights)
+    fit_shapes(model, weights).load_state_dict(weights)
     return model.eval()
 
 

@@ -9,12 +9,11 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from studyhall.trial_context import TrialContext
-from workers.trainables.datasets import DataSet, DataSettings, load_dataset, split_dataset
-from workers.trainables.device import prepare_device, speed_up
+from workers.trainables.datasets import DataSet, load_dataset
+from workers.trainables.network_trial import NetworkSettings, train_network
 from workers.trainables.networks import CNN1D, MLP, Activation, Recurrent
-from workers.trainables.saved_model import TrainedModel, describe, save_model
 from workers.trainables.trainable import Trainable, run_by_hand
-from workers.trainables.training import TrainableSettings, TrainingParameters, fit
+from workers.trainables.training import TrainingParameters
 
 
 class Parameters(TrainingParameters):
@@ -34,7 +33,7 @@ class Parameters(TrainingParameters):
     """For conv and mlp."""
 
 
-class Settings(TrainableSettings, DataSettings):
+class Settings(NetworkSettings):
     """What stays the same in a study."""
 
     dataset: str = "signals"
@@ -42,31 +41,16 @@ class Settings(TrainableSettings, DataSettings):
 
 
 def train(chosen: Parameters, settings: Settings, trial: TrialContext) -> dict[str, float]:
-    """Trains one network and keeps its best epoch."""
-    device = prepare_device(settings, trial)
+    """Trains one network, keeps its best epoch, and runs the pipeline if there is one."""
     data = load_dataset(settings).as_rows_of(2, "classification")
-    split = split_dataset(data, settings.split_seed)
-    description = describe(
-        data,
-        settings,
+    return train_network(
         network_for(chosen, data),
-        trainable=TRAINABLE.name,
-        parameters=chosen.model_dump(exclude_unset=True),
-        seed=trial.seed,
-    )
-    model = TrainedModel.for_data(description, split.train)
-    metrics = fit(
-        model,
-        split,
+        data,
         chosen,
-        trial=trial,
-        device=device,
-        precision=settings.precision,
-        speed_up=speed_up(settings),
+        settings,
+        trial,
+        trainable=TRAINABLE.name,
     )
-    if settings.save_model:
-        trial.artifact("model", save_model(model, trial.workdir / "model", metrics))
-    return metrics
 
 
 def network_for(chosen: Parameters, data: DataSet) -> MLP | CNN1D | Recurrent:

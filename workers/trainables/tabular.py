@@ -9,12 +9,11 @@ from typing import Annotated
 from pydantic import Field
 
 from studyhall.trial_context import TrialContext
-from workers.trainables.datasets import DataSettings, load_dataset, split_dataset
-from workers.trainables.device import prepare_device, speed_up
+from workers.trainables.datasets import load_dataset
+from workers.trainables.network_trial import NetworkSettings, train_network
 from workers.trainables.networks import MLP, Activation
-from workers.trainables.saved_model import TrainedModel, describe, save_model
 from workers.trainables.trainable import Trainable, run_by_hand
-from workers.trainables.training import TrainableSettings, TrainingParameters, fit
+from workers.trainables.training import TrainingParameters
 
 
 class Parameters(TrainingParameters):
@@ -28,7 +27,7 @@ class Parameters(TrainingParameters):
     batch_norm: bool = False
 
 
-class Settings(TrainableSettings, DataSettings):
+class Settings(NetworkSettings):
     """What stays the same in a study."""
 
     dataset: str = "breast_cancer"
@@ -36,10 +35,8 @@ class Settings(TrainableSettings, DataSettings):
 
 
 def train(chosen: Parameters, settings: Settings, trial: TrialContext) -> dict[str, float]:
-    """Trains one network and keeps its best epoch."""
-    device = prepare_device(settings, trial)
+    """Trains one network, keeps its best epoch, and runs the pipeline if there is one."""
     data = load_dataset(settings).as_rows_of(1)
-    split = split_dataset(data, settings.split_seed)
     network = MLP(
         inputs=data.x.shape[1],
         outputs=max(1, len(data.classes)),
@@ -49,27 +46,7 @@ def train(chosen: Parameters, settings: Settings, trial: TrialContext) -> dict[s
         activation=chosen.activation,
         batch_norm=chosen.batch_norm,
     )
-    description = describe(
-        data,
-        settings,
-        network,
-        trainable=TRAINABLE.name,
-        parameters=chosen.model_dump(exclude_unset=True),
-        seed=trial.seed,
-    )
-    model = TrainedModel.for_data(description, split.train)
-    metrics = fit(
-        model,
-        split,
-        chosen,
-        trial=trial,
-        device=device,
-        precision=settings.precision,
-        speed_up=speed_up(settings),
-    )
-    if settings.save_model:
-        trial.artifact("model", save_model(model, trial.workdir / "model", metrics))
-    return metrics
+    return train_network(network, data, chosen, settings, trial, trainable=TRAINABLE.name)
 
 
 TRAINABLE = Trainable(

@@ -7,9 +7,12 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
+from studyhall.architecture.graph import Graph
+from studyhall.architecture.plan import ROOT
 from studyhall.errors import FieldError, InvalidInput, field_errors
 from studyhall.trial_context import LocalTrial, TrialContext
 from studyhall.wire import TrainableInfo
+from workers.compression.knobs import knob_schemas, stage_parameters_in
 
 
 class Declared(BaseModel):
@@ -46,22 +49,35 @@ class Trainable(Generic[P, S]):
         Raises:
             InvalidInput: a parameter or setting is unknown or does not fit; the error names it.
         """
-        chosen = _checked(self.parameters, parameters, f"the parameters do not fit the trainable '{self.name}'")
         settings = _checked(self.settings, trial.settings, f"the settings do not fit the trainable '{self.name}'")
-        return self.train(chosen, settings, trial)
+        settings, parameters = stage_parameters_in(settings, parameters)
+        own = {name: value for name, value in parameters.items() if trial.network is None or not _is_of_network(name)}
+        chosen = _checked(self.parameters, own, f"the parameters do not fit the trainable '{self.name}'")
+        metrics = self.train(chosen, settings, trial)
+        return metrics if trial.network is None else {**_counts(trial.network), **metrics}
 
     def info(self) -> TrainableInfo:
         """How a worker tells the server what it can run."""
+        parameters = self.parameters.model_json_schema()
+        parameters["properties"] |= knob_schemas(self.settings)
         return TrainableInfo(
             name=self.name,
             summary=self.summary,
             settings=self.settings.model_json_schema(),
-            parameters=self.parameters.model_json_schema(),
+            parameters=parameters,
             metrics=self.metrics,
         )
 
 
 D = TypeVar("D", bound=Declared)
+
+
+def _is_of_network(parameter: str) -> bool:
+    return parameter.startswith(f"{ROOT}.")
+
+
+def _counts(network: Graph) -> dict[str, float]:
+    return {name: float(value) for name, value in network.counts.model_dump().items()}
 
 
 def _checked(kind: type[D], given: Mapping[str, Any], complaint: str) -> D:

@@ -8,6 +8,7 @@ import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor, nn, optim
 from torch.nn import functional
 
 from studyhall.trial_context import BadCheckpoint, TrialContext
+from workers.explanation.attacks import Range, fgsm
 from workers.trainables.augmentation import AugmentationParameters, augment
 from workers.trainables.datasets import Part, Split
 from workers.trainables.device import DeviceSettings, Precision, SpeedUp, as_it_is, autocast
@@ -41,6 +43,9 @@ class TrainingParameters(OptimizerParameters, ScheduleParameters, AugmentationPa
     """For classification."""
     patience: Annotated[int, Field(ge=0)] = 0
     """Ends the training when this many epochs in a row brought no better one; 0: never."""
+    adversarial_eps: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Trains on inputs that FGSM has moved by this share of their range, against the model as it is then; 0: as they
+    are. It costs a second backward pass."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Evaluates and keeps an exponential moving average of the weights; 0: the weights themselves."""
 
@@ -111,6 +116,7 @@ class Training:
         self._model, self._chosen, self._device, self._precision = model.to(device), chosen, device, precision
         self._forward = speed_up(self._model)
         self._train, self._validation = OnDevice.of(split.train, device), OnDevice.of(split.validation, device)
+        self._range = Range.of(self._train.x)
         self._optimizers, self._weights = make_optimizers(model, chosen), list(model.parameters())
         self._batches_per_epoch = math.ceil(len(self._train.y) / chosen.batch_size)
         self._rates = _Rates(self._optimizers, chosen, chosen.epochs * self._batches_per_epoch)
@@ -154,6 +160,9 @@ class Training:
 
     def _loss_of(self, x: Tensor, y: Tensor) -> Tensor:
         x, targets = augment(x, y, self._model.inputs.scale, self._chosen)
+        if self._chosen.adversarial_eps:
+            loss = partial(_loss, model=self._model)
+            x = fgsm(self._forward, x, y, self._chosen.adversarial_eps, self._range, loss=loss)
         scores = self._forward(x)
         losses = [share * _loss(scores, y, self._model, self._chosen.label_smoothing) for share, y in targets]
         return torch.stack(losses).sum()
