@@ -10,12 +10,13 @@ from typing import Any, Final, Literal, overload
 from studyhall.asked_trial import AskedTrial
 from studyhall.definition import read_word
 from studyhall.errors import StudyEnded, Unavailable
+from studyhall.explanation import Predictions, PredictPoints
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.progress import ProgressLine
 from studyhall.study import Study, StudyState
 from studyhall.study_analysis import StudyAnalysis
 from studyhall.transport import Connection, M, Query, path_of
-from studyhall.trial import Trial, TrialState
+from studyhall.trial import Prediction, Trial, TrialState
 from studyhall.trial_context import LocalTrial, Number, TrialContext, result_metrics, trial_seed
 from studyhall.wire import (
     Analysis,
@@ -124,6 +125,16 @@ class StudyHandle:
         """The course of the search in columns: numbers, states, values, the best so far."""
         return self._get("analyses/history", History, query={"max_points": max_points})
 
+    def predict(self, *points: Mapping[str, Any]) -> list[Prediction]:
+        """What the model expects at points of the space: mean and deviation of each objective, in its own units.
+
+        Raises:
+            InvalidInput: a point is not in the space, or not complete.
+            Conflict: fewer than three trials have results.
+        """
+        asked = read_word(PredictPoints, {"points": [dict(point) for point in points]})
+        return list(self._post("predict", asked, Predictions).predictions)
+
     def analysis(self, kind: AnalysisKind, **options: Any) -> StudyAnalysis:
         """What the history says, as columns; `.frame()` makes a pandas data frame of them.
 
@@ -144,6 +155,7 @@ class StudyHandle:
         label: str | None = None,
         worker: str | None = None,
         since: int | None = None,
+        number: Sequence[int] | None = None,
         sort: Sort = "number",
         page_size: int = 100,
     ) -> Iterator[Trial]:
@@ -153,8 +165,16 @@ class StudyHandle:
             state: one, or any of several.
             label: `key` or `key=value`.
             since: only those changed after that sequence number.
+            number: only those with these numbers, 100 at most.
         """
-        query: Query = {"state": state, "label": label, "worker": worker, "since": since, "sort": sort}
+        query: Query = {
+            "state": state,
+            "label": label,
+            "worker": worker,
+            "since": since,
+            "number": number,
+            "sort": sort,
+        }
         return self._connection.pages(self._path("trials"), Page[Trial], query=query, page_size=page_size)
 
     def events(self, after: int = 0, *, follow: bool = True) -> Iterator[Event]:

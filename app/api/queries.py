@@ -39,6 +39,7 @@ class TrialsQuery(PageQuery):
     label: Annotated[Text | None, Field(description="`key` or `key=value`.")] = None
     worker: Annotated[WorkerName | None, Field(description="Only those of this worker.")] = None
     since: Annotated[Count | None, Field(description="Only those changed after this sequence number.")] = None
+    number: Annotated[tuple[Count, ...], Field(max_length=100, description="Only those with these numbers.")] = ()
     sort: Literal["number", "-number", "value", "-value"] = "number"
     fields: Annotated[
         Text | None, Field(description="Only these fields of each trial, by commas; `id` and `number` always.")
@@ -59,6 +60,21 @@ class LogQuery(Word):
     wait_s: Annotated[
         float, Field(ge=0, le=LONGEST_WAIT_S, description="How long to wait when there is no more yet.")
     ] = 0.0
+
+
+class SentArtifactQuery(Word):
+    """Whose artifact is sent, and under which name."""
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$",
+            max_length=256,
+            description="Plain names, by slashes.",
+        ),
+    ]
+    attempt: Annotated[int, Field(ge=1, le=1_000_000)]
+    sha256: Annotated[str | None, Field(pattern=r"^[0-9a-f]{64}$", description="What the content must have.")] = None
 
 
 class ArtifactQuery(Word):

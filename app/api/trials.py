@@ -23,6 +23,7 @@ from studyhall.errors import (
     StudyEnded,
     TrialFinished,
 )
+from studyhall.explanation import Explanation
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
 from studyhall.wire import Ask, Page, PatchTrial, QueueTrials
 
@@ -36,7 +37,7 @@ _PAGE = TypeAdapter(Page[Trial])
 async def list_trials(context: Caller, study: StudyRef, query: TrialsQuery) -> Page[Trial] | Response:
     """Lists the trials of a study."""
     fields = _fields(query.fields)
-    filter = TrialFilter(tuple(query.state), query.label, query.worker, query.since, query.sort)
+    filter = TrialFilter(tuple(query.state), query.label, query.worker, query.since, query.sort, query.number)
     page = await context.services.read(
         partial(
             lists.trials,
@@ -69,6 +70,12 @@ async def queue_trials(context: Caller, study: StudyRef, body: QueueTrials) -> P
 async def get_trial(context: Caller, trial: TrialId) -> Trial:
     """Tells a trial."""
     return await context.services.read(partial(reading.get_trial, principal=context.principal, trial_id=trial))
+
+
+@routes.get("/v1/trials/{trial}/explain", scopes=READERS)
+async def explain_trial(context: Caller, trial: TrialId) -> Explanation:
+    """Tells why a trial was suggested: by which engine, what it promised and traded, and what came of it."""
+    return await context.services.explaining.explain(context.principal, trial)
 
 
 @routes.patch("/v1/trials/{trial}", scopes=USERS, problems=[Conflict])

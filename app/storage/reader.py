@@ -45,6 +45,8 @@ class TrialFilter:
     since: int | None = None
     """Only those changed after this sequence number."""
     sort: Sort = "number"
+    number: tuple[int, ...] = ()
+    """Only those with these numbers."""
 
 
 def study_row(connection: Connection, project: str, name: str) -> StudyRow | None:
@@ -186,6 +188,12 @@ def lines_after(connection: Connection, study_id: str, after: int, limit: int) -
     columns = (_T.number, _T.state, _T.parameters, _T.metrics, _T.started_at, _T.finished_at, _T.excluded, _T.sequence)
     query = select(*columns).where(_T.study_id == study_id, _T.sequence > after).order_by(_T.sequence).limit(limit)
     return [TrialLine(*row) for row in connection.execute(query)]
+
+
+def ended_before(connection: Connection, study_id: str, time: float) -> set[int]:
+    """The numbers of the trials that had ended at a time, seconds since 1970."""
+    query = select(_T.number).where(_T.study_id == study_id, _T.finished_at <= time)
+    return set(connection.execute(query).scalars())
 
 
 def analysed_trials(connection: Connection, study_id: str, *, most: int, total: int) -> dict[str, list[Any]]:
@@ -340,6 +348,8 @@ def _conditions(connection: Connection, filter: TrialFilter) -> list[ColumnEleme
         found.append(_T.worker == filter.worker)
     if filter.since is not None:
         found.append(_T.sequence > filter.since)
+    if filter.number:
+        found.append(_T.number.in_(filter.number))
     if filter.label is not None:
         found.append(_has_label(connection, _T.labels, label=filter.label))
     return found

@@ -228,3 +228,13 @@ def test_users_make_no_keys(user: Caller) -> None:
     answer = user.post("/v1/keys", {"name": "mine", "scope": "admin"})
 
     assert (answer.status_code, answer.json()["code"]) == (403, "insufficient-scope")
+
+
+def test_trials_are_found_by_their_numbers(user: Caller) -> None:
+    study = user.make_study()
+    trials = [{"parameters": {"x": n / 10}, "state": "completed", "metrics": {"loss": 1.0}} for n in range(5)]
+    user.post(f"/v1/studies/{study['id']}/trials", {"trials": trials})
+
+    found = user.get(f"/v1/studies/{study['id']}/trials?number=3,1,77").json()["items"]
+
+    assert [trial["number"] for trial in found] == [1, 3]

@@ -444,6 +444,8 @@ def _trials(request: Request, study: FakeStudy) -> Response:
     query = request.query_params
     since, states = int(query.get("since", "-1")), query.get("state", "")
     found = [t for t in study.trials if t.sequence > since and (not states or t.state in states.split(","))]
+    if numbers := query.get("number"):
+        found = [trial for trial in found if str(trial.number) in numbers.split(",")]
     return _page([t.to_dict() for t in _window(found, request)], request, total=len(found))
 
 

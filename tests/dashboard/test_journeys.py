@@ -355,3 +355,49 @@ def test_empty_places_say_what_comes_there(visit: Visit, server: FakeServer) -> 
     expect(page.locator(".best-card")).to_contain_text("It appears with the first result.")
     page.get_by_role("link", name="Trials").click()
     expect(page.locator(".tab")).to_contain_text("They appear here as workers claim them.")
+
+
+def test_chosen_trials_are_compared_side_by_side(visit: Visit) -> None:
+    page = visit("/studies/digits/trials")
+    page.get_by_label("Choose trial 59", exact=True).check()
+    page.get_by_label("Choose trial 58", exact=True).check()
+
+    page.get_by_role("link", name="Compare").click()
+
+    head = page.locator("table.compare thead th")
+    expect(head).to_have_text(["trial", "58", "59"])
+    expect(page.locator("table.compare tr.differs", has_text="lr")).to_be_visible()
+
+
+def test_chosen_trials_are_excluded_and_tagged_together(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits/trials")
+    for number in (57, 58):
+        page.get_by_label(f"Choose trial {number}", exact=True).check()
+
+    page.get_by_role("button", name="Exclude").click()
+    expect(page.get_by_text("2 trials excluded")).to_be_visible()
+    page.get_by_label("Tag", exact=True).fill("odd=yes")
+    page.get_by_role("button", name="Tag").click()
+    expect(page.get_by_text("2 trials tagged odd")).to_be_visible()
+
+    assert [study.trials[n].excluded for n in (56, 57, 58)] == [False, True, True]
+    assert study.trials[58].labels == {"odd": "yes"}
+
+
+def test_a_check_of_health_leads_to_its_evidence(visit: Visit) -> None:
+    page = visit("/studies/digits/health")
+
+    page.locator(".check", has_text="run to their end").get_by_role("link", name="See it").click()
+
+    expect(page.locator(".virtual tbody tr[data-key]").first).to_be_visible()
+
+
+def test_importance_leads_to_how_the_value_depends(visit: Visit) -> None:
+    page = visit("/studies/digits/importance")
+    expect(page.locator(".share").first).to_be_visible()
+
+    page.get_by_role("button", name="Everywhere").click()
+    expect(page.get_by_text("fANOVA")).to_be_visible()
+    page.get_by_role("link", name="×").first.click()
+
+    expect(page.locator("path.level-9")).to_be_visible()

@@ -44,8 +44,8 @@ export class Api {
   analysis(study, kind, query = {}, signal) {
     return this.#read(`v1/studies/${part(study)}/analyses/${part(kind)}`, query, signal, LONGEST_ANALYSIS_MS);
   }
-  trials(study, { since, state, sort = "-number", fields, limit = LONGEST_PAGE, cursor, signal } = {}) {
-    return this.#read(`v1/studies/${part(study)}/trials`, { since, state, sort, fields, limit, cursor }, signal);
+  trials(study, { since, state, number, sort = "-number", fields, limit = LONGEST_PAGE, cursor, signal } = {}) {
+    return this.#read(`v1/studies/${part(study)}/trials`, { since, state, number, sort, fields, limit, cursor }, signal);
   }
   trial(trial, signal) {
     return this.#read(`v1/trials/${part(trial)}`, {}, signal);

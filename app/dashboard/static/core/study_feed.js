@@ -93,22 +93,13 @@ export class StudyFeed {
     return value === null ? "" : `${this.study.objectives[0].metric} ${formatNumber(value, 5)}`;
   }
 
-  /** The id behind a trial's number, which the API does not look up by itself. @throws when there is no such trial */
+  /** The id behind a trial's number. @throws when there is no such trial */
   async trialId(number) {
-    const known = () => this.rows.get(number)?.id ?? [this.summary.best].find((best) => best?.number === number)?.id;
-    if (!known()) await Promise.race([this.wantRows(), this.#until(known)]);
-    if (!known()) throw new Error(`Trial ${number} cannot be found any more.`);
-    return known();
-  }
-
-  #until(isSo) {
-    return new Promise((resolve) => {
-      const stop = this.subscribe(() => {
-        if (!isSo()) return;
-        stop();
-        resolve();
-      });
-    });
+    const known = this.rows.get(number)?.id ?? [this.summary.best].find((best) => best?.number === number)?.id;
+    if (known) return known;
+    const { items } = await this.api.trials(this.study.id, { number, fields: "id", signal: this.#ending.signal });
+    if (!items.length) throw new Error(`There is no trial ${number}.`);
+    return items[0].id;
   }
 
   /** Takes in the answer to a change made here, without waiting to hear of it. */

@@ -19,6 +19,7 @@ const TABS = [
     load: () => import("./study/pareto.js"),
     when: (study) => study.objectives.length > 1,
   },
+  { name: "compare", title: "Compare", load: () => import("./study/compare.js"), isHidden: true },
   { name: "parallel", title: "Parallel", load: () => import("./study/parallel.js") },
   { name: "slices", title: "Slices", load: () => import("./study/slices.js") },
   { name: "importance", title: "Importance", load: () => import("./study/importance.js") },
@@ -103,7 +104,7 @@ export async function openPage({ api, route, fail, title }) {
   function showTabs(current) {
     fill(
       tabs,
-      TABS.filter(({ when }) => !when || when(feed.study)).map((tab) =>
+      TABS.filter(({ name, when, isHidden }) => (!when || when(feed.study)) && (!isHidden || name === current)).map((tab) =>
         element(
           "a",
           {

@@ -6,12 +6,13 @@ import { filterOf, readFilter, unknownNames } from "../../core/filter.js";
 import { formatDuration, formatNumber, formatParameter, plural } from "../../core/format.js";
 import { setQuery } from "../../core/route.js";
 import { metricNames, secondsOf, TRIAL_STATES, valueOf } from "../../core/values.js";
+import { chosenBar } from "../../parts/chosen_bar.js";
 import { emptyPlace, statePill } from "../../parts/pieces.js";
 import { virtualTable } from "../../parts/virtual_table.js";
 
 const HIDDEN_AT_FIRST = new Set(["source", "attempt"]);
 
-export function openTab({ feed, query, openTrial }) {
+export function openTab({ api, feed, query, openTrial, fail }) {
   let asked = readQuery(query);
   let hidden = new Set(asked.hidden ?? HIDDEN_AT_FIRST);
   let columns = [];
@@ -36,6 +37,8 @@ export function openTab({ feed, query, openTrial }) {
     keyOf: (row) => row.number,
     classOf: (row) => (row.number === feed.summary.best?.number ? "best" : row.excluded ? "excluded" : ""),
   });
+  const chosen = new Set();
+  const chosenActions = chosenBar({ api, feed, chosen, fail, onChange: () => table.setColumns(shownColumns()) });
   const nothing = element("div");
   const node = element(
     "div.trials",
@@ -49,6 +52,7 @@ export function openTab({ feed, query, openTrial }) {
       save,
       hint,
     ),
+    chosenActions.node,
     table.node,
     nothing,
   );
@@ -112,14 +116,35 @@ export function openTab({ feed, query, openTrial }) {
           ),
         ),
     );
-    table.setColumns(possible.filter(({ key }) => !hidden.has(key)));
+    table.setColumns(shownColumns());
+  }
+
+  function shownColumns() {
+    return [chooser(), ...columns.filter(({ key }) => !hidden.has(key))];
+  }
+
+  function chooser() {
+    const cell = (row) =>
+      element("input.chooser", {
+        type: "checkbox",
+        checked: chosen.has(row.number),
+        "aria-label": `Choose trial ${row.number}`,
+        on: { click: (event) => event.stopPropagation(), keydown: (event) => event.stopPropagation(), change: (event) => choose(row, event.target.checked) },
+      });
+    return { key: "chosen", title: "", width: 40, sortable: false, cell };
+  }
+
+  function choose(row, isChosen) {
+    if (isChosen) chosen.add(row.number);
+    else chosen.delete(row.number);
+    chosenActions.update();
   }
 
   function pick(key, isShown) {
     if (isShown) hidden.delete(key);
     else hidden.add(key);
     setQuery({ hidden: [...hidden].join(",") });
-    table.setColumns(columns.filter((column) => !hidden.has(column.key)));
+    table.setColumns(shownColumns());
   }
 
   function show() {
@@ -152,12 +177,12 @@ export function openTab({ feed, query, openTrial }) {
   }
 
   function saveCsv() {
-    const chosen = columns.filter(({ key }) => !hidden.has(key));
+    const written = columns.filter(({ key }) => !hidden.has(key));
     offer(
       `${feed.study.name}-trials.csv`,
       csvOf({
-        columns: chosen.map(({ title }) => title),
-        rows: rows.map((row) => chosen.map(({ fact }) => fact(row) ?? null)),
+        columns: written.map(({ title }) => title),
+        rows: rows.map((row) => written.map(({ fact }) => fact(row) ?? null)),
       }),
       "text/csv",
     );
