@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from app.child_process import die_with, limit, take_over_pipes
-from app.search.engine import Engine, History, Observation, Suggestion
+from app.search.engine import Engine, History, Observation
 from app.services.engine_messages import LENGTH_BYTES, Answer, Ask, Load, Message, frame
 from studyhall.space import Space
 from studyhall.study import Algorithm
+from studyhall.trial import Prediction
+from studyhall.words import Parameters
 
 _LONGEST_ERROR: Final = 500
 
@@ -37,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     studies: dict[str, Known] = {}
     while (message := _read(questions)) is not None:
         try:
-            answer = Answer(suggestions=tuple(_perform(message, studies)))
+            answer = _perform(message, studies)
         except MemoryError:
             _write(answers, Answer(error="out of memory", is_last=True))
             return 1  # what is left of the heap is not worth trusting
@@ -55,20 +57,20 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
-def _perform(message: Message, studies: dict[str, Known]) -> list[Suggestion]:
+def _perform(message: Message, studies: dict[str, Known]) -> Answer:
     if message.load is not None:
         return _load(message.load)
     if message.ask is None:
         raise ValueError("an empty message")
-    return _suggest(message.ask, studies)
+    return _answer(message.ask, studies)
 
 
-def _load(load: Load) -> list[Suggestion]:
+def _load(load: Load) -> Answer:
     _engine(load.algorithm)
-    return []
+    return Answer()
 
 
-def _suggest(ask: Ask, studies: dict[str, Known]) -> list[Suggestion]:
+def _answer(ask: Ask, studies: dict[str, Known]) -> Answer:
     for study in ask.forget:
         studies.pop(study, None)
     known = _update(ask, studies)
@@ -79,8 +81,16 @@ def _suggest(ask: Ask, studies: dict[str, Known]) -> list[Suggestion]:
         max_trials=ask.max_trials,
         parallelism=ask.parallelism,
     )
-    seed = ask.algorithm.seed or 0
-    return _engine(ask.algorithm)(known.space, history, ask.count, seed=seed, number=ask.number)
+    if ask.points:
+        return Answer(predictions=tuple(_predict(known.space, history, ask.points)))
+    suggest, seed = _engine(ask.algorithm), ask.algorithm.seed or 0
+    return Answer(suggestions=tuple(suggest(known.space, history, ask.count, seed=seed, number=ask.number)))
+
+
+def _predict(space: Space, history: History, points: Sequence[Parameters]) -> list[Prediction]:
+    from app.search.bayes.predicting import predict
+
+    return predict(space, history, points)
 
 
 def _update(ask: Ask, studies: dict[str, Known]) -> Known:

@@ -27,6 +27,7 @@ import httpx2
 
 from studyhall.definition import read_word
 from studyhall.errors import Unavailable
+from studyhall.explanation import Explanation
 from studyhall.home import find_server
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.space import Space
@@ -195,6 +196,10 @@ class Client:
     def change_trial(self, id: str, **fields: Any) -> Trial:
         """Changes what people may change in a trial: `labels`, `note`, `excluded`, `metrics`."""
         return self.connection.send("PATCH", path_of("trials", id), read_word(PatchTrial, fields)).read(Trial)
+
+    def explain(self, id: str) -> Explanation:
+        """Why a trial was suggested: by which engine, what it promised and traded, and what came of it."""
+        return self.connection.get(path_of("trials", id, "explain"), Explanation)
 
     def measurements(self, id: str) -> Iterator[RecordedMeasurement]:
         """What a trial has reported on its way, page by page."""

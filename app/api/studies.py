@@ -15,6 +15,7 @@ from app.services.principal import Principal
 from app.storage.transaction import Transaction
 from studyhall.errors import (
     BudgetExhausted,
+    Conflict,
     NameTaken,
     RequestInProgress,
     SpaceInfeasible,
@@ -22,6 +23,7 @@ from studyhall.errors import (
     StudyImmutable,
     VersionConflict,
 )
+from studyhall.explanation import Predictions, PredictPoints
 from studyhall.study import Study
 from studyhall.wire import Analysis, AnalysisKind, Best, CreateStudy, History, Page, PatchStudy, StopStudy, Summary
 
@@ -118,6 +120,15 @@ async def get_summary(context: Caller, study: StudyRef) -> Summary:
     """Tells a study at a glance."""
     services = context.services
     return await services.read(partial(reading.summary, principal=context.principal, name=study, now=services.clock()))
+
+
+@routes.post("/v1/studies/{study}/predict", scopes=READERS, problems=[Conflict])
+async def predict(context: Caller, study: StudyRef, body: PredictPoints) -> Predictions:
+    """Tells what the model expects at points of the space: mean and deviation of each objective.
+
+    The deviation is that of the function, without the noise of a single result. At least three results are needed.
+    """
+    return await context.services.explaining.predict(context.principal, study, body)
 
 
 @routes.get("/v1/studies/{study}/analyses/history", scopes=READERS)

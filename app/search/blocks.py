@@ -208,8 +208,8 @@ class Shares:
     def step(self, U: Floats, steps: Floats, random: np.random.Generator) -> Floats:
         m, n = U.shape
         shares, rows = self.shares(U), np.arange(m)
-        giver: Indices = random.integers(n, size=m)
-        giver = np.where(shares[rows, giver] > 0, giver, shares.argmax(axis=1))
+        anyone = random.integers(n, size=m)
+        giver = np.where(shares[rows, anyone] > 0, anyone, shares.argmax(axis=1))
         taker = (giver + random.integers(1, n, size=m)) % n
         given = np.minimum(np.maximum(np.abs(steps[rows, giver]), 1e-4), shares[rows, giver])
         shares[rows, giver] -= given

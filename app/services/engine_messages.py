@@ -10,7 +10,8 @@ from pydantic import Field
 from app.search.engine import Observation, Suggestion
 from studyhall.space import Space
 from studyhall.study import Algorithm, Objective
-from studyhall.words import Word
+from studyhall.trial import Prediction
+from studyhall.words import Parameters, Word
 
 LENGTH_BYTES: Final = 4
 LONGEST_FRAME: Final = 256 << 20
@@ -31,6 +32,8 @@ class Ask(Word):
     parallelism: int | None
     changed: tuple[Observation, ...]
     removed: tuple[int, ...]
+    points: tuple[Parameters, ...] = ()
+    """Wants predictions at these points instead of suggestions."""
     hidden: tuple[int, ...] = ()
     """Trials that this question leaves out: its answers are to take their place."""
     forget: tuple[str, ...] = ()
@@ -51,9 +54,10 @@ class Message(Word):
 
 
 class Answer(Word):
-    """Suggestions, or why there are none."""
+    """Suggestions, or predictions, or why there are none."""
 
     suggestions: tuple[Suggestion, ...] = ()
+    predictions: tuple[Prediction, ...] = ()
     error: str | None = None
     is_last: bool = False
     """The process ends with this answer."""

@@ -23,6 +23,8 @@ from app.search.engine import Observation, Suggestion
 from app.services.engine_messages import LENGTH_BYTES, LONGEST_FRAME, Answer, Ask, Load, Message, frame
 from studyhall.space import Space
 from studyhall.study import Algorithm, Objective
+from studyhall.trial import Prediction
+from studyhall.words import Parameters
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +72,8 @@ class SuggestRequest:
     changes_after: Callable[[int], Awaitable[HistoryChanges]]
     hidden: tuple[int, ...] = ()
     """Waiting trials that the suggestions are to replace; the engine does not see them."""
+    points: tuple[Parameters, ...] = ()
+    """Where predictions are wanted instead of suggestions."""
 
 
 class EnginePool:
@@ -117,8 +121,23 @@ class EnginePool:
             EngineLate: no answer within `limit_s`, be it for this question or for those before it.
             EngineFailed: the engine raised, crashed, or suggested what is not in the space.
         """
+        return _inside(request.space, (await self._ask(request)).suggestions)
+
+    async def predict(self, request: SuggestRequest) -> tuple[Prediction, ...]:
+        """What the model expects at the request's points, in their order.
+
+        Raises:
+            EngineLate: as `suggest`.
+            EngineFailed: the engine raised, crashed, or has too few results to learn from.
+        """
+        predictions = (await self._ask(request)).predictions
+        if len(predictions) != len(request.points):
+            raise EngineFailed("the engine did not predict every point")
+        return predictions
+
+    async def _ask(self, request: SuggestRequest) -> Answer:
         engine = self._engines[zlib.crc32(request.study_id.encode()) % len(self._engines)]
-        answer = asyncio.create_task(engine.suggest(request, self._limit_s))
+        answer = asyncio.create_task(engine.answer(request, self._limit_s))
         answer.add_done_callback(_forget)
         done, _ = await asyncio.wait({answer}, timeout=self._limit_s)
         if not done:
@@ -127,7 +146,7 @@ class EnginePool:
         return answer.result()
 
 
-def _forget(answer: "asyncio.Task[tuple[Suggestion, ...]]") -> None:
+def _forget(answer: "asyncio.Task[Answer]") -> None:
     if not answer.cancelled():
         answer.exception()
 
@@ -174,7 +193,7 @@ class _EngineProcess:
         async with self._turn:
             await self._end()  # a process that was just being started
 
-    async def suggest(self, request: SuggestRequest, limit_s: float) -> tuple[Suggestion, ...]:
+    async def answer(self, request: SuggestRequest, limit_s: float) -> Answer:
         async with self._turn:
             child = await self._living()
             copy, ask = await self._prepare(child, request)
@@ -193,7 +212,7 @@ class _EngineProcess:
             self._pause_s = 0.0
         if answer.error is not None:
             raise EngineFailed(answer.error)
-        return _inside(request.space, answer.suggestions)
+        return answer
 
     async def _load(self, child: _Child, algorithm: Algorithm) -> None:
         if algorithm.name in child.loaded:
@@ -219,6 +238,7 @@ class _EngineProcess:
             parallelism=request.parallelism,
             changed=changes.observations,
             removed=changes.removed,
+            points=request.points,
             hidden=request.hidden,
             forget=_least_recent(child.copies, keep=request.study_id),
         )

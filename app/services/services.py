@@ -16,6 +16,7 @@ from app.meters import Meters
 from app.services.analysing import Analysing, Analyst
 from app.services.analysis_pool import AnalysisPool
 from app.services.claiming import Handed, answer, claim_trials, touches
+from app.services.explaining import Explaining
 from app.services.keys import create_first_key
 from app.services.principal import Principal
 from app.services.signals import ANY, Signals
@@ -66,6 +67,7 @@ class Services:
             self.signals.on_demand = self.suggesting.wanted_elsewhere
         self.clock = clock or time.time
         self.analysing = Analysing(self.database, analyst or AnalysisPool(), clock=self.clock, monotonic=monotonic)
+        self.explaining = Explaining(self.database, pool)
         self._monotonic = monotonic
         self._sweep_s = sweep_s
         self.watch = Watch(monotonic(), monotonic())

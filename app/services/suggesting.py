@@ -32,7 +32,7 @@ from app.storage.rows import StudyRow
 from app.storage.transaction import Touches, Transaction
 from studyhall.errors import SpaceInfeasible
 from studyhall.study import StudyDefinition
-from studyhall.trial import TrialState
+from studyhall.trial import Prediction, TrialState
 
 log = structlog.get_logger(__name__)
 
@@ -52,6 +52,7 @@ class Pool(Protocol):
     @property
     def alive(self) -> int: ...
     async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]: ...
+    async def predict(self, request: SuggestRequest) -> tuple[Prediction, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import sys
 from studyhall.commands.asking import client_for, limited
 from studyhall.commands.printing import print_facts, print_json, print_table
 from studyhall.study_handle import Sort
-from studyhall.trial import Trial
+from studyhall.trial import Prediction, Trial
 
 
 def show_list(arguments: argparse.Namespace) -> None:
@@ -42,6 +42,33 @@ def show(arguments: argparse.Namespace) -> None:
         print_table(("ATTEMPT", "STEP", *(name.upper() for name in names)), rows, empty="")
 
 
+def explain(arguments: argparse.Namespace) -> None:
+    """Tells why a trial was suggested."""
+    found = client_for(arguments).explain(arguments.id)
+    if arguments.json:
+        print_json(found.to_dict())
+        return
+    print_facts(
+        {
+            "trial": found.number,
+            "algorithm": found.algorithm,
+            "source": found.source,
+            "why": found.why,
+            "results known": found.results,
+            "expected today": "" if found.now is None else _expected(found.now),
+        }
+    )
+    if found.odds:
+        sys.stdout.write("\n")
+        columns = ("OBJECTIVE", "PREDICTED", "DEVIATION", "BEST THEN", "CHANCE", "BY MEAN", "BY DOUBT", "OUTCOME")
+        rows = [(o.metric, o.mean, o.deviation, o.best, o.chance, o.by_mean, o.by_doubt, o.outcome) for o in found.odds]
+        print_table(columns, rows, empty="")
+    if found.differences:
+        sys.stdout.write(f"\nagainst the best other trial, {found.compared_with}\n")
+        differences = [(d.parameter, d.value, d.value_of_best, d.mean) for d in found.differences]
+        print_table(("PARAMETER", "HERE", "THERE", "EXPECTED CHANGE"), differences, empty="")
+
+
 def stop(arguments: argparse.Namespace) -> None:
     """Asks a running trial to end soon."""
     _say(client_for(arguments).stop_trial(arguments.id, reason=arguments.reason), arguments, "is asked to stop")
@@ -71,6 +98,10 @@ def show_log(arguments: argparse.Namespace) -> None:
 def printable(text: str) -> str:
     """A text without what would command a terminal: only lines, tabs and what can be seen."""
     return "".join(char for char in text if char in "\n\t" or char.isprintable())
+
+
+def _expected(prediction: Prediction) -> str:
+    return "; ".join(f"{m} {mean:.6g} ± {prediction.deviation[m]:.3g}" for m, mean in prediction.mean.items())
 
 
 def _sort(arguments: argparse.Namespace) -> Sort:

@@ -17,6 +17,7 @@ from app.services.engine_pool import EngineFailed, SuggestRequest
 from app.services.key_text import make_key
 from app.services.services import Services
 from app.storage.rows import KeyRow
+from studyhall.trial import Prediction
 
 SPACE = {"parameters": [{"name": "x", "type": "float", "low": 0.0, "high": 1.0}]}
 
@@ -55,6 +56,9 @@ class NoEngines:
     alive = 0
 
     async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
+        raise EngineFailed("there is no engine in this test")
+
+    async def predict(self, request: SuggestRequest) -> tuple[Prediction, ...]:
         raise EngineFailed("there is no engine in this test")
 
 

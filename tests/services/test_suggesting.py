@@ -15,6 +15,7 @@ from app.services.suggesting import Plan, ahead, make_plan
 from app.services.telling import complete
 from app.storage import reader
 from studyhall.study import Study
+from studyhall.trial import Prediction
 from studyhall.wire import Claim, Claimed, Complete, CreateStudy
 from tests.databases import ADMIN, SPACE, House, new_token
 
@@ -43,6 +44,9 @@ class SpokenPool:
             raise self.error
         numbers = range(request.number, request.number + request.count - self.fewer)
         return tuple(Suggestion(draw(request.space, 1, n), "model", "spoken") for n in numbers)
+
+    async def predict(self, request: SuggestRequest) -> tuple[Prediction, ...]:
+        raise EngineFailed("there is no engine in this test")
 
 
 @pytest.fixture

@@ -123,14 +123,18 @@ class Beliefs:
 
     def prediction(self, evidence: Evidence, row: Floats) -> Prediction:
         """What is expected at a row, in the units and the direction of the objectives."""
-        X = features(self.encoding, row[None, :])
-        means, deviations = {}, {}
+        return self.predictions(evidence, row[None, :])[0]
+
+    def predictions(self, evidence: Evidence, U: Floats) -> list[Prediction]:
+        """What is expected at rows `(m, d)`."""
+        X = features(self.encoding, U)
+        found: list[Prediction] = [Prediction(mean={}, deviation={}) for _ in U]
         for objective, belief in zip(evidence.history.objectives, self.objectives, strict=True):
-            mean, deviation = (float(part[0]) for part in belief.posterior.predict(X))
-            loss, spread = belief.standard.back(mean, deviation)
-            means[objective.metric] = loss if objective.goal == "minimize" else -loss
-            deviations[objective.metric] = spread
-        return Prediction(mean=means, deviation=deviations)
+            for prediction, mean, deviation in zip(found, *belief.posterior.predict(X), strict=True):
+                loss, spread = belief.standard.back(float(mean), float(deviation))
+                prediction.mean[objective.metric] = loss if objective.goal == "minimize" else -loss
+                prediction.deviation[objective.metric] = spread
+        return found
 
 
 def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
