@@ -82,6 +82,16 @@ class EngineSettings(Group):
     )
 
 
+class ArtifactSettings(Group):
+    """Files that trials keep, beside the database."""
+
+    directory: Path | None = Field(
+        None,
+        description="Where their contents are; several servers share one. By default `studyhall-artifacts`, beside a"
+        " SQLite file.",
+    )
+
+
 class LogSettings(Group):
     """Log lines, on standard error."""
 
@@ -124,6 +134,7 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     limits: Limits = Limits()
     engine: EngineSettings = EngineSettings()
+    artifacts: ArtifactSettings = ArtifactSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("database_url")

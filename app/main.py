@@ -26,6 +26,7 @@ from app.services.engine_pool import EnginePool
 from app.services.services import Services
 from app.storage import migrate
 from app.storage.connect import sqlite_file
+from app.storage.contents import Contents
 from studyhall.errors import Conflict, Unavailable
 from studyhall.home import write_private
 
@@ -40,7 +41,12 @@ log = structlog.get_logger("server")
 def create_app(settings: Settings) -> Api:
     """The application on a migrated database; its lifespan starts and stops everything behind it."""
     pool = _pool(settings) if settings.engine.processes else None
-    services = Services(settings.database_url.get_secret_value(), pool, sweep_s=settings.sweep_s)
+    services = Services(
+        settings.database_url.get_secret_value(),
+        pool,
+        sweep_s=settings.sweep_s,
+        contents=_contents(settings),
+    )
 
     @asynccontextmanager
     async def running(_app: FastAPI) -> AsyncIterator[None]:
@@ -108,6 +114,11 @@ async def _suggest_until_told(settings: Settings, url: str) -> None:
                 settings.engine.alive_file.touch()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(told.wait(), ALIVE_EVERY_S)
+
+
+def _contents(settings: Settings) -> Contents | None:
+    directory = settings.artifacts.directory
+    return None if directory is None else Contents(directory)
 
 
 def _pool(settings: Settings) -> EnginePool:

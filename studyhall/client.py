@@ -16,18 +16,19 @@ Values go in as keyword arguments, plain dicts or the models of `studyhall.study
 those models. Every request is repeated until it is answered (`studyhall.transport`).
 """
 
+import hashlib
 import os
 import platform
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import httpx2
 
 from studyhall.definition import read_word
-from studyhall.errors import Unavailable
-from studyhall.explanation import Explanation
+from studyhall.errors import Conflict, Unavailable
 from studyhall.home import find_server
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.space import Space
@@ -37,6 +38,7 @@ from studyhall.transport import PATIENCE_S, Connection, path_of
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
 from studyhall.wire import (
     AlgorithmInfo,
+    Artifact,
     Ask,
     CheckedSpace,
     CheckSpace,
@@ -54,6 +56,8 @@ from studyhall.wire import (
     Worker,
 )
 
+PIECE_BYTES = 4 << 20
+"""How much of an artifact one request brings."""
 FOLLOW_S = 20.0
 """How long one request waits for more of a log, in seconds."""
 
@@ -225,6 +229,31 @@ class Client:
             elif part.ended or not follow:
                 return
             attempt, after = part.attempt, part.next
+
+    def artifacts(self, id: str) -> Iterator[Artifact]:
+        """The files that the attempts at a trial have kept, the latest attempt first."""
+        return self.connection.pages(path_of("trials", id, "artifacts"), Page[Artifact])
+
+    def save_artifact(self, id: str, artifact: Artifact, path: str | Path) -> Path:
+        """Copies an artifact's content to a file, whole or not at all.
+
+        Raises:
+            Conflict: what came is not what the server says it has.
+        """
+        path, digest = Path(path), hashlib.sha256()
+        source = path_of("trials", id, "artifacts", *artifact.name.split("/"))
+        beside = path.with_name(f".{path.name}.part")
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as file:
+            while (at := file.tell()) < artifact.size:
+                part = {"Range": f"bytes={at}-{min(artifact.size, at + PIECE_BYTES) - 1}"}
+                answer = self.connection.send("GET", source, query={"attempt": artifact.attempt}, headers=part)
+                digest.update(answer.content)
+                file.write(answer.content)
+        if digest.hexdigest() != artifact.sha256:
+            beside.unlink()
+            raise Conflict(f"the content of '{artifact.name}' has changed on its way; fetch it again")
+        return beside.replace(path)
 
     def check_space(self, space: Space | Written, *, samples: int = 5) -> CheckedSpace:
         """Validates a space and draws samples from it, without making a study."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Protocol
 
 from studyhall.errors import Conflict, MeasurementConflict, StudyhallError
@@ -183,10 +184,20 @@ class Attempt:
         try:
             if isinstance(kept, Kept):
                 await asyncio.to_thread(self._keeping.keep, kept)
+                await self._send_artifact(kept)
             else:
                 await asyncio.to_thread(self._keeping.save, kept, tuple(self._curve))
         except (OSError, ValueError) as error:
             self._hear_verdict(WentWrong(kind="infrastructure", message=f"{kept.path} cannot be kept: {error}"))
+
+    async def _send_artifact(self, kept: Kept) -> None:
+        # The store has it already: a server that is away, or takes no artifacts, costs the trial nothing.
+        held = (self.claimed.attempt, self.token)
+        for name, path in await asyncio.to_thread(_files_of, kept):
+            try:
+                await self._server.send_artifact(self.claimed.trial.id, held, name, path)
+            except StudyhallError as error:
+                logger.warning("trial %s: the server did not take '%s': %s", self.claimed.trial.id, name, error)
 
     def _hear_report(self, message: Reported) -> None:
         measurement = Measurement(step=message.step, metrics=message.metrics, elapsed_s=message.elapsed_s)
@@ -290,6 +301,14 @@ class Attempt:
 
     def _later(self, delay_s: float, action: Callable[[], None]) -> None:
         self._timers.append(asyncio.get_running_loop().call_later(delay_s, action))
+
+
+def _files_of(kept: Kept) -> list[tuple[str, Path]]:
+    home = Path(kept.path)
+    if home.is_file():
+        return [(kept.name, home)]
+    found = [path for path in sorted(home.rglob("*")) if path.is_file() and not path.is_symlink()]
+    return [(f"{kept.name}/{path.relative_to(home).as_posix()}", path) for path in found]
 
 
 def _latest_of(curve: list[Measurement]) -> dict[str, float]:

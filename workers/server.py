@@ -10,7 +10,8 @@ Every request may be sent again: its lease token names its effect.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
@@ -20,6 +21,7 @@ from pydantic import BaseModel
 from studyhall.errors import RateLimited, RequestTimeout, StudyhallError, Unavailable, Unreachable
 from studyhall.transport import ANSWER_S, BASE_S, CAP_S, MAX_ANSWER_BYTES, Answer, path_of, problem_of
 from studyhall.wire import (
+    Artifact,
     Claim,
     Claimed,
     Complete,
@@ -41,6 +43,8 @@ M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
+UPLOAD_S: Final = 600.0
+"""For one artifact."""
 TEMPORARY: Final = (Unavailable, RateLimited, RequestTimeout)
 """Another try may not meet these."""
 
@@ -117,6 +121,23 @@ class Server:
         """Sends a piece of what an attempt prints."""
         return (await self._post(path_of("trials", trial, "logs"), piece)).read(LogKept)
 
+    async def send_artifact(self, trial: str, held: tuple[int, str], name: str, path: Path) -> Artifact:
+        """Sends a file that an attempt keeps.
+
+        Args:
+            held: the attempt, and the token of its lease.
+        """
+        attempt, token = held
+        request = self._http.build_request(
+            "POST",
+            path_of("trials", trial, "artifacts"),
+            params={"name": name, "attempt": attempt},
+            headers={"Content-Type": "application/octet-stream", "X-Lease-Token": token},
+            content=_pieces_of(path),
+            timeout=httpx2.Timeout(UPLOAD_S, connect=10.0),
+        )
+        return (await self._send(request)).read(Artifact)
+
     async def end(self, trial: str, ending: Complete | Infeasible | Fail | Release) -> Claimed | None:
         """Ends a trial; answers the next one if the ending claims it and there is one."""
         answer = await self._post(path_of("trials", trial, _VERBS[type(ending)]), ending)
@@ -125,11 +146,18 @@ class Server:
     async def _post(self, path: str, body: Word, *, wait_s: float = 0.0) -> Answer:
         timeout = httpx2.Timeout(ANSWER_S + wait_s, connect=10.0)
         headers = {"Content-Type": "application/json"}
+        request = self._http.build_request(
+            "POST", path, content=body.to_json().encode(), headers=headers, timeout=timeout
+        )
+        return await self._send(request)
+
+    async def _send(self, request: httpx2.Request) -> Answer:
         try:
-            async with self._http.stream(
-                "POST", path, content=body.to_json().encode(), headers=headers, timeout=timeout
-            ) as response:
+            response = await self._http.send(request, stream=True)
+            try:
                 content = await _limited(response)
+            finally:
+                await response.aclose()
         except httpx2.HTTPError as error:
             reason = str(error) or type(error).__name__
             unreachable = Unreachable(f"the server at {self.url} cannot be reached: {reason}")
@@ -155,6 +183,12 @@ _VERBS: Final[dict[type[Word], str]] = {
     Fail: "fail",
     Release: "release",
 }
+
+
+async def _pieces_of(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := await asyncio.to_thread(file.read, 1 << 20):
+            yield piece
 
 
 async def _limited(response: httpx2.Response) -> bytes:

@@ -18,7 +18,7 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.limits import Body, Headers, Limits, check_body_headers, read_headers
+from app.api.limits import Body, Headers, Limits, check_body_headers, read_headers, sends_artifact
 from app.api.problems import InternalError, render, understood
 from app.meters import Meters
 from studyhall.errors import BadRequest, CrossOrigin, PayloadTooLarge, StudyhallError
@@ -70,6 +70,7 @@ class FrontDoor:
         self._timed: dict[str, Histogram] = {}
         self._logs_requests = logs_requests
         self._limits = limits
+        self._artifact_limits = limits.of_artifacts
         self._hosts = frozenset(host.encode() for host in hosts)
         self._origins = frozenset(origin.encode() for origin in origins)
 
@@ -80,7 +81,7 @@ class FrontDoor:
         answer = _Answer(send, _request_id(scope))
         scope["request_id"] = answer.request_id
         REQUEST_ID.set(answer.request_id)
-        body = Body(receive, self._limits)
+        body = Body(receive, self._artifact_limits if sends_artifact(scope) else self._limits)
         began = time.perf_counter()
         try:
             has_body = self._admit(scope)
@@ -113,6 +114,8 @@ class FrontDoor:
         if scope["method"] not in _READS:
             self._check_origin(headers)
         scope["headers_by_name"] = headers
+        if sends_artifact(scope):
+            return check_body_headers(headers, self._artifact_limits, media_type=b"application/octet-stream")
         return check_body_headers(headers, self._limits)
 
     def _check_host(self, headers: Headers) -> None:

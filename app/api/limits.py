@@ -36,9 +36,16 @@ class Limits(BaseModel):
     url_bytes: Bytes = Field(8 << 10, description="The longest address, path and query together.")
     head_s: Seconds = Field(10.0, description="A connection that has not sent a whole request head by then is closed.")
     body_s: Seconds = Field(15.0, description="A request whose body has not arrived by then is answered with 408.")
+    artifact_bytes: Bytes = Field(1 << 30, description="The largest artifact, which is sent as a stream.")
+    artifact_s: Seconds = Field(600.0, description="An artifact that has not arrived by then is answered with 408.")
     connections: Annotated[int, Field(ge=1, le=100_000)] = Field(
         2048, description="The most open connections; each waiting worker and each live dashboard holds one."
     )
+
+    @property
+    def of_artifacts(self) -> "Limits":
+        """The same for a request that sends an artifact."""
+        return self.model_copy(update={"body_bytes": self.artifact_bytes, "body_s": self.artifact_s})
 
 
 Headers = dict[bytes, bytes]
@@ -74,7 +81,13 @@ def read_headers(scope: Scope, limits: Limits) -> Headers:
     return headers
 
 
-def check_body_headers(headers: Headers, limits: Limits) -> bool:
+def sends_artifact(scope: Scope) -> bool:
+    """Whether the body of a request is a file and no JSON."""
+    path: str = scope["path"]
+    return scope["method"] == "POST" and path.endswith("/artifacts") and path.startswith("/v1/trials/")
+
+
+def check_body_headers(headers: Headers, limits: Limits, *, media_type: bytes = b"application/json") -> bool:
     """Whether a body follows; what it claims to be is checked before any of it is read.
 
     Raises:
@@ -92,7 +105,7 @@ def check_body_headers(headers: Headers, limits: Limits) -> bool:
             return False
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaType("Send the body without a content encoding.")
-    _check_media_type(headers.get(b"content-type", b""))
+    _check_media_type(headers.get(b"content-type", b""), media_type)
     return True
 
 
@@ -168,9 +181,9 @@ def _settle_repeats(listed: list[tuple[bytes, bytes]], headers: Headers) -> None
         seen.add(name)
 
 
-def _check_media_type(value: bytes) -> None:
+def _check_media_type(value: bytes, wanted: bytes) -> None:
     media_type, _, parameters = value.lower().partition(b";")
-    if media_type.strip() != b"application/json":
+    if media_type.strip() != wanted:
         raise UnsupportedMediaType
     if parameters and parameters.replace(b" ", b"").replace(b'"', b"") != b"charset=utf-8":
         raise UnsupportedMediaType

@@ -44,6 +44,7 @@ class StrictRoute(APIRoute):
 
     Args:
         scopes: the scopes of keys that may use it; there is no default.
+        streams: the endpoint reads the body itself, as it comes.
         problems: the errors that this route may answer beside those that any may.
         documented: what FastAPI's route takes for the OpenAPI document.
     """
@@ -56,6 +57,7 @@ class StrictRoute(APIRoute):
         method: str,
         scopes: Scopes,
         status: int = 200,
+        streams: bool = False,
         problems: Sequence[type[StudyhallError]] = (),
         responses: dict[int | str, dict[str, Any]] | None = None,
         **documented: Any,
@@ -81,7 +83,7 @@ class StrictRoute(APIRoute):
         self.app = self._serve
         self._signature = signature
         self._status = status
-        self._ignores_body = method in ("GET", "DELETE")
+        self._ignores_body = streams or method in ("GET", "DELETE")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """As Starlette's, without mounts and converters: a third of its time, which counts with fifty routes."""

@@ -67,7 +67,6 @@ class Services:
             self.signals.on_demand = self.suggesting.wanted_elsewhere
         self.clock = clock or time.time
         self.analysing = Analysing(self.database, analyst or AnalysisPool(), clock=self.clock, monotonic=monotonic)
-        self.explaining = Explaining(self.database, pool)
         self._monotonic = monotonic
         self._sweep_s = sweep_s
         self.watch = Watch(monotonic(), monotonic())

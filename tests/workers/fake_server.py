@@ -7,6 +7,7 @@ together.
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import re
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import httpx2
 from studyhall.study import Objective, Task
 from studyhall.trial import Measurement, Trial, TrialState
 from studyhall.wire import (
+    Artifact,
     Claim,
     Claimed,
     ClaimedTrial,
@@ -54,6 +56,7 @@ class Held:
     measurements: dict[int, Measurement] = field(default_factory=dict)
     heartbeats: int = 0
     log: str = ""
+    artifacts: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def steps(self) -> list[int]:
@@ -127,6 +130,8 @@ class FakeServer:
         try:
             if self.is_away:
                 raise httpx2.ConnectError("nobody is there")
+            if path.endswith("/artifacts"):
+                return await self._take_artifact(request)
             return await self._route(path, request.content)
         finally:
             self._tell_news()
@@ -153,6 +158,14 @@ class FakeServer:
             trial.measurements |= {each.step: each for each in kind.measurements}
             return self._told(trial)
         return self._end(trial, kind)
+
+    async def _take_artifact(self, request: httpx2.Request) -> httpx2.Response:
+        trial, name = self.trials[int(request.url.path.split("/")[3][3:])], request.url.params["name"]
+        assert request.headers["X-Lease-Token"] == trial.token
+        trial.artifacts[name] = content = await request.aread()
+        sha256 = hashlib.sha256(content).hexdigest()
+        artifact = Artifact(name=name, attempt=trial.attempt, sha256=sha256, size=len(content), created_at=WHEN)
+        return httpx2.Response(201, text=artifact.to_json())
 
     def _end(self, trial: Held, ending: Any) -> httpx2.Response:
         if isinstance(ending, Release):

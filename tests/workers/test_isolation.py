@@ -94,10 +94,12 @@ def test_artifacts_are_kept_where_the_trial_is_named(configuration):
         server = FakeServer()
         async with at_work(configuration, server):
             await server.ended(server.add(task("keeps_a_file")))
+        return server.trials[0].artifacts
 
-    asyncio.run(play())
+    sent = asyncio.run(play())
 
     assert (Path(configuration.artifacts) / "st_1" / "0" / "1" / "notes" / "a.txt").read_text() == "kept"
+    assert sent == {"notes/a.txt": b"kept"}
 
 
 def test_two_slots_train_two_trials_at_once(configuration):

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import hashlib
 from pathlib import Path
 
 import httpx2
@@ -10,7 +11,7 @@ import pytest
 from app.services.services import Services
 from studyhall.study import Study
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
-from studyhall.wire import Page, TrainableInfo
+from studyhall.wire import Artifact, Page, TrainableInfo
 from tests.api.people import Keyring, make_api, make_services
 from tests.workers.conftest import QUICK, task
 from workers.worker import Worker
@@ -116,15 +117,20 @@ def test_a_study_of_digits_is_searched_to_its_end(in_house, configuration):
         await house.study(digits, 3, space=few_epochs, metric="val_accuracy", goal="maximize")
         trials = await house.ended()
         offered = await house.get("trainables", Page[TrainableInfo])
-        return trials, offered.items, await house.get("studies/study", Study)
+        sent = await house.get(f"trials/{trials[0].id}/artifacts", Page[Artifact])
+        return trials, offered.items, await house.get("studies/study", Study), sent
 
-    trials, offered, study = in_house(scene, trainables=("*",), patiences=dataclasses.replace(QUICK, timeout_s=120))
+    trials, offered, study, sent = in_house(
+        scene, trainables=("*",), patiences=dataclasses.replace(QUICK, timeout_s=120)
+    )
 
     assert [trial.state for trial in trials] == ["completed"] * 3
     assert max(trial.metrics["val_accuracy"] for trial in trials) >= 0.975
-    assert {info.name for info in offered} == {"hello", "image_classifier", "tabular"}
+    assert {"hello", "image_classifier", "sequence_classifier", "tabular"} <= {info.name for info in offered}
     kept = Path(configuration.artifacts) / study.id / "0" / "1" / "model"
     assert sorted(path.name for path in kept.iterdir()) == ["model.json", "model.safetensors"]
+    assert [artifact.name for artifact in sent.items] == ["model/model.json", "model/model.safetensors"]
+    assert sent.items[1].sha256 == hashlib.sha256((kept / "model.safetensors").read_bytes()).hexdigest()
 
 
 def test_every_kind_of_ending_is_understood(in_house):

@@ -1,0 +1,85 @@
+"""The contents of artifacts: files named by their SHA-256, beside the database.
+
+Each content is there once, however many artifacts have it, and whole or not at all. Several servers share one
+directory. Nothing here is ever opened as code.
+"""
+
+import asyncio
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+from app.storage.connect import sqlite_file
+
+YOUNG_S: Final = 3600.0
+"""A content without an artifact is left alone for so long: its record may be on its way."""
+
+
+def contents_beside(url: str) -> "Contents":
+    """The contents that belong to a database: beside its file, or below the working directory."""
+    file = sqlite_file(url)
+    return Contents((file.parent if file else Path()) / "studyhall-artifacts")
+
+
+class Content(NamedTuple):
+    """A stored content."""
+
+    sha256: str
+    size: int
+
+
+class Contents:
+    """A directory of contents.
+
+    Args:
+        directory: made when the first content comes.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory.absolute()
+
+    def path(self, sha256: str) -> Path:
+        """Where a content is."""
+        return self._directory / sha256[:2] / sha256
+
+    async def keep(self, pieces: AsyncIterator[bytes]) -> Content:
+        """Writes a content as it comes.
+
+        Raises:
+            OSError: it does not fit on the disk.
+        """
+        beside = self._directory / f".{uuid.uuid4().hex}"
+        await asyncio.to_thread(self._directory.mkdir, mode=0o700, parents=True, exist_ok=True)
+        digest, size = hashlib.sha256(), 0
+        try:
+            with beside.open("xb") as file:
+                async for piece in pieces:
+                    await asyncio.to_thread(_write, file, digest.update, piece)
+                    size += len(piece)
+                await asyncio.to_thread(os.fsync, file.fileno())
+            target = self.path(digest.hexdigest())
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+        return Content(digest.hexdigest(), size)
+
+    def old(self) -> Iterator[str]:
+        """The contents that have been here for a while."""
+        before = time.time() - YOUNG_S
+        for path in self._directory.glob("??/*"):
+            if path.stat().st_mtime < before:
+                yield path.name
+
+    def forget(self, sha256: str) -> None:
+        """Removes a content."""
+        self.path(sha256).unlink(missing_ok=True)
+
+
+def _write(file: BinaryIO, update: Callable[[bytes], None], piece: bytes) -> None:
+    file.write(piece)
+    update(piece)
