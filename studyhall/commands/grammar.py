@@ -139,6 +139,9 @@ def _add_trial(commands: "argparse._SubParsersAction[Parser]") -> None:
     logs = _command(trial, "logs", "print what a trial's code has printed", "trial:show_log")
     logs.add_argument("id", metavar="TRIAL", help="the trial's id, tr_...")
     logs.add_argument("--attempt", type=int, metavar="N", help="of this attempt (default: the latest)")
+    kept = _command(trial, "artifacts", "list the files a trial has kept, or copy them here", "trial:show_artifacts")
+    kept.add_argument("id", metavar="TRIAL", help="the trial's id, tr_...")
+    kept.add_argument("--save", metavar="DIR", help="copy those of the latest attempt to this directory")
     logs.add_argument("--follow", action="store_true", help="wait for more until the attempt has ended")
 
 
@@ -176,8 +179,42 @@ def _add_the_rest(commands: "argparse._SubParsersAction[Parser]") -> None:
     analyse.add_argument("--max-points", type=int, default=2000, metavar="N", help="(default: 2000)")
     analyse.add_argument("--csv", action="store_true", help="print CSV")
     _add_limit(analyse)
+    _add_interchange(commands)
     completion = _command(commands, "completion", "print a completion script", "completion:show", asks=False)
     completion.add_argument("shell", choices=["bash", "zsh", "fish"])
+
+
+def _add_interchange(commands: "argparse._SubParsersAction[Parser]") -> None:
+    bring = _group(commands, "import", "bring in studies of other tools")
+    optuna = _command(
+        bring, "optuna", "make a study of one in an Optuna storage, with its trials", "interchange:import_optuna"
+    )
+    optuna.add_argument("storage", metavar="STORAGE", help="sqlite:///FILE, postgresql://... or a journal file")
+    optuna.add_argument("--study", metavar="NAME", help="which one, when there are several")
+    optuna.add_argument("--name", help="its name here (default: the same)")
+    optuna.add_argument("--dry-run", action="store_true", help="print the definition and make nothing")
+    for tool, of in (
+        ("wandb", "a W&B sweep's YAML"),
+        ("katib", "a Katib experiment's YAML"),
+        ("vizier", "a Vizier study's JSON"),
+        ("ray", "a Ray Tune space written as JSON or YAML"),
+    ):
+        one = _command(
+            bring, tool, f"print the study file that is {of}, or make the study", "interchange:import_definition"
+        )
+        one.add_argument("file", metavar="FILE", help="- reads JSON from standard input")
+        one.add_argument("--name", help="the study's name")
+        one.add_argument("--create", action="store_true", help="make the study at once")
+        one.set_defaults(tool=tool)
+    send = _group(commands, "export", "write a study's trials to a file")
+    for form, does in (
+        ("csv", "write a study's trials as CSV"),
+        ("jsonl", "write a study's trials as JSON, one a line"),
+        ("optuna", "write a study as a journal that Optuna opens"),
+    ):
+        one = _named(send, form, does, "interchange:export")
+        one.add_argument("file", metavar="FILE", nargs="?", help="a new file (default: standard output)")
+        one.set_defaults(form=form)
 
 
 def duration_s(text: str) -> float:

@@ -17,7 +17,7 @@ MAX_BYTES = 1024 * 1024
 
 def read_study_file(path: str, **changes: Any) -> CreateStudy:
     """The study that a file defines; `changes` that are not None take the place of its fields."""
-    written = _read(path) | {name: value for name, value in changes.items() if value is not None}
+    written = read_mapping(path) | {name: value for name, value in changes.items() if value is not None}
     try:
         return read_word(CreateStudy, written)
     except InvalidInput as error:
@@ -26,7 +26,7 @@ def read_study_file(path: str, **changes: Any) -> CreateStudy:
 
 def read_space_file(path: str) -> Space:
     """The space in a file: the whole of it, or a study's."""
-    written = _read(path)
+    written = read_mapping(path)
     inner = written["space"] if isinstance(written.get("space"), dict) else written
     try:
         return read_word(Space, inner)
@@ -34,7 +34,8 @@ def read_space_file(path: str) -> Space:
         raise _explained(error, inner, path) from error
 
 
-def _read(path: str) -> dict[str, Any]:
+def read_mapping(path: str) -> dict[str, Any]:
+    """What a JSON or YAML file holds, as it stands."""
     text = _text(path)
     written = _yaml(text, path) if Path(path).suffix.lower() in (".yaml", ".yml") else _json(text, path)
     if not isinstance(written, dict):

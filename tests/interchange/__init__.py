@@ -1,0 +1,1 @@
+"""Other tools' studies, read and written; against the real Optuna where it is installed."""
