@@ -11,7 +11,7 @@ import numpy as np
 from app.analysis.question import SEED, Floats, Question, fenced
 
 TREES: Final = 64
-MOST_MODELLED: Final = 4000
+MOST_MODELLED: Final = 2500
 """A forest learns from at most this many trials; more cost seconds and hardly change it."""
 
 

@@ -16,6 +16,8 @@ from studyhall.study import Objective
 BINS: Final = 50
 TOP_SHARE: Final = 0.1
 RESAMPLES: Final = 60
+DECOMPOSED: Final = 32
+"""Trees that fANOVA takes apart: half a forest gives the same shares in half the time."""
 NEEDED: Final = 30
 """Trials for PED-ANOVA: below, the best tenth are fewer than three."""
 
@@ -101,7 +103,7 @@ def _fanova(question: Question) -> Finding:
     facts: dict[str, Any] = {"method": "fanova", "interactions": {}, "explained": {}}
     for objective in _objectives(question):
         forest = fit(places, question.losses(rows, objective))
-        alone, pairs = decompose(forest.trees, len(question.free))  # (d, trees)
+        alone, pairs = decompose(forest.trees[:DECOMPOSED], len(question.free))  # (d, trees)
         _add(columns, question, objective, alone)
         facts["explained"][objective.metric] = round(forest.explained, 4)
         facts["interactions"][objective.metric] = [

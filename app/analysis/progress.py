@@ -28,8 +28,10 @@ def convergence(question: Question) -> Finding:
     sign = 1.0 if question.objective.goal == "minimize" else -1.0
     improved = np.flatnonzero(np.diff(best, prepend=np.inf) < 0)
     kept = np.unique(np.concatenate([improved, spread(len(best), question.options.max_points)]))
+    # Of very many trials only every so many-th was read: what is counted stands for as many.
+    each = question.total / max(1, len(question.trials))
     columns: dict[str, Column] = {
-        "count": (kept + 1).tolist(),
+        "count": np.rint((kept + 1) * each).astype(int).tolist(),
         "number": [question.trials.number[row] for row in rows[kept]],
         "best": (sign * best[kept]).tolist(),
         "is_projected": [False] * len(kept),
@@ -40,22 +42,22 @@ def convergence(question: Question) -> Finding:
     facts: dict[str, Any] = {
         "objective": question.objective.metric,
         "improvements": len(improved),
-        "trials_since_best": int(len(best) - 1 - improved[-1]),
+        "trials_since_best": round((len(best) - 1 - improved[-1]) * each),
         # The rule of succession over the later half: it is the present pace that counts.
-        "chance_of_better_in_10": round(1 - (1 - (later + 0.5) / (len(best) / 2 + 1)) ** 10, 4),
+        "chance_of_better_in_10": round(1 - (1 - (later + 0.5) / (len(best) / 2 + 1)) ** (10 / each), 4),
     }
     if len(rows) < NEEDED_FOR_PROJECTION or len(improved) < 3:
         note = f"A projection takes {NEEDED_FOR_PROJECTION} completed trials and three improvements."
         return Finding(columns, len(rows), 1, facts, note)
     ahead = np.unique(np.geomspace(len(best) + 1, 2 * len(best), 20).astype(int))
     middle, low, high = (sign * told for told in _projected(best, ahead))
-    columns["count"] += ahead.tolist()
+    columns["count"] += np.rint(ahead * each).astype(int).tolist()
     columns["number"] += [None] * len(ahead)
     columns["best"] += middle.tolist()
     columns["is_projected"] += [True] * len(ahead)
     columns["low"] += np.minimum(low, high).tolist()
     columns["high"] += np.maximum(low, high).tolist()
-    facts["projected"] = {"trials": int(ahead[-1]), "best": float(middle[-1])}
+    facts["projected"] = {"trials": round(ahead[-1] * each), "best": float(middle[-1])}
     return Finding(columns, len(rows), 1, facts)
 
 

@@ -127,13 +127,21 @@ class Question:
 
     def places(self, rows: Sequence[int] | npt.NDArray[np.intp]) -> Floats:
         """Where trials stand in the unit cube of the free parameters, shape `(n, d)`; INACTIVE where one is not."""
-        found = np.full((len(rows), len(self.free)), INACTIVE)
-        for i, row in enumerate(rows):
-            parameters = self.trials.parameters[row]
-            for j, parameter in enumerate(self.free):
-                value = parameters.get(parameter.name)
-                if parameter.name in parameters and parameter.contains(value):
-                    found[i, j] = parameter.to_units(value)[0]
+        return np.asarray(self._every_place[np.asarray(rows, dtype=np.intp)], dtype=np.float64)
+
+    @cached_property
+    def _every_place(self) -> Floats:
+        found = np.full((len(self.trials), len(self.free)), INACTIVE)
+        for j, parameter in enumerate(self.free):
+            known: dict[tuple[type, Any], float] = {}  # with the type: 1 and true are one key otherwise
+            for i, parameters in enumerate(self.trials.parameters):
+                if parameter.name not in parameters:
+                    continue
+                value = parameters[parameter.name]
+                key = (type(value), value)
+                if key not in known:
+                    known[key] = parameter.to_units(value)[0] if parameter.contains(value) else INACTIVE
+                found[i, j] = known[key]
         return found
 
 

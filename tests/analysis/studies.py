@@ -26,17 +26,15 @@ def trials(space: Space, function: Callable[[dict[str, Any]], Any], count: int, 
     assignments = [space.from_units([source.random() for _ in range(places)]) for _ in range(count)]
     told = [function(dict(parameters)) for parameters in assignments]
     metrics = [each if isinstance(each, dict) or each is None else {"loss": each} for each in told]
-    return Trials(
-        {
-            "number": list(range(count)),
-            "state": ["failed" if each is None else "completed" for each in metrics],
-            "parameters": assignments,
-            "metrics": metrics,
-            "predicted": [None] * count,
-            "reason": [None] * count,
-        }
-        | columns
-    )
+    made: dict[str, list[Any]] = {
+        "number": list(range(count)),
+        "state": ["failed" if each is None else "completed" for each in metrics],
+        "parameters": assignments,
+        "metrics": metrics,
+        "predicted": [None] * count,
+        "reason": [None] * count,
+    }
+    return Trials(made | columns)
 
 
 def question(

@@ -1,6 +1,7 @@
 """Convergence and calibration against courses and predictions made to measure."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -56,3 +57,13 @@ def test_rank_correlation_sees_order_alone() -> None:
     assert rank_correlation(a, np.exp(a)) == pytest.approx(1.0)
     assert rank_correlation(a, -a) == pytest.approx(-1.0)
     assert rank_correlation(a, np.ones(7)) == 0.0
+
+
+def test_of_a_sampled_study_each_trial_counts_for_those_left_out() -> None:
+    count = iter(range(1, 201))
+    asked = question(SPACE, trials(SPACE, lambda _: 1.0 + 4.0 * next(count) ** -0.5, 200))
+
+    found = convergence(replace(asked, total=1000))
+
+    assert found.columns["count"][199] == 1000
+    assert found.facts["projected"]["trials"] == 2000
