@@ -29,6 +29,7 @@ import httpx2
 
 from studyhall.definition import read_word
 from studyhall.errors import Conflict, Unavailable
+from studyhall.explanation import Explanation
 from studyhall.home import find_server
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.space import Space

@@ -23,7 +23,8 @@ from app.services.signals import ANY, Signals
 from app.services.suggesting import Pool, Suggesting
 from app.services.sweeping import Watch, sweep
 from app.services.telling import heartbeat
-from app.storage import reader
+from app.storage import output, reader
+from app.storage.contents import Contents, contents_beside
 from app.storage.database import Database
 from app.storage.rows import KeyRow
 from app.storage.transaction import NOTHING, Touches, Transaction
@@ -34,6 +35,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 SWEEP_S = 5.0
+TIDY_EVERY_S = 3600.0
 LONGEST_LOOK_S = 5.0
 """A long-poll looks again after this time even when nothing woke it; a net under the signals, not the mechanism."""
 
@@ -45,6 +47,7 @@ class Services:
         pool: runs the engines; None: other processes on the same database do (`studyhall engine`).
         clock: seconds since 1970, None for the database's own; tests move theirs.
         sweep_s: seconds between two rounds of the sweeper.
+        contents: where the contents of artifacts are; by default beside the database.
         analyst: computes analyses; None: a process of its own, once somebody asks.
     """
 
@@ -56,6 +59,7 @@ class Services:
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sweep_s: float = SWEEP_S,
+        contents: Contents | None = None,
         analyst: Analyst | None = None,
     ) -> None:
         self.signals = Signals()
@@ -67,6 +71,8 @@ class Services:
             self.signals.on_demand = self.suggesting.wanted_elsewhere
         self.clock = clock or time.time
         self.analysing = Analysing(self.database, analyst or AnalysisPool(), clock=self.clock, monotonic=monotonic)
+        self.explaining = Explaining(self.database, pool)
+        self.contents = contents or contents_beside(url)
         self._monotonic = monotonic
         self._sweep_s = sweep_s
         self.watch = Watch(monotonic(), monotonic())
@@ -158,11 +164,26 @@ class Services:
         self.meters.sweeps.labels("done").inc()
         return ended
 
+    async def tidy(self) -> int:
+        """Removes the contents of artifacts that no trial has any more; how many."""
+        gone = 0
+        old = await asyncio.to_thread(lambda: list(self.contents.old()))
+        for start in range(0, len(old), 500):
+            hashes = old[start : start + 500]
+            for sha256 in set(hashes) - await self.read(partial(output.needed, hashes=hashes)):
+                await asyncio.to_thread(self.contents.forget, sha256)
+                gone += 1
+        return gone
+
     async def _sweep_for_ever(self) -> None:
+        tidy_at = self._monotonic() + TIDY_EVERY_S
         while True:
             await asyncio.sleep(self._sweep_s)
             try:
                 await self.sweep()
+                if self._monotonic() >= tidy_at:
+                    tidy_at = self._monotonic() + TIDY_EVERY_S
+                    await self.tidy()
             except StudyhallError as error:
                 self.meters.sweeps.labels("failed").inc()
                 # Workers cannot renew their leases either; once the database is back they get the time to do so.
