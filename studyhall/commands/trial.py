@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from studyhall.commands.asking import client_for, limited
 from studyhall.commands.printing import print_facts, print_json, print_table
@@ -93,6 +94,21 @@ def show_log(arguments: argparse.Namespace) -> None:
     for part in parts:
         sys.stdout.write(printable(part))
         sys.stdout.flush()
+
+
+def show_artifacts(arguments: argparse.Namespace) -> None:
+    """Lists the files a trial has kept, or copies those of the latest attempt that kept any."""
+    client = client_for(arguments)
+    found = list(client.artifacts(arguments.id))
+    if arguments.save is not None:
+        found = [artifact for artifact in found if artifact.attempt == found[0].attempt]
+        for artifact in found:
+            client.save_artifact(arguments.id, artifact, Path(arguments.save) / artifact.name)
+    if arguments.json:
+        print_json([artifact.to_dict() for artifact in found])
+        return
+    rows = [(each.name, each.attempt, each.size, each.sha256[:12], each.created_at) for each in found]
+    print_table(("NAME", "ATTEMPT", "BYTES", "SHA256", "KEPT"), rows, empty="no artifacts")
 
 
 def printable(text: str) -> str:
