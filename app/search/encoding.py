@@ -10,8 +10,8 @@ what a distance-based model sees.
     X         features: ordered places, one-hot       (m, width)
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +19,8 @@ import numpy as np
 from app.search.axes import Axis, Floats, Truths
 from app.search.blocks import Block, Single, block_of, combinations
 from app.search.conditions import Column, Columns, Condition
-from studyhall.parameters import Parameter, default_of
+from studyhall.architecture.graph import COUNTS
+from studyhall.parameters import IntParameter, Parameter, default_of
 from studyhall.space import Space
 from studyhall.words import Parameters, ParameterValue
 
@@ -210,9 +211,50 @@ class Encoding:
             name = key.tobytes()
             if name not in self._within:
                 _make_room(self._within)
-                self._within[name] = self.space.satisfies(self.parameters(u))
+                self._within[name] = self._keeps_to_counts(u)
             found[row] = self._within[name]
         return found
+
+    def _keeps_to_counts(self, row: Floats) -> bool:
+        """The scalar answer; without making an assignment where the rules read counts alone, which takes most time."""
+        architecture = self.space.architecture
+        if architecture is None or not all(rule.names <= set(COUNTS) for rule in self.space.count_rules):
+            return self.space.satisfies(self.parameters(row))
+        places = row.tolist()
+        values = dict(self._fixed_decisions)
+        for name, j, table in self._decisions:
+            values[name] = table[min(int(places[j] * len(table)), len(table) - 1)]
+        for name, j, parameter in self._continua:
+            values[name] = parameter.from_units([places[j]])
+        counts = architecture.counts_once(values)
+        return all(rule.truth(counts) is not False for rule in self.space.count_rules)
+
+    @cached_property
+    def _fixed_decisions(self) -> Parameters:
+        architecture = self.space.architecture
+        names = frozenset[str]() if architecture is None else architecture.names
+        return {name: value for name, value in self._fixed.items() if name in names}
+
+    @cached_property
+    def _decisions(self) -> list[tuple[str, int, list[ParameterValue]]]:
+        """The architecture's decisions with equally wide cells: name, column, values."""
+        return [
+            (parameter.name, columns.start, [parameter.from_units([(i + 0.5) / cells]) for i in range(cells)])
+            for parameter, columns, cells in self._of_architecture()
+            if cells is not None
+        ]
+
+    @cached_property
+    def _continua(self) -> list[tuple[str, int, Parameter]]:
+        """The others."""
+        return [(p.name, columns.start, p) for p, columns, cells in self._of_architecture() if cells is None]
+
+    def _of_architecture(self) -> Iterator[tuple[Parameter, slice, int | None]]:
+        architecture = self.space.architecture
+        for parameter, columns in zip(self.free, self.columns, strict=True):
+            if architecture is not None and parameter.name in architecture.names:
+                scaled = isinstance(parameter, IntParameter) and parameter.scale != "linear"
+                yield parameter, columns, None if scaled else parameter.cardinality
 
     def _identity(self, key: bytes, row: Floats) -> bytes:
         if key not in self._names:

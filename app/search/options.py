@@ -95,6 +95,17 @@ class CmaEsOptions(Options):
     """Trials in a generation; absent: 4 + 3 log(parameters)."""
 
 
+class NeuralOptions(Options):
+    """An ensemble of networks that predicts scores."""
+
+    start: StartTrials = 10
+    """Sobol points before the first fit."""
+    pool: Annotated[int, Field(ge=10, le=2000)] = 100
+    """Random candidates beside the mutants of the best."""
+    random_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """How often a random point is proposed instead of the model's."""
+
+
 class AutoOptions(Options):
     """`auto` chooses by itself."""
 

@@ -20,6 +20,7 @@ from app.search.options import (
     EvolutionOptions,
     GridOptions,
     LocalSearchOptions,
+    NeuralOptions,
     Options,
     RandomOptions,
     SkoptOptions,
@@ -96,6 +97,12 @@ ENTRIES: Final[dict[str, Entry]] = {
             "Covariance matrix adaptation (cmaes), categories and integers included.",
             CmaEsOptions,
             "app.search.cma_es",
+        ),
+        Entry(
+            "neural",
+            "A deep ensemble predicts scores and searches by mutation: architectures, batches, large discrete spaces.",
+            NeuralOptions,
+            "app.search.neural",
         ),
         Entry(
             "skopt",

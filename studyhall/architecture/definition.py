@@ -3,12 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, Self, cast
 
 from pydantic import Field, model_validator
 
 from studyhall.architecture.blocks import Block
-from studyhall.architecture.graph import Counts, Graph
+from studyhall.architecture.graph import COUNTS, Counts, Graph
 from studyhall.architecture.plan import Plan, plan_of, size_of
 from studyhall.architecture.resolving import resolve
 from studyhall.errors import invalid
@@ -80,6 +80,12 @@ class Architecture(Word):
     def counts(self, values: Mapping[str, ParameterValue]) -> Counts:
         """What the network of an assignment weighs and costs."""
         return self.graph(values).counts
+
+    def counts_once(self, values: Mapping[str, ParameterValue]) -> dict[str, int]:
+        """The same as a dict, not kept, from a value for every parameter, active or not: for many candidates."""
+        scalars = cast("Mapping[str, Scalar]", values)  # an architecture's parameters are no lists
+        counts = resolve(self.plan.root, self.input, self.output, scalars).counts
+        return {name: getattr(counts, name) for name in COUNTS}
 
     @cached_property
     def _order(self) -> tuple[str, ...]:

@@ -135,6 +135,8 @@ def reduced(nodes: list[Node], output: int) -> Graph:
     """The graph without what does not reach the output, and with sums that only feed one other sum merged into it."""
     while True:
         alive = _reaching(nodes, output)
+        if not any(nodes[n].op == "sum" and any(nodes[i].op == "sum" for i in nodes[n].inputs) for n in alive):
+            break
         readers = Counter(i for n in alive for i in nodes[n].inputs)
         found = next(
             ((n, i) for n in sorted(alive) if nodes[n].op == "sum" for i in nodes[n].inputs

@@ -70,6 +70,10 @@ class Operator:
     settle: Callable[[Shape, dict[str, Scalar]], dict[str, Scalar] | None] = lambda _, attributes: attributes
     flattens: bool = False
 
+    def __reduce__(self) -> tuple[Callable[[str], "Operator"], tuple[str]]:
+        """Pickled by name: formulas are functions without one."""
+        return operator_of, (self.name,)
+
 
 def number(attributes: Attributes, name: str) -> int:
     """A settled whole-number attribute."""

@@ -1,0 +1,1 @@
+"""How well engines find good networks in tables of trained ones: `python -m benchmarks.architectures`."""
