@@ -2,7 +2,8 @@
 
 Networks are searched by `neural`: decisions without an order, and many that wake others, are what its ensemble is good
 at, and it was ahead on every table of networks. Everywhere else a blend: a Gaussian process is precise where the
-objective is smooth, a Parzen estimator is robust where it is noisy, rugged or fails. On one shared history the blend of both was ahead of either alone, and of picking one by the space.
+objective is smooth, a Parzen estimator is robust where it is noisy, rugged or fails. On one shared
+history the blend of both was ahead of either alone, and of picking one by the space.
 """
 
 from typing import Final
