@@ -7,12 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.search.random import draw
 from studyhall.errors import InvalidInput
+from studyhall.space import Space
 from studyhall.study import Study
 from studyhall.trial_context import LocalTrial
 from studyhall.wire import Best
-from tests.workers.conftest import QUICK
+from tests.workers.conftest import HERE, QUICK
 from tests.workers.test_worker_and_server import in_house
+from workers.configuration import AllowList
 from workers.models import load, test_score
 from workers.trainables.registry import TRAINABLES
 
@@ -158,3 +161,30 @@ def test_every_knob_is_in_the_schema_that_the_server_shows():
 
     assert {"prune.target", "quantize.mode", "distill.temperature", "lr"} <= properties.keys()
     assert "prune.target" not in TRAINABLES["hello"].info().parameters["properties"]
+
+
+def test_a_module_of_the_users_own_is_compressed_through_an_entry_point(in_house, configuration):
+    space = {"parameters": [{"name": "channels", "type": "constant", "value": 8}]}
+    objectives = [{"metric": "quantize.accuracy", "goal": "maximize"}]
+
+    async def scene(house):
+        await house.study({"entry_point": "compress_own:train"}, 1, space=space, objectives=objectives)
+        return await house.ended()
+
+    allowed = AllowList.of(["compress_own:train"])
+    patient = dataclasses.replace(QUICK, timeout_s=120)
+    (trial,) = in_house(scene, import_from=(HERE, f"{HERE}/examples"), allow=allowed, patiences=patient)
+
+    assert trial.metrics["quantize.accuracy"] > 0.75
+    assert trial.metrics["distill.params"] == trial.metrics["prune.params"] < 1000
+
+
+def test_the_study_of_mnist_runs_in_a_short_form():
+    study = json.loads((Path(HERE) / "examples" / "compress_mnist.json").read_text())
+    space, settings = Space.model_validate_json(json.dumps(study["space"])), study["task"]["settings"]
+    drawn = draw(space, seed=1, number=0)
+    short = {"epochs": 1, "prune.steps": 1, "prune.finetune_epochs": 1, "prune.last_epochs": 0}
+
+    metrics, _ = run(drawn | short, **settings | {"dataset": "digits"})
+
+    assert all(objective["metric"] in metrics for objective in study["objectives"])
