@@ -26,18 +26,24 @@ export function countLines({ layout, heights, buckets, chosen, every = 1, scale 
   const words = new Int32Array(width * height);
   const columns = layout.xs.map((x) => Math.round(x * scale));
   // Gap by gap, because the pixels of one gap fit into a processor's cache and those of the whole drawing do not.
+  // Many lines begin and end at the same two pixels of a gap: each such pair is counted first, then drawn once.
+  const pairs = new Int32Array(height * height);
   for (let right = 1; right < columns.length; right += 1) {
-    const add = (line, code, count) => {
-      const at = line * columns.length + right;
-      addPiece(words, width, columns[right - 1], heights[at - 1] * scale, columns[right], heights[at] * scale, code, count);
-    };
-    if (chosen)
-      for (const bucket of buckets)
-        for (let index = 0; index < bucket.length; index += every) if (!chosen[bucket[index]]) add(bucket[index], FAINT, 0);
+    pairs.fill(0);
     buckets.forEach((bucket, colour) => {
-      for (let index = 0; index < bucket.length; index += every)
-        if (!chosen || chosen[bucket[index]]) add(bucket[index], FIRST_COLOUR + colour, 1 << COUNTED);
+      for (let index = 0; index < bucket.length; index += every) {
+        const line = bucket[index];
+        const at = line * columns.length + right;
+        const pair = Math.round(heights[at - 1] * scale) * height + Math.round(heights[at] * scale);
+        if (!chosen || chosen[line])
+          pairs[pair] = ((pairs[pair] & ~CODE) + (1 << COUNTED)) | (FIRST_COLOUR + colour); // later buckets lie on top
+        else if (pairs[pair] === 0) pairs[pair] = FAINT;
+      }
     });
+    for (let pair = 0; pair < pairs.length; pair += 1) {
+      const word = pairs[pair];
+      if (word !== 0) addPiece(words, width, columns[right - 1], (pair / height) | 0, columns[right], pair % height, word);
+    }
   }
   return { words, width, height };
 }
@@ -66,17 +72,21 @@ export function colourPixels(words, colours, faint, alpha) {
 }
 
 /** One straight piece, a pixel at each step of its longer side, in whole numbers with 16 bits behind the point. */
-function addPiece(words, width, x0, y0, x1, y1, code, count) {
+function addPiece(words, width, x0, y0, x1, y1, added) {
   const across = x1 - x0;
   const down = y1 - y0;
   const steps = Math.ceil(Math.max(across, down, -down, 1)) | 0;
   const stepX = ((across / steps) * 65536) | 0;
   const stepY = ((down / steps) * 65536) | 0;
+  const code = added & CODE;
+  const count = added & ~CODE;
   let x = (x0 * 65536) | 0;
-  let y = (y0 * 65536) | 0;
+  let y = (y0 * 65536 + 32768) | 0; // through the middle of its pixels
   for (let step = 0; step < steps; step += 1) {
     const at = Math.imul(y >> 16, width) + (x >> 16);
-    words[at] = ((words[at] & ~CODE) + count) | code;
+    const word = words[at];
+    const under = word & CODE;
+    words[at] = ((word & ~CODE) + count) | (under > code ? under : code);
     x += stepX;
     y += stepY;
   }
