@@ -2,14 +2,16 @@
 
 import itertools
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from studyhall.asked_trial import AskedTrial
 from studyhall.definition import read_word
-from studyhall.errors import StudyEnded, Unavailable
+from studyhall.errors import InvalidInput, StudyEnded, Unavailable
 from studyhall.explanation import Predictions, PredictPoints
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.progress import ProgressLine
@@ -17,6 +19,7 @@ from studyhall.study import Study, StudyState
 from studyhall.study_analysis import StudyAnalysis
 from studyhall.transport import Connection, M, Query, path_of
 from studyhall.trial import Prediction, Trial, TrialState
+from studyhall.trial_columns import data_frame
 from studyhall.trial_context import LocalTrial, Number, TrialContext, result_metrics, trial_seed
 from studyhall.wire import (
     Analysis,
@@ -37,8 +40,13 @@ from studyhall.words import Word
 
 ANALYSIS_S: Final = 30.0
 """How long an analysis of a very large study may take."""
+if TYPE_CHECKING:
+    import pandas
+
 POLL_S: Final = 20.0
 """How long the server holds one question back when there is nothing to say yet."""
+PROGRESS_S: Final = 1.0
+"""How often the progress of trials that run together is shown, in seconds."""
 ENDING: Final = frozenset({StudyState.STOPPING, StudyState.COMPLETED, StudyState.FAILED})
 
 
@@ -177,6 +185,14 @@ class StudyHandle:
         }
         return self._connection.pages(self._path("trials"), Page[Trial], query=query, page_size=page_size)
 
+    def trials_dataframe(self, **filters: Any) -> "pandas.DataFrame":
+        """All trials that match (see `trials`) as a pandas frame by number: facts, `parameters.NAME`, `metrics.NAME`.
+
+        Raises:
+            StudyhallError: pandas is not installed.
+        """
+        return data_frame(self.definition, self.trials(page_size=500, **filters))
+
     def events(self, after: int = 0, *, follow: bool = True) -> Iterator[Event]:
         """What happened after a sequence number, in order; with `follow` also what comes, until the study ends."""
         wait_s, has_ended = 0.0, not follow
@@ -232,25 +248,63 @@ class StudyHandle:
         function: Trainable,
         n_trials: int | None = None,
         *,
+        n_jobs: int = 1,
         progress: bool | None = None,
     ) -> Trial | None:
-        """Evaluates trials here, one after the other, and returns the best.
+        """Evaluates trials here and returns the best.
 
         Args:
             function: gets the parameters and the trial, as a worker's would (`studyhall.trial_context`).
             n_trials: how many; None: until the study ends, by its budget for instance.
+            n_jobs: how many at once, in threads of this process; for work that Python's lock would serialize run
+                workers instead.
             progress: a line on standard error; None: when that is a terminal.
 
         Raises:
-            Exception: whatever `function` raises; its trial has failed with the traceback then.
+            Exception: whatever `function` raises; its trial has failed with the traceback then. Others that run at the
+                same time are finished before.
         """
+        if n_jobs < 1:
+            raise InvalidInput("n_jobs is a number from 1")
         with ProgressLine(self._connection.clock, shown=progress) as line:
+            if n_jobs > 1:
+                self._evaluate_together(function, n_trials, n_jobs, line)
+                return self.best() if len(self.definition.objectives) == 1 else None
             for done in itertools.count() if n_trials is None else range(n_trials):
                 line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials, done=done)
                 if not self._evaluate_one(function):
                     break
             line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials)
         return self.best() if len(self.definition.objectives) == 1 else None
+
+    def _evaluate_together(self, function: Trainable, n_trials: int | None, n_jobs: int, line: ProgressLine) -> None:
+        turns = itertools.count() if n_trials is None else iter(range(n_trials))
+        turn, enough = threading.Lock(), threading.Event()
+        done = itertools.count(1)
+        so_far = 0
+
+        def work() -> None:
+            nonlocal so_far
+            while not enough.is_set():
+                with turn:
+                    if next(turns, None) is None:
+                        return
+                try:
+                    if not self._evaluate_one(function):
+                        enough.set()
+                        return
+                except BaseException:
+                    enough.set()
+                    raise
+                so_far = next(done)
+
+        with ThreadPoolExecutor(n_jobs, thread_name_prefix="studyhall-trial") as threads:
+            running = [threads.submit(work) for _ in range(n_jobs)]
+            while wait(running, timeout=PROGRESS_S).not_done:
+                line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials, done=so_far)
+        for one in running:
+            one.result()
+        line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials, done=so_far)
 
     def _evaluate_one(self, function: Trainable) -> bool:
         try:

@@ -55,7 +55,7 @@ MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")
 Scalar = str | int | float | bool
-Query = Mapping[str, Scalar | Sequence[str] | None]
+Query = Mapping[str, Scalar | Sequence[str] | Sequence[int] | None]
 
 _RETRIED: Final = frozenset({408, 429, 502, 503, 504})
 _LOST: Final = (httpx2.NetworkError, httpx2.TimeoutException, httpx2.RemoteProtocolError, httpx2.ProxyError)
@@ -389,7 +389,7 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text and re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text) else None
 
 
-def _text(value: Scalar | Sequence[str]) -> str | list[str]:
+def _text(value: Scalar | Sequence[str] | Sequence[int]) -> str | list[str]:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [str(one) for one in value]
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,54 @@
+"""Trials as columns: one row a trial, for tables, files and data frames."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from studyhall.errors import StudyhallError
+from studyhall.study import Study
+from studyhall.trial import Trial
+
+if TYPE_CHECKING:
+    import pandas
+
+FACTS: Final = (
+    "number",
+    "id",
+    "state",
+    "source",
+    "worker",
+    "attempt",
+    "created_at",
+    "started_at",
+    "finished_at",
+    "note",
+)
+
+
+def columns_of(study: Study, trials: Iterable[Trial]) -> dict[str, list[Any]]:
+    """Columns of equal length: facts, then `parameters.NAME` of the whole space, then `metrics.NAME` of all there are.
+
+    What a trial lacks is None: an inactive parameter, the metrics of one that failed.
+    """
+    rows = list(trials)
+    metrics = [objective.metric for objective in study.objectives]
+    metrics += sorted({name for trial in rows for name in trial.metrics} - {*metrics})
+    columns: dict[str, list[Any]] = {fact: [getattr(trial, fact) for trial in rows] for fact in FACTS}
+    columns["state"] = [trial.state.value for trial in rows]
+    for parameter in study.space.scalars:
+        columns[f"parameters.{parameter.name}"] = [trial.parameters.get(parameter.name) for trial in rows]
+    for metric in metrics:
+        columns[f"metrics.{metric}"] = [trial.metrics.get(metric) for trial in rows]
+    return columns
+
+
+def data_frame(study: Study, trials: Iterable[Trial]) -> "pandas.DataFrame":
+    """The same as a pandas frame, by number.
+
+    Raises:
+        StudyhallError: pandas is not installed.
+    """
+    try:
+        import pandas
+    except ImportError as error:
+        raise StudyhallError("a data frame needs pandas: pip install pandas") from error
+    return pandas.DataFrame(columns_of(study, trials)).set_index("number")
