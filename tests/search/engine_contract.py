@@ -73,6 +73,13 @@ def loss_of(parameters: Parameters) -> float:
     )
 
 
+def number_of(parameters: Parameters, name: str) -> float:
+    """The value of a numeric parameter."""
+    value = parameters[name]
+    assert isinstance(value, (int, float))
+    return float(value)
+
+
 def observation(number: int, parameters: Parameters, values: Sequence[float] | None, state: TrialState) -> Observation:
     metrics = {} if values is None else {f"m{i}": value for i, value in enumerate(values)}
     return Observation(number, state, parameters, None if values is None else tuple(values), metrics)

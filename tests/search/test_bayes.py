@@ -12,7 +12,7 @@ from app.search.pareto import dominated_area
 from app.search.registry import engine
 from studyhall.space import Space
 from studyhall.study import Algorithm
-from tests.search.engine_contract import FLAT, LOSS, TWO, EngineContract, history_of
+from tests.search.engine_contract import FLAT, LOSS, TWO, EngineContract, history_of, number_of
 from tests.search.searching import best, failures, search
 
 CUBE = Space.model_validate_json("""{"parameters": [
@@ -50,7 +50,7 @@ def test_it_finds_the_best_branch_of_a_conditional_space():
 
 
 def test_a_region_where_trials_fail_is_left_alone():
-    trials = search("bayes", CUBE, lambda p: None if float(p["x"] or 0) > 0.6 else bowl(p), 50, batch=2)
+    trials = search("bayes", CUBE, lambda p: None if number_of(p, "x") > 0.6 else bowl(p), 50, batch=2)
 
     assert failures(trials[20:]) <= 4
     assert best(trials) < 1e-3
@@ -68,14 +68,14 @@ def test_outcome_constraints_are_learned():
     suggest = engine(Algorithm(name="bayes"))
     history = history_of(CUBE, 25, value=lambda p, _: bowl(p))
     costly = tuple(
-        type(o)(o.number, o.state, o.parameters, o.values, {"cost": float(o.parameters["x"] or 0)})
+        type(o)(o.number, o.state, o.parameters, o.values, {"cost": number_of(o.parameters, "x")})
         for o in history.observations
     )
 
     found = suggest(CUBE, History(LOSS, costly, constraints=("cost >= 0.5",)), 6, seed=1, number=25)
 
     # The unconstrained best lies at x = 0.3, the allowed one on the edge at 0.5.
-    assert sum(float(s.parameters["x"] or 0) > 0.45 for s in found) >= 5
+    assert sum(number_of(s.parameters, "x") > 0.45 for s in found) >= 5
 
 
 def test_two_objectives_are_traded_along_their_front():
@@ -90,7 +90,7 @@ def test_two_objectives_are_traded_along_their_front():
 
 
 def test_a_prediction_is_in_the_units_and_the_direction_of_the_objective():
-    history = history_of(FLAT, 30, objectives=TWO, value=lambda p, _: 100.0 + float(p["x"] or 0) ** 2)
+    history = history_of(FLAT, 30, objectives=TWO, value=lambda p, _: 100.0 + number_of(p, "x") ** 2)
 
     predicted = engine(Algorithm(name="bayes"))(FLAT, history, 1, seed=1, number=30)[0].predicted
 

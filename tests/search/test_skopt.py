@@ -9,7 +9,7 @@ from app.search.registry import engine
 from studyhall.space import Space
 from studyhall.study import Algorithm
 from studyhall.trial import TrialState
-from tests.search.engine_contract import FLAT, LOSS, EngineContract, history_of, observation
+from tests.search.engine_contract import FLAT, LOSS, EngineContract, history_of, number_of, observation
 
 
 class TestGaussianProcess(EngineContract):
@@ -55,7 +55,7 @@ def test_it_finds_the_bottom_of_a_bowl(surrogate, enough):
     history = History(LOSS)
     for number in range(20):
         parameters = suggest(FLAT, history, 1, seed=2, number=number)[0].parameters
-        loss = (float(parameters["x"] or 0) - 1) ** 2
+        loss = (number_of(parameters, "x") - 1) ** 2
         tried = observation(number, parameters, [loss], TrialState.COMPLETED)
         history = replace(history, observations=(*history.observations, tried))
 

@@ -9,7 +9,7 @@ from app.search.prior import fading, log_prior, pulled
 from app.search.registry import engine
 from studyhall.space import Space
 from studyhall.study import Algorithm
-from tests.search.engine_contract import LOSS, history_of
+from tests.search.engine_contract import LOSS, history_of, number_of
 
 DEFAULTS = Space.model_validate_json("""{"parameters": [
     {"name": "x", "type": "float", "low": 0, "high": 1, "default": 0.25},
@@ -34,7 +34,7 @@ def test_the_centre_of_the_users_belief_is_tried_first_and_others_lie_around_it(
     found = engine(Algorithm(name="bayes"))(BELIEVED, History(LOSS), 40, seed=1, number=0)
 
     assert found[0].parameters == {"x": 0.2, "kind": "b", "y": 0.5}
-    near = [s for s in found if abs(float(s.parameters["x"] or 0) - 0.2) < 0.2]
+    near = [s for s in found if abs(number_of(s.parameters, "x") - 0.2) < 0.2]
     assert 20 <= len(near) < 40  # the other half is even: the user may be wrong
 
 
@@ -56,7 +56,7 @@ def test_a_belief_is_densest_at_its_centre_and_fades():
 
 
 def test_a_right_belief_helps_a_model_that_knows_little():
-    history = history_of(BELIEVED, 6, value=lambda p, _: (float(p["x"] or 0) - 0.2) ** 2)
+    history = history_of(BELIEVED, 6, value=lambda p, _: (number_of(p, "x") - 0.2) ** 2)
     believing = engine(Algorithm(name="bayes"))(BELIEVED, history, 5, seed=1, number=6)
 
-    assert sum(abs(float(s.parameters["x"] or 0) - 0.2) < 0.15 for s in believing) >= 4
+    assert sum(abs(number_of(s.parameters, "x") - 0.2) < 0.15 for s in believing) >= 4

@@ -118,7 +118,7 @@ def spaces(draw: st.DrawFn) -> Space:
 def conditions_on(draw: st.DrawFn, parent: Parameter) -> str:
     """An expression that reads one parameter and is about as often true as false."""
     value = parent.from_units(draw(st.lists(st.floats(0, 1), min_size=parent.width, max_size=parent.width)))
-    if isinstance(parent, SimplexParameter):
+    if isinstance(value, list) and isinstance(parent, SimplexParameter):
         return f"{parent.name}[{draw(st.integers(0, parent.width))}] <= {value[0]!r}"
     if isinstance(parent, (PermutationParameter, SubsetParameter)):
         item = literal(draw(st.sampled_from(parent.items)))
