@@ -1,4 +1,4 @@
-"""`python -m app serve | engine | migrate | settings`."""
+"""`python -m app serve | engine | migrate | admin-key | settings`."""
 
 import argparse
 import sys
@@ -33,6 +33,8 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = load_settings(_given(arguments), config=arguments.config)
     if arguments.command == "migrate":
         return _migrate(settings)
+    if arguments.command == "admin-key":
+        return _make_admin_key(settings, arguments.key_file)
     from app.main import run_engines, serve
 
     return run_engines(settings) if arguments.command == "engine" else serve(settings)
@@ -42,6 +44,18 @@ def _migrate(settings: Settings) -> int:
     from app.storage.migrate import upgrade
 
     upgrade(settings.database_url.get_secret_value())
+    return 0
+
+
+def _make_admin_key(settings: Settings, file: Path | None) -> int:
+    from app.main import admin_key
+    from studyhall.home import write_private
+
+    secret = admin_key(settings)
+    if file is None:
+        print(f"key {secret}")
+    else:
+        write_private(file, f"{secret}\n")
     return 0
 
 
@@ -59,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, help="the port to listen at; 0: any free one (default: 8000)")
     serve.add_argument("--key-file", type=Path, metavar="FILE", help="where the admin key of a new database is written")
     _command(commands, "migrate", "bring the database to this version")
+    key = _command(commands, "admin-key", "make another admin key, for whoever has lost theirs")
+    key.add_argument("--key-file", type=Path, metavar="FILE", help="write it there instead of printing it")
     commands.add_parser("settings", help="list every setting, as Markdown")
     _command(commands, "engine", "run engine processes for servers that have none, on one PostgreSQL database")
     return parser

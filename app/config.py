@@ -33,6 +33,7 @@ from pydantic_settings import (
 )
 
 from app.api.limits import Limits
+from app.api.rates import RateSettings
 
 PREFIX: Final = "STUDYHALL_"
 
@@ -133,6 +134,7 @@ class Settings(BaseSettings):
     ] = 25.0
     auth: AuthSettings = AuthSettings()
     limits: Limits = Limits()
+    rates: RateSettings = RateSettings()
     engine: EngineSettings = EngineSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
     log: LogSettings = LogSettings()

@@ -7,10 +7,11 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import structlog
 import uvicorn
@@ -23,10 +24,13 @@ from app.api.connection import guarded
 from app.config import Settings
 from app.logs import configure_logs
 from app.services.engine_pool import EnginePool
+from app.services.keys import create_admin_key
 from app.services.services import Services
 from app.storage import migrate
+from app.storage.committed import Committed
 from app.storage.connect import sqlite_file
 from app.storage.contents import Contents
+from app.storage.database import Database
 from studyhall.errors import Conflict, Unavailable
 from studyhall.home import write_private
 
@@ -34,6 +38,7 @@ KEEP_ALIVE_S: Final = 75
 """Longer than any long-poll and than the idle time of usual load balancers."""
 
 ALIVE_EVERY_S: Final = 5.0
+LONGEST_LOCK_S: Final = 2.0
 
 log = structlog.get_logger("server")
 
@@ -58,6 +63,7 @@ def create_app(settings: Settings) -> Api:
         services=services,
         authenticator=Authenticator(services.find_key, required=settings.auth.required),
         limits=settings.limits,
+        rates=settings.rates,
         hosts=settings.known_hosts,
         origins=settings.origins,
         logs_requests=settings.log.requests,
@@ -96,6 +102,28 @@ def run_engines(settings: Settings) -> int:
     migrate.upgrade(url)
     asyncio.run(_suggest_until_told(settings, url))
     return 0
+
+
+def admin_key(settings: Settings) -> str:
+    """A new admin key, made in the database itself; on SQLite no server may run meanwhile.
+
+    Raises:
+        StudyhallError: the database is not to be had.
+    """
+    url = settings.database_url.get_secret_value()
+    with _alone(sqlite_file(url)):
+        migrate.upgrade(url)
+        database = Database(url, _nobody_waits)
+        try:
+            key = database.writer.write_now(create_admin_key)
+        finally:
+            database.close()
+    assert key.secret is not None  # noqa: S101  # a key that was just made tells it
+    return key.secret
+
+
+def _nobody_waits(_: Committed) -> None:
+    """What a process that only writes does when something has changed."""
 
 
 async def _suggest_until_told(settings: Settings, url: str) -> None:
@@ -219,11 +247,23 @@ def _alone(database: Path | None) -> Iterator[None]:
     except OSError as error:
         raise Unavailable(f"cannot write beside the database {database}: {error.strerror}") from None
     with file:
+        if not _locked(file):
+            raise Conflict(f"another server uses {database}; stop it first, or use PostgreSQL for several")
+        yield
+
+
+def _locked(file: IO[str]) -> bool:
+    """Takes a file's lock; waits a moment, because the last thread of a killed server may still be on its way out."""
+    until = time.monotonic() + LONGEST_LOCK_S
+    while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise Conflict(f"another server uses {database}; stop it first, or use PostgreSQL for several") from None
-        yield
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.05)
+        else:
+            return True
 
 
 @contextmanager

@@ -60,6 +60,11 @@ class Budget(Word):
     max_failed: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     max_device_seconds: Annotated[float, Field(gt=0, le=1e12)] | None = None
 
+    @property
+    def ends_by_time(self) -> bool:
+        """Whether time alone can spend it."""
+        return self.max_seconds is not None or self.max_device_seconds is not None
+
 
 class Retry(Word):
     """How often a trial is run again by itself."""

@@ -16,6 +16,7 @@ from app.api.documented import describe
 from app.api.front_door import FrontDoor
 from app.api.limits import Limits
 from app.api.pages import page_routes
+from app.api.rates import Rates, RateSettings
 from app.api.routing import StrictRoute
 from app.services.services import Services
 
@@ -44,6 +45,7 @@ class Api(FastAPI):
         services: Services,
         authenticator: Authenticator,
         limits: Limits,
+        rates: RateSettings | None = None,
         routes: Iterable[StrictRoute] = ROUTES,
         hosts: Collection[str] = (),
         origins: Collection[str] = (),
@@ -53,6 +55,7 @@ class Api(FastAPI):
         super().__init__(openapi_url=None, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY, **options)
         self.services = services
         self.authenticator = authenticator
+        self.rates = Rates(rates or RateSettings())
         self.router.redirect_slashes = False
         self.router.routes.extend(routes)
         self.router.routes.extend(page_routes())

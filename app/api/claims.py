@@ -44,12 +44,14 @@ async def report(context: Caller, trial: TrialId, body: Report) -> Told:
     )
 
 
-@routes.post("/v1/trials/{trial}/complete", scopes=WORKERS, problems=[*_LOST, MeasurementConflict, TooMuch])
+@routes.post(
+    "/v1/trials/{trial}/complete", scopes=WORKERS, urgent=True, problems=[*_LOST, MeasurementConflict, TooMuch]
+)
 async def complete(context: Caller, trial: TrialId, body: Complete) -> Completed:
     """Ends a trial with its final metrics; with `claim` also asks for the next one."""
     services = context.services
     done = await services.write(
-        lambda tx: telling.complete(tx, context.principal, trial, body), telling.touches(trial, body)
+        lambda tx: telling.complete(tx, context.principal, trial, body), telling.touches(trial, body), urgent=True
     )
     if done.claimed is not None:
         services.meters.trials_handed_out.inc(len(done.claimed.trials))
@@ -73,32 +75,32 @@ async def claim(context: Caller, body: Claim) -> Claimed | None:
     return claimed
 
 
-@routes.post("/v1/trials/{trial}/heartbeat", scopes=WORKERS, problems=_LOST)
+@routes.post("/v1/trials/{trial}/heartbeat", scopes=WORKERS, urgent=True, problems=_LOST)
 async def heartbeat(context: Caller, trial: TrialId, body: Heartbeat) -> Told:
     """Renews a lease, and says whether to go on; with `wait_s` waits for the word to stop."""
     waiting = context.services.heartbeat(context.principal, trial, body)
     return await (while_connected(context, waiting) if body.wait_s else waiting)
 
 
-@routes.post("/v1/trials/{trial}/infeasible", scopes=WORKERS, problems=_LOST)
+@routes.post("/v1/trials/{trial}/infeasible", scopes=WORKERS, urgent=True, problems=_LOST)
 async def infeasible(context: Caller, trial: TrialId, body: Infeasible) -> Trial:
     """Ends a trial whose configuration cannot work: the engine learns from it."""
     return await context.services.write(
-        lambda tx: telling.infeasible(tx, context.principal, trial, body), telling.touches(trial, body)
+        lambda tx: telling.infeasible(tx, context.principal, trial, body), telling.touches(trial, body), urgent=True
     )
 
 
-@routes.post("/v1/trials/{trial}/fail", scopes=WORKERS, problems=_LOST)
+@routes.post("/v1/trials/{trial}/fail", scopes=WORKERS, urgent=True, problems=_LOST)
 async def fail(context: Caller, trial: TrialId, body: Fail) -> Trial:
     """Ends an attempt that went wrong; its kind decides whether the trial is tried again."""
     return await context.services.write(
-        lambda tx: telling.fail_trial(tx, context.principal, trial, body), telling.touches(trial, body)
+        lambda tx: telling.fail_trial(tx, context.principal, trial, body), telling.touches(trial, body), urgent=True
     )
 
 
-@routes.post("/v1/trials/{trial}/release", scopes=WORKERS, problems=_LOST)
+@routes.post("/v1/trials/{trial}/release", scopes=WORKERS, urgent=True, problems=_LOST)
 async def release(context: Caller, trial: TrialId, body: Release) -> Trial:
     """Gives a trial back; it costs neither budget nor a retry."""
     return await context.services.write(
-        lambda tx: telling.release(tx, context.principal, trial, body), telling.touches(trial, body)
+        lambda tx: telling.release(tx, context.principal, trial, body), telling.touches(trial, body), urgent=True
     )

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from app.api.auth import Authenticator
+from app.api.rates import Rates
 from app.services.principal import Principal
 from app.services.services import Services
 from studyhall.errors import InvalidInput, VersionConflict
@@ -27,6 +28,7 @@ class Application(Protocol):
 
     services: Services
     authenticator: Authenticator
+    rates: Rates
 
 
 @dataclass(slots=True)

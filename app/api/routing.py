@@ -45,6 +45,7 @@ class StrictRoute(APIRoute):
     Args:
         scopes: the scopes of keys that may use it; there is no default.
         streams: the endpoint reads the body itself, as it comes.
+        urgent: it renews or ends a lease: no key has sent too much of it.
         problems: the errors that this route may answer beside those that any may.
         documented: what FastAPI's route takes for the OpenAPI document.
     """
@@ -58,6 +59,7 @@ class StrictRoute(APIRoute):
         scopes: Scopes,
         status: int = 200,
         streams: bool = False,
+        urgent: bool = False,
         problems: Sequence[type[StudyhallError]] = (),
         responses: dict[int | str, dict[str, Any]] | None = None,
         **documented: Any,
@@ -83,6 +85,7 @@ class StrictRoute(APIRoute):
         self.app = self._serve
         self._signature = signature
         self._status = status
+        self.is_counted = bool(scopes) and not urgent
         self._ignores_body = streams or method in ("GET", "DELETE")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -130,6 +133,8 @@ class StrictRoute(APIRoute):
         if principal.scope not in self.scopes:
             wanted = " or ".join(f"'{each}'" for each in sorted(self.scopes))
             raise Forbidden(f"A key with the scope '{principal.scope}' may not do this; it takes {wanted}.")
+        if self.is_counted:
+            api.rates.take(principal.key_id, is_write=self.method != "GET")
         return principal
 
     def _render(self, context: Context, answer: Any) -> tuple[int, list[Header], bytes]:

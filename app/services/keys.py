@@ -20,6 +20,11 @@ def create_first_key(tx: Transaction) -> Key | None:
     return _create(tx, project=FIRST_PROJECT, request=CreateKey(name="first", scope="admin"), by="")
 
 
+def create_admin_key(tx: Transaction) -> Key:
+    """Another admin key, for whoever reaches the database itself and has no key that works."""
+    return _create(tx, project=FIRST_PROJECT, request=CreateKey(name="recovery", scope="admin"), by="")
+
+
 def create_key(tx: Transaction, principal: Principal, request: CreateKey) -> Key:
     """A new key of the asker's project; its secret is told this once."""
     return _create(tx, project=principal.project, request=request, by=principal.key_id)

@@ -64,6 +64,8 @@ def start(tx: Transaction, study: StudyRow, trial: TrialRow, *, worker: str, tok
 def finish(tx: Transaction, study: StudyRow, trial: TrialRow, to: TrialState, *, outcome: str, **columns: Any) -> None:
     """Edges c to g of a trial that was claimed: ends the attempt and the trial."""
     end_attempt(tx, study, trial, outcome=outcome, reason=columns.get("reason"))
+    if to is TrialState.CANCELLED:
+        tx.recalled.add(trial.id)
     move(
         tx, study, trial, to, event=f"trial.{to.value}", finished_at=tx.now, expires_at=None, not_before=None,
         stop_requested=None, **columns,
@@ -224,7 +226,7 @@ def stop_all(tx: Transaction, study: StudyRow, reason: str) -> None:
     """Asks every running trial to stop; the worker's acknowledgement ends it."""
     for trial in tx.in_state(study, "running"):
         if trial.stop_requested is None:
-            tx.change(trial, stop_requested=reason)
+            tx.recall(trial, reason)
             tx.record(study, "trial.stop_requested", trial, reason=reason)
 
 

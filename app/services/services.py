@@ -16,7 +16,6 @@ from app.meters import Meters
 from app.services.analysing import Analysing, Analyst
 from app.services.analysis_pool import AnalysisPool
 from app.services.claiming import Handed, answer, claim_trials, touches
-from app.services.explaining import Explaining
 from app.services.keys import create_first_key
 from app.services.principal import Principal
 from app.services.signals import ANY, Signals
@@ -94,12 +93,17 @@ class Services:
         await self.analysing.close()
         await asyncio.to_thread(self.database.close)
 
-    async def write(self, verb: Callable[[Transaction], T | StudyhallError], touches: Touches = NOTHING) -> T:
+    async def write(
+        self, verb: Callable[[Transaction], T | StudyhallError], touches: Touches = NOTHING, *, urgent: bool = False
+    ) -> T:
         """Runs a verb in the next transaction of the writer.
 
         A verb may give an error as its value: then what it wrote stays, and the error is raised here.
+
+        Args:
+            urgent: it renews or ends a lease, and is the last to be turned away.
         """
-        result = await self.database.write(verb, touches)
+        result = await self.database.write(verb, touches, urgent=urgent)
         if isinstance(result, StudyhallError):
             raise result
         return result
@@ -130,9 +134,9 @@ class Services:
         """Renews a lease; with `wait_s` waits for a directive other than to go on."""
         deadline = self._monotonic() + request.wait_s
         verb = partial(heartbeat, principal=principal, trial_id=trial_id, told=request)
-        with self.signals.on_change() as waiter:
+        with self.signals.on_recall(trial_id) as waiter:
             while True:
-                told = await self.write(verb, Touches(trials=(trial_id,)))
+                told = await self.write(verb, Touches(trials=(trial_id,)), urgent=True)
                 left = deadline - self._monotonic()
                 if told.directive != "continue" or left <= 0 or self.signals.is_closing:
                     return told

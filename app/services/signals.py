@@ -39,6 +39,7 @@ class Signals:
     def __init__(self) -> None:
         self._changes: dict[str, set[Waiter]] = defaultdict(set)
         self._openings: dict[str, set[Waiter]] = defaultdict(set)
+        self._recalls: dict[str, set[Waiter]] = defaultdict(set)
         self._loop: asyncio.AbstractEventLoop | None = None
         self.is_closing = False
         self.on_moved: Callable[[Iterable[str]], None] = _nobody
@@ -65,10 +66,15 @@ class Signals:
         """Waits until a claim may find a trial in a study."""
         yield from self._register(self._openings, study_id)
 
+    @contextmanager
+    def on_recall(self, trial_id: str) -> Iterator[Waiter]:
+        """Waits until a trial's worker is to hear something."""
+        yield from self._register(self._recalls, trial_id)
+
     def close(self) -> None:
         """Answers everybody at once; the server is going down."""
         self.is_closing = True
-        for waiters in (*self._changes.values(), *self._openings.values()):
+        for waiters in (*self._changes.values(), *self._openings.values(), *self._recalls.values()):
             for waiter in waiters:
                 waiter.wake()
 
@@ -85,6 +91,7 @@ class Signals:
     def _wake(self, committed: Committed) -> None:
         _wake_all(self._changes, committed.sequences)
         _wake_all(self._openings, committed.openings)
+        _wake_all(self._recalls, committed.recalled)
         self.on_moved(committed.moved)
         self.on_demand(committed.demand)
 
@@ -93,9 +100,9 @@ def _nobody(_: Iterable[str]) -> None:
     """Nobody wants to know."""
 
 
-def _wake_all(waiting: dict[str, set[Waiter]], study_ids: dict[str, int] | set[str]) -> None:
-    if not study_ids:
+def _wake_all(waiting: dict[str, set[Waiter]], ids: dict[str, int] | set[str]) -> None:
+    if not ids:
         return
-    for study_id in list(waiting) if ANY in study_ids else (*study_ids, ANY):
-        for waiter in waiting.get(study_id, ()):
+    for id in list(waiting) if ANY in ids else (*ids, ANY):
+        for waiter in waiting.get(id, ()):
             waiter.wake()

@@ -28,7 +28,7 @@ def judge(tx: Transaction, study: StudyRow, trial: TrialRow, rows: Iterable[Meas
             continue
         reason = _reach(tx, stopping, definition, trial, level, row)
         if reason is not None:
-            tx.change(trial, stop_requested=reason[:200])
+            tx.recall(trial, reason[:200])
             tx.record(study, "trial.stop_requested", trial, reason=reason, step=row.step)
             return
 

@@ -50,7 +50,7 @@ def sweep(tx: Transaction, watch: Watch, monotonic: float) -> int:
     up_s = monotonic - watch.since
     ended = sum(_end_lease(tx, trial_id, up_s) for trial_id, _ in sorted(tx.expired(BATCH), key=lambda pair: pair[1]))
     _give_back(tx)
-    for study_id in tx.open_studies():
+    for study_id in _due(tx):
         _check_time(tx, study_id)
     tx.forget_answers(tx.now - ANSWERS_KEPT_S)
     return ended
@@ -77,12 +77,22 @@ def _give_back(tx: Transaction) -> None:
         if trial is not None and trial.state == TrialState.RUNNING:
             reason = f"its worker '{trial.worker}' is quarantined"
             requeue(tx, tx.study_of(trial), trial, outcome="released", reason=reason, result="quarantined")
+            tx.recalled.add(trial.id)
 
 
 def _has_expired(tx: Transaction, trial: TrialRow, up_s: float) -> bool:
     if trial.state != TrialState.RUNNING or trial.expires_at is None or trial.expires_at >= tx.now:
         return False
     return up_s >= (trial.lease_s or 0.0)
+
+
+def _due(tx: Transaction) -> list[str]:
+    """The open studies that time may end, and those in which nothing is left to end them; the others stay unlocked."""
+    return [
+        id
+        for id, definition, pending in tx.open_studies()
+        if pending == 0 or definition_from(definition).budget.ends_by_time
+    ]
 
 
 def _check_time(tx: Transaction, study_id: str) -> None:

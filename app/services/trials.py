@@ -66,7 +66,7 @@ def stop_trial(tx: Transaction, principal: Principal, trial_id: str, reason: str
     if trial.state != TrialState.RUNNING:
         raise NotRunning
     if trial.stop_requested is None:
-        tx.change(trial, stop_requested=reason or "user")
+        tx.recall(trial, reason or "user")
         tx.record(study, "trial.stop_requested", trial, reason=trial.stop_requested)
     return trial_from(trial)
 

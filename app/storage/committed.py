@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 CHANNEL: Final = "studyhall"
 EVERYTHING: Final = "*"
 _STUDIES_A_MESSAGE: Final = 50  # PostgreSQL takes payloads below 8,000 bytes
+_TRIALS_A_MESSAGE: Final = 150
 _LOOK_S: Final = 0.5
 _RECONNECT_S: Final = 1.0
 
@@ -30,6 +31,8 @@ class Committed:
     openings: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
     """Studies in which a trial has changed its state; of another server's commits: all that changed."""
+    recalled: set[str] = field(default_factory=set)
+    """Running trials whose worker is to hear that it should end, or has lost them."""
     demand: dict[str, int] = field(default_factory=dict)
     """How many trials claims of a server without engines are waiting for, by study."""
 
@@ -38,6 +41,7 @@ class Committed:
         self.sequences |= other.sequences
         self.openings |= other.openings
         self.moved |= other.moved
+        self.recalled |= other.recalled
         self.demand |= other.demand
 
     @property
@@ -53,7 +57,10 @@ class Committed:
             sequences = {study: self.sequences[study] for study in part if study in self.sequences}
             open_now = [study for study in part if study in self.openings]
             demand = {study: self.demand[study] for study in part if study in self.demand}
-            yield json.dumps([server, sequences, open_now, demand], separators=(",", ":"))
+            yield _message(server, sequences, open_now, demand, [])
+        trials = list(self.recalled)
+        for start in range(0, len(trials), _TRIALS_A_MESSAGE):
+            yield _message(server, {}, [], {}, trials[start : start + _TRIALS_A_MESSAGE])
 
 
 class Listener(Protocol):
@@ -98,7 +105,7 @@ class Listening:
             connection.autocommit = True
             connection.execute(f"LISTEN {CHANNEL}")
             # Whatever happened while nobody listened: let everybody look once.
-            self._listener(Committed({EVERYTHING: 0}, {EVERYTHING}))
+            self._listener(Committed({EVERYTHING: 0}, {EVERYTHING}, recalled={EVERYTHING}))
             while not self._closing.is_set():
                 for message in connection.notifies(timeout=_LOOK_S):
                     self._hear(message.payload)
@@ -106,6 +113,10 @@ class Listening:
             connection.close()
 
     def _hear(self, payload: str) -> None:
-        server, sequences, openings, demand = json.loads(payload)
+        server, sequences, openings, demand, recalled = json.loads(payload)
         if server != self._server:
-            self._listener(Committed(sequences, set(openings), set(sequences), demand))
+            self._listener(Committed(sequences, set(openings), set(sequences), set(recalled), demand))
+
+
+def _message(server: str, *told: Any) -> str:
+    return json.dumps([server, *told], separators=(",", ":"))

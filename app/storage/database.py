@@ -48,9 +48,9 @@ class Database:
             Listening(self._readers, self.writer.server, listener) if self.dialect == "postgresql" else None
         )
 
-    async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:
+    async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING, *, urgent: bool = False) -> T:
         """Runs a verb in the next transaction of the writer; its result once that is committed."""
-        return await self.writer.write(verb, touches)
+        return await self.writer.write(verb, touches, urgent=urgent)
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """Runs a query on a connection that cannot write, on a thread of its own."""

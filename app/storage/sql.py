@@ -87,7 +87,9 @@ CLAIMABLE: Final = Statement(
     .limit(1000)
 )
 OPEN: Final = Statement(
-    select(_S.id).where(or_(_S.state == "active", _S.state == "paused", _S.state == "stopping")).order_by(_S.id)
+    select(_S.id, _S.definition, _S.running + _S.waiting)
+    .where(or_(_S.state == "active", _S.state == "paused", _S.state == "stopping"))
+    .order_by(_S.id)
 )
 MEASURED: Final = Lookup(
     lambda steps: select(*tables.measurements.columns).where(

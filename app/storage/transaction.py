@@ -78,6 +78,8 @@ class Transaction:
         """Studies that may have a trial for a waiting claim now."""
         self.moved: set[str] = set()
         """Studies in which a trial has changed its state."""
+        self.recalled: set[str] = set()
+        """Running trials whose worker is to hear that it should end, or has lost them."""
         self.demand: dict[str, int] = {}
         """Trials that are wanted of engines elsewhere, by study."""
         self._session = session
@@ -184,9 +186,9 @@ class Transaction:
         """(id, definition) of studies that workers may be given trials of, those with the fewest running first."""
         return [(row[0], row[1]) for row in self._fresh(sql.CLAIMABLE, {"project": project})]
 
-    def open_studies(self) -> list[str]:
-        """The ids of the studies that have not ended."""
-        return [row[0] for row in self._fresh(sql.OPEN, {})]
+    def open_studies(self) -> list[tuple[str, str, int]]:
+        """(id, definition, how many trials run or wait) of the studies that have not ended."""
+        return [(row[0], row[1], row[2]) for row in self._fresh(sql.OPEN, {})]
 
     def measured(self, trial: TrialRow, steps: Sequence[int]) -> dict[int, MeasurementRow]:
         """What the current attempt has reported at some steps."""
@@ -259,6 +261,11 @@ class Transaction:
         return AnswerRow(*rows[0]) if rows else None
 
     # --- writing ---------------------------------------------------------------------------
+
+    def recall(self, trial: TrialRow, reason: str) -> None:
+        """Asks a running trial to stop; its worker hears of it at once."""
+        self.change(trial, stop_requested=reason)
+        self.recalled.add(trial.id)
 
     def change(self, row: Row, **values: Any) -> None:
         """Changes columns of a row; written at the end of the transaction."""

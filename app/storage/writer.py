@@ -40,6 +40,8 @@ Verb = Callable[[Transaction], Any]
 
 LONGEST_BATCH = 256
 LONGEST_QUEUE = 4096
+LONGEST_PATIENT_QUEUE = 2048
+"""Where others are turned away, so that what renews or ends a lease still finds room."""
 TRIES = 5
 
 
@@ -87,15 +89,18 @@ class Writer:
         self._thread = threading.Thread(target=self._serve, name="studyhall-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:
+    async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING, *, urgent: bool = False) -> T:
         """Runs a verb in the next batch; its result once that is committed.
+
+        Args:
+            urgent: it renews or ends a lease, and is the last to be turned away.
 
         Raises:
             StorageBusy: when too many writes are waiting already.
         """
         loop = asyncio.get_running_loop()
         work = Work(verb, touches, loop, loop.create_future())
-        self._put(work)
+        self._put(work, LONGEST_QUEUE if urgent else LONGEST_PATIENT_QUEUE)
         assert work.future is not None  # noqa: S101  # made one line above
         result: T = await work.future
         return result
@@ -121,8 +126,8 @@ class Writer:
         self._thread.join()
         self._disconnect()
 
-    def _put(self, work: Work) -> None:
-        if self._queue.qsize() >= LONGEST_QUEUE:
+    def _put(self, work: Work, longest: int = LONGEST_QUEUE) -> None:
+        if self._queue.qsize() >= longest:
             raise StorageBusy(retry_after_s=1)
         self._queue.put(work)
 
@@ -212,7 +217,9 @@ class Writer:
             for work in batch:
                 _perform(work, transaction)
             transaction.flush()
-            committed = Committed(transaction.sequences, transaction.openings, transaction.moved, transaction.demand)
+            committed = Committed(
+                transaction.sequences, transaction.openings, transaction.moved, transaction.recalled, transaction.demand
+            )
             self._tell_other_servers(session, committed)
             self._commit(connection, cursor)
         except Exception:

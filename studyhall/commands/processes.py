@@ -22,6 +22,7 @@ class Program(NamedTuple):
 PROGRAMS: Final = {
     "serve": Program(("-P", "-m", "app", "serve"), "fastapi", "server,search"),
     "engine": Program(("-P", "-m", "app", "engine"), "numpy", "server,search"),
+    "admin-key": Program(("-P", "-m", "app", "admin-key"), "alembic", "server"),
     "migrate": Program(("-P", "-m", "app", "migrate"), "alembic", "server"),
     "worker": Program(("-P", "-m", "workers"), "torch", "worker"),
 }

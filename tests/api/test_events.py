@@ -275,3 +275,34 @@ async def test_a_stream_of_nothing_is_not_found(web: AsyncClient) -> None:
     answer = await web.get("/v1/studies/nothing/events", headers={"accept": "text/event-stream"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+async def test_a_waiting_heartbeat_sleeps_until_its_own_trial_is_to_stop(
+    web: AsyncClient, study: str, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = []
+    for n in (1, 2):
+        claim = {"worker": f"w-{n}", "study": study, "token": f"0123456789abcdef-{n}"}
+        held.append((await web.post("/v1/claims", json=claim)).json()["trials"][0]["trial"]["id"])
+    leases = [{"attempt": 1, "token": f"0123456789abcdef-{n}"} for n in (1, 2)]
+    urgent, asked, write = [], asyncio.Event(), services.write
+
+    async def counted(*verb: Any, **how: Any) -> Any:
+        if how.get("urgent"):
+            urgent.append(verb)
+            asked.set()
+        return await write(*verb, **how)
+
+    monkeypatch.setattr(services, "write", counted)
+    waiting = asyncio.create_task(web.post(f"/v1/trials/{held[0]}/heartbeat", json=leases[0] | {"wait_s": 30}))
+    await asked.wait()
+
+    for step in range(3):
+        report = {"measurements": [{"step": step, "metrics": {"loss": 1.0}}]}
+        await web.post(f"/v1/trials/{held[1]}/measurements", json=leases[1] | report)
+    assert len(urgent) == 1
+    await web.post(f"/v1/trials/{held[0]}/stop", json={"reason": "enough"})
+
+    async with asyncio.timeout(5):
+        told = (await waiting).json()
+    assert (told["directive"], told["reason"], len(urgent)) == ("stop", "enough", 2)

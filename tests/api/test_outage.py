@@ -14,7 +14,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, user: Caller) -> None:
     """A database that has gone, after the key was seen once."""
     user.get("/v1/studies")
 
-    async def gone(*_: object) -> None:
+    async def gone(*_: object, **_how: object) -> None:
         raise StorageUnavailable(retry_after_s=3) from OSError("connect to 10.0.0.7 as studyhall: hunter2")
 
     monkeypatch.setattr(Database, "read", gone)
@@ -37,7 +37,7 @@ def test_requests_hear_when_to_come_again(broken: None, user: Caller) -> None:
 def test_other_troubles_have_names_of_their_own(
     error: StudyhallError, code: str, user: Caller, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def trouble(*_: object) -> None:
+    async def trouble(*_: object, **_how: object) -> None:
         raise error
 
     monkeypatch.setattr(services.database, "write", trouble)

@@ -269,3 +269,19 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_whoever_lost_the_admin_key_makes_another(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        refused = run(["admin-key"], STUDYHALL_DATABASE_URL=f"sqlite:///{tmp_path / 'studyhall.db'}")
+        server.stop()
+    made = run(
+        ["admin-key", "--key-file", str(tmp_path / "new")],
+        STUDYHALL_DATABASE_URL=f"sqlite:///{tmp_path / 'studyhall.db'}",
+    )
+
+    assert (refused.returncode, made.returncode, made.stdout) == (1, 0, "")
+    with serving(tmp_path) as server:
+        key = (tmp_path / "new").read_text().strip()
+        answer = httpx2.get(f"{server.url}/v1/keys", headers={"authorization": f"Bearer {key}"})
+    assert [item["name"] for item in answer.json()["items"]] == ["first", "recovery"]

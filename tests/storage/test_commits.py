@@ -1,5 +1,6 @@
 """What a commit promises, whom it wakes, and what a batch does to its neighbours."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 
@@ -9,13 +10,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 
 from app.services.telling import complete
+from app.services.trials import stop_trial
 from app.storage import migrate
 from app.storage.committed import Committed
 from app.storage.connect import make_engine
 from app.storage.database import Database
 from app.storage.tables import metadata
 from app.storage.transaction import NOTHING, Transaction
-from app.storage.writer import LONGEST_QUEUE, Work
+from app.storage.writer import LONGEST_PATIENT_QUEUE, LONGEST_QUEUE, Work
 from studyhall.errors import NameTaken, NotFound, StorageBusy
 from studyhall.wire import Complete
 from tests.databases import Held, House
@@ -56,6 +58,28 @@ def test_another_server_of_the_same_database_hears_of_a_commit(postgres_url: str
 
     until(event)
     assert any(c.sequences.get(study.id) == study.sequence and study.id in c.openings for c in heard)
+    other.close()
+    house.database.close()
+
+
+def test_another_server_hears_which_worker_is_to_stop(postgres_url: str) -> None:
+    recalled, heard, ready = set[str](), threading.Event(), threading.Event()
+
+    def listener(committed: Committed) -> None:
+        ready.set()
+        recalled.update(committed.recalled)
+        if any(trial.startswith("tr_") for trial in recalled):
+            heard.set()
+
+    other = Database(postgres_url, listener)
+    until(ready)
+    house = House(postgres_url)
+    held = house.hold(house.study().id)
+
+    house.do(stop_trial, held.id, None)
+
+    until(heard)
+    assert held.id in recalled
     other.close()
     house.database.close()
 
@@ -166,11 +190,15 @@ def test_too_many_waiting_writes_are_turned_away(house: House) -> None:
     blocked = threading.Thread(target=writer.write_now, args=(wait,))
     blocked.start()
     stuck.wait(10)
-    for _ in range(LONGEST_QUEUE):
+    for _ in range(LONGEST_PATIENT_QUEUE):
         writer._put(Work(lambda _: None, NOTHING, None, None))
 
     with pytest.raises(StorageBusy):
-        writer.write_now(lambda _: None)
+        asyncio.run(house.database.write(lambda _: None))
+    for _ in range(LONGEST_QUEUE - LONGEST_PATIENT_QUEUE):
+        writer._put(Work(lambda _: None, NOTHING, None, None))
+    with pytest.raises(StorageBusy):
+        asyncio.run(house.database.write(lambda _: None, urgent=True))
 
     go.set()
     blocked.join()
