@@ -207,8 +207,9 @@ def _as_float(name: str, value: Number) -> float:
         raise ValueError(f"'{name}' cannot name a metric; use letters, digits and '_ . / -', a letter first")
     if isinstance(value, str | bytes):
         raise TypeError(f"metric '{name}' is text; report a number")
+    detach = getattr(value, "detach", None)  # a loss as training code has it: torch warns when it becomes a number
     try:
-        return float(value)
+        return float(value if detach is None else detach())
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"metric '{name}' is a {type(value).__name__}; report a number") from error
 

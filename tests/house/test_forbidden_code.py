@@ -27,6 +27,7 @@ YAML_LOADERS = {"yaml.load", "yaml.load_all", "yaml.unsafe_load", "yaml.full_loa
 
 # Dangers that were looked at, each with what makes it safe there.
 LOOKED_AT = {
+    "torch.py": "torch.load",  # with weights_only, on a checkpoint that this trial's worker has checked by its hashes
     "study_file.py": "yaml.load",  # with a subclass of SafeLoader, on a file that its user names
 }
 
