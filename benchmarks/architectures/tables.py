@@ -19,6 +19,12 @@ CELL: dict[str, Any] = {
     "output": 10,
     "body": [{"cell": {"nodes": 4, "ops": ["none", "skip", "conv1", "conv3", "avgpool3"]}}, {"op": "gap"}],
 }
+KINDS = ("identity", "small", "large")
+LAYERS = [
+    {"op": "identity"},
+    {"op": "mbconv", "name": "small", "expand": 3, "kernel": 3},
+    {"op": "mbconv", "name": "large", "expand": 6, "kernel": 5},
+]
 OPERATORS = ("none", "skip", "conv1", "conv3", "avgpool3")
 
 
@@ -48,10 +54,10 @@ def cells(path: Path, column: str, *, duplicates: str) -> Table:
 
 def chains(path: Path) -> Table:
     """NAS-Bench-Macro: eight layers of three kinds; run 1 is the validation accuracy."""
-    layers = [{"name": f"layer{i}", "type": "categorical", "choices": ["0", "1", "2"]} for i in range(8)]
-    return Table(
-        "macro", _space({"parameters": layers}), {tuple(row["ops"]): float(row["acc1"]) for row in _read(path)}
-    )
+    layers = [{"name": f"layer{i}", "choice": LAYERS} for i in range(8)]
+    chain = {"input": [3, 32, 32], "output": 10, "body": layers, "duplicates": "retrain"}
+    accuracy = {tuple(KINDS[int(d)] for d in row["ops"]): float(row["acc1"]) for row in _read(path)}
+    return Table("macro", _space({"architecture": chain}), accuracy)
 
 
 def _space(written: dict[str, Any]) -> Space:

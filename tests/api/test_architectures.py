@@ -1,0 +1,49 @@
+"""Architectures over HTTP."""
+
+from typing import Any
+
+from tests.api.people import Caller
+from tests.architecture.spaces import CELL, IMAGES
+
+
+def study(spec: dict[str, Any], *constraints: str) -> dict[str, Any]:
+    return {
+        "name": "networks",
+        "space": {"architecture": spec, "constraints": constraints},
+        "objectives": [{"metric": "accuracy", "goal": "maximize"}],
+    }
+
+
+def test_a_study_of_architectures_is_made_told_and_claimed(user: Caller, worker: Caller) -> None:
+    made = user.post("/v1/studies", study(IMAGES, "params <= 20000") | {"algorithm": {"name": "random", "seed": 1}})
+    told = user.get("/v1/studies/networks").json()
+    hold = worker.hold(made.json()["id"])
+
+    trial = user.get(hold.path).json()
+
+    assert made.status_code == 201
+    assert told["space"]["architecture"]["body"][0]["out"] == {"choice": [8, 16, 32]}
+    assert all(name.startswith("arch.") for name in trial["parameters"])
+
+
+def test_a_fault_of_an_architecture_is_told_with_its_pointer(user: Caller) -> None:
+    answer = user.post("/v1/studies", study(IMAGES | {"body": [{"op": "conv", "kernel": 4}]}))
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/space/architecture/body/0/kernel"
+
+
+def test_constraints_that_hardly_any_network_keeps_are_refused(user: Caller) -> None:
+    answer = user.post("/v1/studies", study(IMAGES, "params <= 10"))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "space-infeasible")
+
+
+def test_validating_tells_counts_and_a_drawing(user: Caller) -> None:
+    answer = user.post("/v1/spaces/validate", {"space": {"architecture": CELL}, "samples": 2}).json()
+
+    network = answer["architecture"]["networks"][0]
+    assert answer["size"] == 15_625
+    assert network["counts"]["weight_bytes"] == 4 * network["counts"]["params"]
+    assert network["drawing"].splitlines()[0].split() == ["0", "input", "3×8×8"]
+    assert [p["name"] for p in answer["architecture"]["parameters"]][0] == "arch.cell.e01"
