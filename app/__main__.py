@@ -1,4 +1,4 @@
-"""`python -m app serve | engine | migrate | admin-key | settings`."""
+"""`python -m app serve | engine | migrate | admin-key | backup | restore | settings`."""
 
 import argparse
 import sys
@@ -33,6 +33,8 @@ def _run(arguments: argparse.Namespace) -> int:
     settings = load_settings(_given(arguments), config=arguments.config)
     if arguments.command == "migrate":
         return _migrate(settings)
+    if arguments.command in ("backup", "restore"):
+        return _copy(settings, arguments)
     if arguments.command == "admin-key":
         return _make_admin_key(settings, arguments.key_file)
     from app.main import run_engines, serve
@@ -59,6 +61,14 @@ def _make_admin_key(settings: Settings, file: Path | None) -> int:
     return 0
 
 
+def _copy(settings: Settings, arguments: argparse.Namespace) -> int:
+    from app.storage.backup import backup, restore
+
+    copy = backup if arguments.command == "backup" else restore
+    copy(settings.database_url.get_secret_value(), arguments.file)
+    return 0
+
+
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     named = {"host": "host", "port": "port", "key_file": "first_key_file"}
     given = {setting: getattr(arguments, name, None) for name, setting in named.items()}
@@ -75,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "migrate", "bring the database to this version")
     key = _command(commands, "admin-key", "make another admin key, for whoever has lost theirs")
     key.add_argument("--key-file", type=Path, metavar="FILE", help="write it there instead of printing it")
+    for name, does in (
+        ("backup", "write a copy of the database while servers use it"),
+        ("restore", "make the database anew from such a copy"),
+    ):
+        one = _command(commands, name, does)
+        one.add_argument("file", type=Path, metavar="FILE", help="the copy")
     commands.add_parser("settings", help="list every setting, as Markdown")
     _command(commands, "engine", "run engine processes for servers that have none, on one PostgreSQL database")
     return parser

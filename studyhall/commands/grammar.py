@@ -5,7 +5,7 @@ import re
 import sys
 from typing import NoReturn
 
-OWN_ARGUMENTS = ("serve", "engine", "migrate", "admin-key", "worker")
+OWN_ARGUMENTS = ("serve", "engine", "migrate", "admin-key", "backup", "restore", "worker")
 """Commands that hand their arguments on as they are to a process of their own."""
 
 
@@ -83,6 +83,8 @@ def _add_processes(commands: "argparse._SubParsersAction[Parser]") -> None:
         ("serve", "run the server"),
         ("engine", "run engine processes for servers without (PostgreSQL)"),
         ("migrate", "bring the database to this version"),
+        ("backup", "write a copy of the database while servers use it"),
+        ("restore", "make the database anew from a backup"),
         ("admin-key", "make another admin key, for whoever has lost theirs"),
     ):
         _command(commands, name, f"{does}; 'studyhall {name} --help' tells its options", "processes:become", asks=False)

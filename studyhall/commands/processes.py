@@ -24,6 +24,8 @@ PROGRAMS: Final = {
     "engine": Program(("-P", "-m", "app", "engine"), "numpy", "server,search"),
     "admin-key": Program(("-P", "-m", "app", "admin-key"), "alembic", "server"),
     "migrate": Program(("-P", "-m", "app", "migrate"), "alembic", "server"),
+    "backup": Program(("-P", "-m", "app", "backup"), "alembic", "server"),
+    "restore": Program(("-P", "-m", "app", "restore"), "alembic", "server"),
     "worker": Program(("-P", "-m", "workers"), "torch", "worker"),
 }
 """-P: a user's own package may be called `app`, and the current directory must not come before ours."""
