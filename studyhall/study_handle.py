@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import Any, Final, Literal, overload
 
 from studyhall.asked_trial import AskedTrial
 from studyhall.definition import read_word
@@ -40,9 +40,6 @@ from studyhall.words import Word
 
 ANALYSIS_S: Final = 30.0
 """How long an analysis of a very large study may take."""
-if TYPE_CHECKING:
-    import pandas
-
 POLL_S: Final = 20.0
 """How long the server holds one question back when there is nothing to say yet."""
 PROGRESS_S: Final = 1.0
@@ -185,7 +182,7 @@ class StudyHandle:
         }
         return self._connection.pages(self._path("trials"), Page[Trial], query=query, page_size=page_size)
 
-    def trials_dataframe(self, **filters: Any) -> "pandas.DataFrame":
+    def trials_dataframe(self, **filters: Any) -> Any:
         """All trials that match (see `trials`) as a pandas frame by number: facts, `parameters.NAME`, `metrics.NAME`.
 
         Raises:

@@ -1,14 +1,11 @@
 """Trials as columns: one row a trial, for tables, files and data frames."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from studyhall.errors import StudyhallError
 from studyhall.study import Study
 from studyhall.trial import Trial
-
-if TYPE_CHECKING:
-    import pandas
 
 FACTS: Final = (
     "number",
@@ -41,8 +38,8 @@ def columns_of(study: Study, trials: Iterable[Trial]) -> dict[str, list[Any]]:
     return columns
 
 
-def data_frame(study: Study, trials: Iterable[Trial]) -> "pandas.DataFrame":
-    """The same as a pandas frame, by number.
+def data_frame(study: Study, trials: Iterable[Trial]) -> Any:
+    """The same as a `pandas.DataFrame`, by number.
 
     Raises:
         StudyhallError: pandas is not installed.

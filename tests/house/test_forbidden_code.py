@@ -33,7 +33,11 @@ LOOKED_AT = {
 
 # What the language may import beside the standard library; an integration also imports the framework it serves.
 LANGUAGE_NEEDS = {"pydantic", "pydantic_core", "annotated_types", "httpx2", "typing_extensions", "studyhall"}
-OPTIONAL = {"studyhall/commands/study_file.py: yaml"}  # imported when a study is written in YAML, and missed politely
+OPTIONAL = {  # imported when it is needed, and missed politely
+    "studyhall/commands/study_file.py: yaml",  # a study written in YAML
+    "studyhall/interchange/optuna_storage.py: psycopg",  # an Optuna storage in PostgreSQL
+    "studyhall/trial_columns.py: pandas",  # a data frame
+}
 
 
 def sources(*packages: str) -> list[Path]:
