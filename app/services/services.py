@@ -16,6 +16,7 @@ from app.meters import Meters
 from app.services.analysing import Analysing, Analyst
 from app.services.analysis_pool import AnalysisPool
 from app.services.claiming import Handed, answer, claim_trials, touches
+from app.services.explaining import Explaining
 from app.services.keys import create_first_key
 from app.services.principal import Principal
 from app.services.signals import ANY, Signals
