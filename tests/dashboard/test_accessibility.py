@@ -29,6 +29,7 @@ PLACES = {
     f"{STUDY}/timeline": ".bars path",
     f"{STUDY}/space": ".space table",
     f"{STUDY}/events": ".feed li",
+    "/compare?studies=digits,digits": "g.study-1 .line",
     "/workers": "table.cards",
     "/new": ".verdict table",
     "/about": ".facts",

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from studyhall.study import StudyState
 from studyhall.trial import TrialState
 from tests.dashboard.conftest import Visit
-from tests.dashboard.fake_server import KEY, FakeServer, FakeStudy
+from tests.dashboard.fake_server import DIGITS, KEY, FakeServer, FakeStudy
 
 PLOT = "figure:has-text('History') .plot svg"
 
@@ -401,3 +401,27 @@ def test_importance_leads_to_how_the_value_depends(visit: Visit) -> None:
     page.get_by_role("link", name="×").first.click()
 
     expect(page.locator("path.level-9")).to_be_visible()
+
+
+def test_chosen_studies_are_compared_in_one_plot(visit: Visit, server: FakeServer) -> None:
+    other = FakeStudy({**DIGITS, "name": "digits-random", "algorithm": {"name": "random"}}, seed=5)
+    other.grow(40)
+    server.studies[other.id] = other
+    page = visit("/studies")
+    for name in ("digits", "digits-random"):
+        page.get_by_label(f"Choose study {name}", exact=True).check()
+
+    page.get_by_role("link", name="Compare").click()
+
+    expect(page.locator("g.study-1 .line")).to_be_visible()
+    expect(page.locator("table.compare tr.differs", has_text="algorithm")).to_be_visible()
+
+
+def test_chosen_studies_are_paused_together(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies")
+    page.get_by_label("Choose study digits", exact=True).check()
+
+    page.get_by_role("button", name="Pause", exact=True).click()
+
+    expect(page.get_by_text("1 study paused.")).to_be_visible()
+    assert study.state == StudyState.PAUSED

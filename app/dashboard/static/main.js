@@ -14,6 +14,7 @@ const PAGES = {
   studies: () => import("./pages/studies.js"),
   study: () => import("./pages/study.js"),
   new: () => import("./pages/new_study.js"),
+  compare: () => import("./pages/compare.js"),
   workers: () => import("./pages/workers.js"),
   keys: () => import("./pages/keys.js"),
   about: () => import("./pages/about.js"),

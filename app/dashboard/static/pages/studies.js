@@ -8,6 +8,7 @@ import { noticeProblem } from "../core/notices.js";
 import { address, setQuery } from "../core/route.js";
 import { toSvg } from "../charts/scene.js";
 import { sparkline } from "../charts/sparkline.js";
+import { chosenStudies } from "../parts/chosen_studies.js";
 import { choice, emptyPlace, labelChips, progressBar, progressText, reasonText, statePill } from "../parts/pieces.js";
 
 const REFRESH_MS = 5000;
@@ -69,12 +70,15 @@ export async function openPage({ api, route, fail, title }) {
     "Show more",
   );
   const place = element("div.scroller");
+  const chosen = new Set();
+  const actions = chosenStudies({ api, chosen, fail, onDone: () => refresh().catch(noticeProblem) });
   const count = element("p.hint", { role: "status" });
   const node = element(
     "div.page",
     {},
     element("header.page-head", {}, element("h1", {}, "Studies"), element("a.button.primary", { href: "#/new" }, "New study")),
     element("div.filters", {}, search, states.node, count),
+    actions.node,
     place,
     more,
   );
@@ -114,7 +118,7 @@ export async function openPage({ api, route, fail, title }) {
     if (studies.length) {
       fill(
         body,
-        studies.map((study) => studyRow(study, sparks)),
+        studies.map((study) => studyRow(study, sparks, chooserOf(study))),
       );
       if (place.firstChild !== table) fill(place, table);
     } else if (asked.name || asked.state) {
@@ -129,6 +133,21 @@ export async function openPage({ api, route, fail, title }) {
         ),
       );
     }
+  }
+
+  function chooserOf({ name }) {
+    return element("input.chooser", {
+      type: "checkbox",
+      checked: chosen.has(name),
+      "aria-label": `Choose study ${name}`,
+      on: {
+        change: (event) => {
+          if (event.target.checked) chosen.add(name);
+          else chosen.delete(name);
+          actions.update();
+        },
+      },
+    });
   }
 
   async function keepFresh() {
@@ -157,7 +176,7 @@ export async function openPage({ api, route, fail, title }) {
   };
 }
 
-function studyRow(study, sparks) {
+function studyRow(study, sparks, chooser) {
   const [objective, ...others] = study.objectives;
   const place = address("studies", study.name);
   return element(
@@ -166,6 +185,7 @@ function studyRow(study, sparks) {
     element(
       "td.name",
       {},
+      chooser,
       element("a", { href: place }, study.name),
       study.description ? element("small", {}, study.description) : null,
       labelChips(study.labels),
