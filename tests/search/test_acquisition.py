@@ -76,5 +76,16 @@ def test_the_reference_lies_a_tenth_beyond_the_worst_of_the_front():
     assert reference_point(front, front).tolist() == pytest.approx([1.1, 1.1])
 
 
+def test_the_corner_takes_in_what_is_usual_and_no_penalties():
+    front = np.array([[0.4, 0.6], [0.6, 0.4]])
+    usual = np.array([[0.9, 0.9], [1.0, 0.8], [0.8, 1.0]])
+
+    corner = reference_point(front, np.vstack([front, usual]))
+    with_penalty = reference_point(front, np.vstack([front, usual, [[1e3, 1e3]]]))
+
+    assert corner.tolist() == [1.0, 1.0]
+    assert (with_penalty < 3.0).all()
+
+
 def test_the_normal_density_is_where_it_is_expected():
     assert math.exp(log_h(np.array([0.0]))[0]) == pytest.approx(norm.pdf(0.0))

@@ -61,13 +61,16 @@ def log_h(z: Floats) -> Floats:
 
 
 def reference_point(front: Floats, losses: Floats) -> Floats:
-    """The corner for hypervolumes: a tenth of the front's range beyond its worst, or all results' worst.
+    """The corner for hypervolumes: beyond the front, and as bad as results are, but for those that are far off.
 
-    Source: the heuristic of Ishibuchi et al. 2018 for fronts of unknown shape.
+    A corner at the front's own ends gives nothing for reaching past them: a front that began short would stay short.
+    Results further above the median than twice what the best lies below it are penalties, and no part of a front.
     """
     worst, best = front.max(axis=0), front.min(axis=0)
     span = np.where(worst > best, worst - best, losses.max(axis=0) - worst)
-    return np.asarray(worst + 0.1 * np.maximum(span, 1e-3))
+    middle = np.median(losses, axis=0)
+    usual = np.minimum(losses.max(axis=0), middle + 2.0 * (middle - losses.min(axis=0)))
+    return np.asarray(np.maximum(worst + 0.1 * np.maximum(span, 1e-3), usual))
 
 
 def log_hypervolume_improvement(mean: Floats, deviation: Floats, front: Floats, reference: Floats) -> Floats:
