@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from studyhall.space import Space
 from studyhall.study import Study
 from studyhall.trial_context import LocalTrial
 from studyhall.wire import Best
+from tests.architecture.spaces import IMAGES, architecture, assignment
 from tests.workers.conftest import HERE, QUICK
 from tests.workers.test_worker_and_server import in_house
 from workers.configuration import AllowList
@@ -188,3 +190,25 @@ def test_the_study_of_mnist_runs_in_a_short_form():
     metrics, _ = run(drawn | short, **settings | {"dataset": "digits"})
 
     assert all(objective["metric"] in metrics for objective in study["objectives"])
+
+
+@pytest.mark.parametrize(
+    "pipeline", [["train", QUICKLY, "quantize", "export"], [{"stage": "distill", "share": 1.0, "epochs": 1}]]
+)
+def test_a_searched_architecture_goes_through_a_pipeline(pipeline, tmp_path, monkeypatch):
+    monkeypatch.setenv("STUDYHALL_ARTIFACTS", str(tmp_path))
+    found = architecture(IMAGES | {"input": [1, 8, 8]})
+    values = assignment(found, random.Random(2)) | {"arch.stage.n": 1}
+    settings = {"pipeline": pipeline, "runtime": "torch"}
+    if pipeline[0] != "train":
+        _, taught = run({"epochs": 1})
+        (tmp_path / "st_1" / "0").mkdir(parents=True)
+        taught.artifacts["model"].parent.rename(tmp_path / "st_1" / "0" / "1")
+        settings["teacher"] = "st_1/0/1/model"
+    trial = LocalTrial(seed=1, settings=settings, network=found.graph(values), tell=lambda *_: True)
+
+    metrics = TRAINABLES["image_classifier"]({"epochs": 1, "lr": 0.01, **values}, trial)
+
+    last = "export" if pipeline[0] == "train" else "distill"
+    params = sum(weight.numel() for weight in load(trial.artifacts[last]).network.parameters())
+    assert metrics[f"{last}.params"] == params <= found.counts(values).params

@@ -108,6 +108,22 @@ def test_pruned_weights_are_loaded_into_a_fresh_model():
     assert torch.equal(fresh.eval()(rows), smaller(rows))
 
 
+def test_what_a_recurrent_layer_reads_is_left_alone():
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.look, self.read, self.say = nn.Conv1d(8, 12, 3), nn.GRU(12, 6, batch_first=True), nn.Linear(6, 10)
+
+        def forward(self, x):
+            return self.say(self.read(self.look(x.flatten(1, 2)).transpose(1, 2))[0][:, -1])
+
+    model = Recurrent()
+    found = prune(model, Prune(**QUICK), digits(), trial=LocalTrial(), seed=0)
+
+    assert found.model(digits().train.x[:3]).shape == (3, 10)
+    assert not found.reached
+
+
 def test_a_regression_is_pruned_too():
     class Values(nn.Sequential):
         def forward(self, x):

@@ -86,6 +86,7 @@ def _without_exporters_chatter() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.filterwarnings("ignore", "The tensor attribute", UserWarning)  # a GRU's flattened weights
             yield
     finally:
         logger.setLevel(level)

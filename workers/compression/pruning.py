@@ -5,7 +5,9 @@ channels are the model's output, or that cannot be cut without breaking the mode
 guessed, so that any `nn.Module` will do.
 """
 
+import contextlib
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -220,9 +222,16 @@ def _groups(model: nn.Module, example: Tensor) -> Iterator[tuple[str, Any]]:
     names = {module: name for name, module in model.named_modules()}
     for weight in model.parameters():
         weight.requires_grad = True  # the graph is found through gradients
-    graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Unwrapped parameters", UserWarning)  # a GRU's, which is never cut
+        graph = torch_pruning.DependencyGraph().build_dependency(model, example_inputs=example)
     roots = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-    for group in list(graph.get_all_groups(root_module_types=roots)):
+    found = []
+    # What it cannot follow, such as a convolution before a GRU, ends its list; what came before is sound.
+    with contextlib.suppress(IndexError, KeyError, TypeError, AttributeError):
+        for group in graph.get_all_groups(root_module_types=roots):
+            found.append(group)  # noqa: PERF402 - a list that is cut short by an error
+    for group in found:
         yield names[group[0].dep.target.module], group
 
 

@@ -106,10 +106,12 @@ def train_network(
 
 def _student(description: Description, train: Part, device: torch.device, share: float) -> nn.Module:
     network = description.network
-    if isinstance(network, SearchedNetwork):
-        raise unusable("pipeline", "a narrower student cannot be made of a searched architecture; leave `student` at 1")
-    narrower = network.model_copy(update={"width": max(1, round(network.width * share))})
-    return TrainedModel.for_data(description.model_copy(update={"network": narrower}), train).to(device)
+    if share < 1:
+        if isinstance(network, SearchedNetwork):
+            raise unusable("pipeline", "a searched architecture has no width to share; set distill.share to 1")
+        narrower = network.model_copy(update={"width": max(1, round(network.width * share))})
+        description = description.model_copy(update={"network": narrower})
+    return TrainedModel.for_data(description, train).to(device)
 
 
 def _teacher(key: str | None, wanted: Description, trial: TrialContext, device: torch.device) -> nn.Module | None:
