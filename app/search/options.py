@@ -106,6 +106,13 @@ class NeuralOptions(Options):
     """How often a random point is proposed instead of the model's."""
 
 
+class ReinforceOptions(Options):
+    """A recurrent controller trained by policy gradient."""
+
+    start: StartTrials = 10
+    """Sobol points before the controller writes its first assignment."""
+
+
 class AutoOptions(Options):
     """`auto` chooses by itself."""
 

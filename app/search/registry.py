@@ -23,6 +23,7 @@ from app.search.options import (
     NeuralOptions,
     Options,
     RandomOptions,
+    ReinforceOptions,
     SkoptOptions,
     SobolOptions,
     TpeOptions,
@@ -103,6 +104,12 @@ ENTRIES: Final[dict[str, Entry]] = {
             "A deep ensemble predicts scores and searches by mutation: architectures, batches, large discrete spaces.",
             NeuralOptions,
             "app.search.neural",
+        ),
+        Entry(
+            "reinforce",
+            "A recurrent controller writes assignments and learns by policy gradient; slower to learn than the others.",
+            ReinforceOptions,
+            "app.search.reinforce",
         ),
         Entry(
             "skopt",

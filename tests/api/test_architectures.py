@@ -22,6 +22,7 @@ def test_a_study_of_architectures_is_made_told_and_claimed(user: Caller, worker:
     trial = user.get(hold.path).json()
 
     assert made.status_code == 201
+    assert told["space"]["parameters"] == []
     assert told["space"]["architecture"]["body"][0]["out"] == {"choice": [8, 16, 32]}
     assert all(name.startswith("arch.") for name in trial["parameters"])
 
@@ -46,4 +47,4 @@ def test_validating_tells_counts_and_a_drawing(user: Caller) -> None:
     assert answer["size"] == 15_625
     assert network["counts"]["weight_bytes"] == 4 * network["counts"]["params"]
     assert network["drawing"].splitlines()[0].split() == ["0", "input", "3×8×8"]
-    assert [p["name"] for p in answer["architecture"]["parameters"]][0] == "arch.cell.e01"
+    assert answer["architecture"]["parameters"][0]["name"] == "arch.cell.e01"
