@@ -1,6 +1,8 @@
 """The dashboard on the real server: what the made-up one of the other tests pretends, and the promises between both."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -200,3 +202,34 @@ def test_the_other_pages_read_the_real_answers(page: Page) -> None:
     expect(page.locator("main")).to_contain_text("random")
     page.get_by_role("link", name="Studies", exact=True).click()
     expect(page.locator("table.studies tbody tr").first).to_be_visible()
+
+
+def test_what_a_history_says_is_the_same_on_the_page_in_the_sdk_and_on_the_command_line(
+    page: Page, study: StudyHandle, house: tuple[str, str], tmp_path: Path
+) -> None:
+    for _ in range(40):
+        trial = study.ask()
+        trial.complete(accuracy=1.0 - trial.parameters["dropout"])
+
+    found = study.analysis("importance")
+    page.goto(f"{house[0]}/#/studies/{study.id}/importance")
+    page.locator("details.twin summary").click()
+    (key_file := tmp_path / "key").write_text(house[1])
+    words = ["analyse", study.id, "importance", "--csv", "--url", house[0], "--key-file", str(key_file)]
+
+    first = next(iter(found.rows()))
+    assert (first["parameter"], found.answer.used) == ("dropout", 40)
+    expect(page.locator("details.twin tbody tr").first).to_contain_text("dropout")
+    command = [Path(sys.executable).with_name("studyhall"), *words]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == found.to_csv()
+
+
+def test_a_studys_health_is_shown_with_its_evidence(page: Page, study: StudyHandle) -> None:
+    parameters = study.ask().parameters
+    study.add(*({"parameters": parameters, "state": "failed", "reason": "no disk"} for _ in range(20)))
+
+    page.goto(page.url.split("#")[0] + f"#/studies/{study.id}/health")
+
+    urgent = page.locator(".check.act")
+    expect(urgent).to_contain_text("Many trials fail")
+    expect(urgent).to_contain_text("no disk")

@@ -115,6 +115,11 @@ export async function openPage({ api, route, fail, title }) {
         ),
       ),
     );
+    requestAnimationFrame(() => {
+      const here = tabs.querySelector("[aria-current]");
+      // On a phone the tabs scroll sideways: the one that is open must be in sight.
+      if (here) tabs.scrollLeft = here.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2 - tabs.offsetLeft;
+    });
   }
 
   function buttonsFor(state) {
