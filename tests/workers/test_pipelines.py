@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import random
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,16 @@ def test_adversarial_training_withstands_an_attack_better():
         return run(chosen, pipeline=["train", {"stage": "examine", "eps": 0.15}])[0]["examine.pgd_accuracy"]
 
     assert attacked(0.15) > attacked(0.0) + 0.15
+
+
+def test_an_exported_model_is_described_before_its_files_are_summed_up():
+    _, trial = run({"epochs": 1}, pipeline=["train", "export"])
+
+    directory = trial.artifacts["export"]
+    sums = dict(reversed(line.split()) for line in (directory / "SHA256SUMS").read_text().splitlines())
+    assert "model.json" in sums
+    assert all(sha256((directory / name).read_bytes()).hexdigest() == told for name, told in sums.items())
+    assert load(directory).description.metrics["train.accuracy"] > 0
 
 
 def test_every_knob_is_in_the_schema_that_the_server_shows():

@@ -167,7 +167,7 @@ class _Line:
         }
         named = {f"{stage.name}.{name}": value for name, value in metrics.items()}
         self.metrics |= named
-        if form.directory == home:
+        if form.directory == home and stage.name != "export":  # whose files are summed up already
             self._subject.describe(home, self.metrics)
         self._lineage.append({"stage": stage.name, "knobs": stage.knobs.to_dict(), "sha256": sha256_of(form.file)})
         record = {**self._lineage[-1], "metrics": metrics, "files": files_of(home)}
