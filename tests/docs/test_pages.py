@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shlex
 import shutil
 from pathlib import Path
 
 import pytest
 
+from studyhall.commands.grammar import parse
 from tests.docs.walkthrough import assert_shown, run, steps_of
 from tests.e2e.house import house_in
 
@@ -45,3 +47,21 @@ def test_links_within_the_repository_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
 
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def commands_of(page: Path) -> list[str]:
+    """The lines of a page's shell blocks that run `studyhall`, without what comes after a pipe."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [m[1] for line in lines if (m := re.match(r"(?:[A-Z_]+=\S+ )*studyhall ([^|>&#]*)", line))]
+
+
+@pytest.mark.parametrize(("page", "command"), [(page.name, command) for page in PAGES for command in commands_of(page)])
+def test_a_command_on_a_page_is_one_that_the_command_line_knows(page, command):
+    assert parse(shlex.split(command)).run
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_on_a_page_is_python(page):
+    for block in re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL):
+        compile(block, page.name, "exec")
