@@ -475,10 +475,26 @@ def _analysis(request: Request, study: FakeStudy, kind: str) -> Response:
             }
         ),
         total=len(trials),
+        attempts=_attempt_columns(trials),
         study={"state": str(study.state), "max_trials": study.definition.budget.max_trials, "stopping": "none"},
     )
     body = write_answer(question, ANALYSES[kind](question), {"study": study.id, "sequence": study.sequence})
     return Response(body, media_type="application/json")
+
+
+def _attempt_columns(trials: list[Trial]) -> dict[str, list[Any]]:
+    told = [(trial, attempt) for trial in trials for attempt in _attempts(trial)]
+    return {
+        "number": [trial.number for trial, _ in told],
+        "trial": [trial.id for trial, _ in told],
+        "state": [str(trial.state) for trial, _ in told],
+        "attempt": [attempt.attempt for _, attempt in told],
+        "worker": [attempt.worker for _, attempt in told],
+        "started_at": [attempt.started_at.timestamp() for _, attempt in told],
+        "ended_at": [attempt.ended_at and attempt.ended_at.timestamp() for _, attempt in told],
+        "outcome": [attempt.outcome for _, attempt in told],
+        "reason": [attempt.reason for _, attempt in told],
+    }
 
 
 def _window(trials: list[Trial], request: Request) -> list[Trial]:

@@ -425,3 +425,12 @@ def test_chosen_studies_are_paused_together(visit: Visit, study: FakeStudy) -> N
 
     expect(page.get_by_text("1 study paused.")).to_be_visible()
     assert study.state == StudyState.PAUSED
+
+
+def test_an_attempt_that_was_lost_has_its_place_in_the_timeline(visit: Visit, study: FakeStudy) -> None:
+    study.put(number=7, attempt=2)
+
+    page = visit("/studies/digits/timeline")
+
+    expect(page.locator(".bars path.lost")).to_be_visible()
+    expect(page.locator(".legend")).to_contain_text("lost")

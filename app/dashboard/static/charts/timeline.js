@@ -6,7 +6,7 @@ import { linearScale } from "./scale.js";
 import { drawing, group, px, shape } from "./scene.js";
 
 const LANE = 22;
-const STATES = ["completed", "pruned", "running", "infeasible", "failed", "cancelled", "waiting"];
+const STATES = ["completed", "pruned", "running", "infeasible", "failed", "cancelled", "waiting", "lost", "released"];
 
 /** @param {{rows: import("../core/trial_rows.js").Row[], now: number}} data */
 export function timelineChart({ rows, now }, { width }) {

@@ -1,6 +1,7 @@
 /** Which worker ran which trial when, and where it waited. */
 
 import { timelineChart, timelineTable } from "../../charts/timeline.js";
+import { followAnalysis, rowsOf } from "../../core/analysis.js";
 import { element, fill } from "../../core/element.js";
 import { formatDuration, plural } from "../../core/format.js";
 import { secondsOf, TRIAL_STATES } from "../../core/values.js";
@@ -15,7 +16,10 @@ const STRETCHES = [
   ["600", "10 min"],
 ];
 
-export function openTab({ feed, query, openTrial }) {
+const UNFINISHED = new Set(["lost", "released"]);
+
+export function openTab({ api, feed, query, openTrial, fail }) {
+  let earlier = []; // attempts that ended without a result; the rows know only the last one of each trial
   let stretch = query.get("stretch") ?? "all";
   const legend = stateLegend();
   const hint = element("p.hint", { role: "status" });
@@ -45,9 +49,27 @@ export function openTab({ feed, query, openTrial }) {
   });
   const node = element("section.card", {}, plot.node);
   feed.wantRows();
+  const reading = followAnalysis({
+    api,
+    feed,
+    kind: "timeline",
+    fail,
+    show(answer) {
+      earlier = rowsOf(answer)
+        .filter(({ outcome }) => UNFINISHED.has(outcome))
+        .map((row) => ({ ...row, id: row.trial, state: row.outcome, startedAt: row.started_at * 1000, finishedAt: row.ended_at * 1000 }));
+      showLegend();
+      plot.redraw();
+    },
+  });
+
+  function showLegend() {
+    const states = TRIAL_STATES.filter((state) => state !== "waiting" && feed.summary.trials[state]);
+    legend.update([...states, ...new Set(earlier.map(({ state }) => state))]);
+  }
 
   function shownRows() {
-    const rows = feed.rows.all.filter(({ startedAt }) => startedAt !== null);
+    const rows = [...feed.rows.all.filter(({ startedAt }) => startedAt !== null), ...earlier];
     if (stretch === "all") return rows;
     const end = rows.some(({ state }) => state === "running")
       ? Date.now()
@@ -58,15 +80,19 @@ export function openTab({ feed, query, openTrial }) {
   return {
     node,
     update(changed) {
+      reading.update(changed);
       if (!changed.has("rows")) return;
       const rows = feed.rows.all;
-      legend.update(TRIAL_STATES.filter((state) => state !== "waiting" && feed.summary.trials[state]));
+      showLegend();
       fill(
         hint,
-        `${plural(new Set(rows.map(({ worker }) => worker).filter(Boolean)).size, "worker")}; the last attempt of each trial${feed.rowsComplete ? "" : " · still reading"}`,
+        `${plural(new Set(rows.map(({ worker }) => worker).filter(Boolean)).size, "worker")}; the last attempt of each trial, and those that were lost or given back${feed.rowsComplete ? "" : " · still reading"}`,
       );
       plot.redraw();
     },
-    close: plot.close,
+    close() {
+      reading.close();
+      plot.close();
+    },
   };
 }
