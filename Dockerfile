@@ -27,7 +27,7 @@ FROM builder AS worker-build
 # Empty: the default build of the registry, which brings CUDA on Linux x86-64.
 ARG TORCH_INDEX=
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -c constraints.txt '.[worker]'
+    pip install ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} -c constraints.txt '.[worker,compression]'
 COPY . .
 RUN pip install --no-cache-dir --no-deps --force-reinstall .
 

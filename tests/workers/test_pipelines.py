@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import random
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -167,6 +168,15 @@ def test_an_exported_model_is_described_before_its_files_are_summed_up():
     assert "model.json" in sums
     assert all(sha256((directory / name).read_bytes()).hexdigest() == told for name, told in sums.items())
     assert load(directory).description.metrics["train.accuracy"] > 0
+
+
+def test_a_pipeline_without_its_extra_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch_pruning", None)
+    for name in ("pipeline", "pruning", "exporting"):
+        monkeypatch.delitem(sys.modules, f"workers.compression.{name}", raising=False)
+
+    with pytest.raises(InvalidInput, match=r"studyhall\[compression\]"):
+        run({"epochs": 1}, pipeline=["train"])
 
 
 def test_every_knob_is_in_the_schema_that_the_server_shows():

@@ -81,8 +81,12 @@ def train_network(
     if not settings.pipeline:
         trained()
         return metrics
-    # Here and not above: a worker without the extra still trains.
-    from workers.compression.pipeline import Subject, run_pipeline
+    try:  # here and not above: a worker without the extra still trains
+        from workers.compression.pipeline import Subject, run_pipeline
+    except ImportError as error:
+        raise unusable(
+            "pipeline", f"this worker cannot run one ({error}): pip install 'studyhall[compression]'"
+        ) from error
 
     subject = Subject(
         examples=Examples(
