@@ -63,6 +63,7 @@ class Attempt:
 
     Args:
         keeping: where its artifacts and checkpoints go.
+        memory_mb: what its processes may use together when its task does not say, in MiB.
         resumed: what is known of the checkpoint it goes on from.
     """
 
@@ -76,6 +77,7 @@ class Attempt:
         log: AttemptLog,
         patiences: Patiences,
         keeping: Keeping,
+        memory_mb: int,
         resumed: Manifest | None = None,
     ) -> None:
         self.claimed, self.token = claimed, token
@@ -95,6 +97,7 @@ class Attempt:
         for measurement in resumed.measurements if resumed else ():
             self._add(0, measurement)  # what an earlier attempt had told: this one's curve is whole
         task = claimed.study.task
+        self._memory_mb = (task and task.resources.memory_mb) or memory_mb
         self._allowed_s = min(patiences.timeout_s, (task and task.timeout_s) or patiences.timeout_s)
 
     @property
@@ -104,6 +107,7 @@ class Attempt:
 
     async def run(self, start: Start) -> Outcome:
         """Starts the trial and answers how it ended; what is left of its processes goes with `gone`."""
+        self._child.limit_memory(self._memory_mb)
         self._child.tell(start)
         listening, copying = self._begin(self._listen()), self._begin(self._copy_log())
         self._copying = copying

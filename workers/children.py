@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from studyhall.words import Word
-from workers.child.keeper import KILL, TERMINATE
+from workers.child.keeper import KILL, MEMORY, TERMINATE
 from workers.child.nursery import Orders, Ready
 from workers.frames import Frames, Garbled
 from workers.messages import HEADER, Ended, FromTrial, from_keeper, from_trial
@@ -66,6 +66,10 @@ class Child:
     async def ended(self) -> Ended:
         """How it ended; waits for that."""
         return await asyncio.shield(self._watch)
+
+    def limit_memory(self, memory_mb: int) -> None:
+        """Sets how much the trial's processes may use together, in MiB; who uses more is ended."""
+        self._leash.send(MEMORY % memory_mb)
 
     def terminate(self) -> None:
         """Asks the trial's processes to end."""

@@ -37,6 +37,7 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
         data=Path(given.data).absolute(),
         device=given.device,
         threads=given.threads,
+        **({} if given.memory_mb is None else {"memory_mb": given.memory_mb}),
         labels=dict(_label(text) for text in given.label),
         pass_on=tuple(given.env),
         lease_s=given.lease_s,
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--slots", default="1", metavar="N", help="how many trials run at once; 'auto' is one for each core")
     add("--device", choices=("cpu", "cuda"), default="cpu", help="what trials compute on (default: cpu)")
     add("--threads", type=_count, default=1, metavar="N", help="threads of each trial (default: 1)")
+    add("--memory-mb", type=_count, metavar="N", help="what one trial may use (default: 9/10 of the machine)")
     add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label that tasks may ask for")
     code = parser.add_argument_group("what it runs")
     add = code.add_argument

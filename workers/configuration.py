@@ -1,5 +1,6 @@
 """What a worker is told when it starts: which server, what it may run, how much at once."""
 
+import contextlib
 import os
 import platform
 import re
@@ -75,6 +76,8 @@ class Configuration:
     data: Path = Path()
     device: str = "cpu"
     threads: int = 1
+    memory_mb: int = field(default_factory=lambda: _memory_mb() * 9 // 10)
+    """What one trial may use when its task does not say."""
     labels: Mapping[str, str] = field(default_factory=dict)
     pass_on: tuple[str, ...] = ()
     lease_s: float = LEASE_S
@@ -117,4 +120,7 @@ def worker_name() -> str:
 
 
 def _memory_mb() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
+        machine = min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    return machine // 2**20

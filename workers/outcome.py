@@ -124,6 +124,8 @@ def _stopped(evidence: Evidence, stop: StopAsked, returned: Mapping[str, float] 
 
 def _died(ended: Ended, log: str) -> Outcome:
     if ended.limit is not None:
+        if ended.limit.startswith("out of memory"):
+            return Infeasible(ended.limit)
         return Failed("user_error", _and_log(ended.limit, log))
     if ended.signal is None:
         return Failed(

@@ -164,6 +164,7 @@ class Slot:
             log=log,
             patiences=self._configuration.patiences,
             keeping=AttemptKeeping(self._places, held.claimed),
+            memory_mb=self._configuration.memory_mb,
             resumed=resumed.manifest if resumed else None,
         )
         try:

@@ -35,7 +35,13 @@ def test_a_trial_sees_no_key_and_no_secret(surroundings):
 def test_a_trial_sees_the_environment_it_needs_and_no_more(surroundings):
     assert set(surroundings["environment"]) <= {
         *("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "SSL_CERT_FILE"),
-        *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "CUBLAS_WORKSPACE_CONFIG"),
+        *(
+            "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "CUBLAS_WORKSPACE_CONFIG",
+            "STUDYHALL_ARTIFACTS",
+        ),
         *("TMPDIR", "STUDYHALL_DATA"),
     }
 

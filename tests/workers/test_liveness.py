@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from studyhall.wire import Complete, Fail, Release
+from studyhall.wire import Complete, Fail, Infeasible, Release
 from tests.workers.conftest import HERE, at_work, task
 from tests.workers.fake_server import FakeServer
 from tests.workers.processes import becomes_true, count_processes, everything_below, has_text, is_alive
@@ -138,6 +138,29 @@ def test_a_fork_bomb_is_gone_when_its_time_is_up(configuration):
         trial = server.add(task("forks_without_end", timeout_s=1.0), most=before + 200)
         ending = await server.ended(trial)
         assert ending.kind == "timeout"
+        await becomes_true(lambda: count_processes() < before + 100)
+
+    in_scene(configuration, scene)
+
+
+def test_a_trial_that_leaks_is_ended_before_the_machine_suffers_and_the_search_learns_of_it(configuration):
+    async def scene(server, _):
+        leaking = server.add(task("leaks", resources={"memory_mb": 300}))
+        ending = await server.ended(leaking)
+        after = server.add(task("good"), x=1.0)
+        assert isinstance(await server.ended(after), Complete)
+        assert isinstance(ending, Infeasible)
+        assert "MiB of the 300 MiB it was allowed" in ending.reason
+
+    in_scene(configuration, scene)
+
+
+def test_a_fork_bomb_is_ended_for_the_number_of_its_processes(configuration):
+    async def scene(server, _):
+        before = count_processes()
+        ending = await server.ended(server.add(task("forks_without_end"), most=before + 1500))
+        assert ending.kind == "user_error"
+        assert "processes, more than the 1024 it was allowed" in ending.message
         await becomes_true(lambda: count_processes() < before + 100)
 
     in_scene(configuration, scene)

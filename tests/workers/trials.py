@@ -108,6 +108,13 @@ def is_infeasible(params, trial):
     raise trial.infeasible("the model does not fit")
 
 
+def leaks(params, trial):
+    kept = []
+    while True:
+        kept.append(bytearray(os.urandom(2**20)) * 8)
+        time.sleep(0.005)
+
+
 def runs_out_of_memory(params, trial):
     raise MemoryError("1 TB")
 

@@ -1,23 +1,29 @@
 """The keeper: parent of one trial's process, and the end of everything that process leaves behind.
 
-Over the leash the worker sends single letters: T asks the trial's group to terminate, K ends everyone. When the leash
-breaks, because the worker is gone, the keeper ends everyone too.
+Over the leash the worker sends single letters: T asks the trial's group to terminate, K ends everyone, and `M512;` sets
+a limit of 512 MiB on all of them together. When the leash breaks, because the worker is gone, the keeper ends everyone
+too. Why it measures memory itself: a limit on address space would hit what torch and CUDA only reserve.
 """
 
 import contextlib
 import os
+import re
 import select
 import signal
 import socket
 import time
 from typing import Final, NoReturn
 
-from workers.child.sandbox import adopt_orphans, children_of
+from workers.child.sandbox import adopt_orphans, children_of, memory_and_number_below
 from workers.child.trial import run_trial
 from workers.messages import Began, Ended, frame
 
 TERMINATE: Final = b"T"
 KILL: Final = b"K"
+MEMORY: Final = b"M%d;"
+MEASURE_EVERY_S: Final = 0.5
+MOST_PROCESSES: Final = 1024
+_MEMORY: Final = re.compile(rb"M(\d+);")
 LONGEST_DEATH_S: Final = 10.0
 """A process that cannot be killed for this long hangs in a driver; it is left to the system."""
 
@@ -50,25 +56,42 @@ class Keeper:
         self._trial, self._leash, self._bell = trial, leash, bell
         self._ended: Ended | None = None
         self._strays = 0
+        self._memory_mb: int | None = None
+        self._broken: str | None = None
+        self._measure_at = 0.0
 
     def watch(self) -> None:
         """Returns when the trial's process and its descendants are gone, after saying so."""
         self._say(Began(pid=self._trial))
         while self._ended is None:
-            readable, _, _ = select.select([self._leash, self._bell], [], [])
+            readable, _, _ = select.select([self._leash, self._bell], [], [], MEASURE_EVERY_S)
+            if time.monotonic() >= self._measure_at:
+                self._measure()
             if self._bell in readable:
                 self._bell.recv(4096)
                 self._reap()
             if self._leash in readable and self._ended is None:
                 self._obey(self._leash.recv(64))
         self._end_everyone()
-        self._say(self._ended.model_copy(update={"strays": self._strays}))
+        self._say(self._ended.model_copy(update={"strays": self._strays, "limit": self._broken}))
 
     def _obey(self, letters: bytes) -> None:
+        if limit := _MEMORY.search(letters):
+            self._memory_mb = int(limit[1])
         if not letters or KILL in letters:
             self._end_everyone()
-        else:
+        elif TERMINATE in letters:
             _signal_group(self._trial, signal.SIGTERM)
+
+    def _measure(self) -> None:
+        used_mb, number = memory_and_number_below(os.getpid())
+        self._measure_at = time.monotonic() + MEASURE_EVERY_S
+        if self._memory_mb is not None and used_mb > self._memory_mb:
+            self._broken = f"out of memory: it used {used_mb:.0f} MiB of the {self._memory_mb} MiB it was allowed"
+        elif number > MOST_PROCESSES:
+            self._broken = f"it started {number} processes, more than the {MOST_PROCESSES} it was allowed"
+        if self._broken is not None:
+            self._end_everyone()
 
     def _reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
