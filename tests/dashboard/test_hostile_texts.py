@@ -21,7 +21,7 @@ PAYLOADS = (
     "{{constructor.constructor('window.hacked=1')()}}",
     "\" onfocus='window.hacked=1' autofocus x=\"",
 )
-PLACES = ("", "/trials", "/parallel", "/slices", "/curves", "/timeline", "/space", "/events")
+PLACES = ("", "/trials", "/parallel", "/slices", "/curves", "/timeline", "/space", "/events", "/health", "/importance")
 ODD_NAMES = ("constructor", "__proto__", "toString", "hasOwnProperty")
 
 
