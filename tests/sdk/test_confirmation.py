@@ -41,7 +41,7 @@ def test_the_best_trials_are_run_again_with_seeds_of_their_own(client):
 
 def test_of_several_objectives_the_front_is_confirmed(client):
     objectives = [{"metric": "score", "goal": "maximize"}, {"metric": "cost", "goal": "minimize"}]
-    study = client.create_study("front", budget={"max_trials": 6}, **NOISY | {"objectives": objectives})
+    study = client.create_study("confirmed front", budget={"max_trials": 6}, **NOISY | {"objectives": objectives})
     study.optimize(lambda parameters, _: {"score": parameters["x"], "cost": parameters["x"] ** 2})
 
     again = confirm(client, study, top=3, seeds=1, name="front-again")
@@ -63,7 +63,7 @@ def test_a_trial_that_breaks_a_constraint_is_not_confirmed(client):
 
 
 def test_a_study_without_results_cannot_be_confirmed(client):
-    study = client.create_study("empty", **NOISY)
+    study = client.create_study("nothing to confirm", **NOISY)
 
     with pytest.raises(InvalidInput, match="no completed trial"):
         confirm(client, study)
