@@ -303,3 +303,23 @@ def test_a_log_is_followed_to_its_end(client, study):
         trial.complete(loss=1.0)
 
     assert (first, list(reading)) == ("epoch 1\n", ["bye\n"])
+
+
+@pytest.mark.parametrize("size", [0, 1000])
+def test_an_artifact_is_copied_piece_by_piece_and_whole(client, study, tmp_path, monkeypatch, size):
+    monkeypatch.setattr("studyhall.client.PIECE_BYTES", 300)
+    content = bytes(range(256)) * 4
+    with study.ask() as trial:
+        client.connection._http.post(
+            path_of("trials", trial.id, "artifacts"),
+            params={"name": "model/weights", "attempt": 1},
+            content=content[:size],
+            headers={"content-type": "application/octet-stream", "x-lease-token": trial._token},
+        ).raise_for_status()
+        trial.complete(loss=1.0)
+
+    (artifact,) = client.artifacts(trial.id)
+    saved = client.save_artifact(trial.id, artifact, tmp_path / "here" / "weights")
+
+    assert (artifact.size, saved.read_bytes()) == (size, content[:size])
+    assert list(saved.parent.iterdir()) == [saved]
