@@ -23,6 +23,7 @@ from app.api.auth import Authenticator
 from app.api.connection import guarded
 from app.config import Settings
 from app.logs import configure_logs
+from app.services.analysis_pool import AnalysisPool
 from app.services.engine_pool import EnginePool
 from app.services.keys import create_admin_key
 from app.services.services import Services
@@ -51,6 +52,7 @@ def create_app(settings: Settings) -> Api:
         pool,
         sweep_s=settings.sweep_s,
         contents=_contents(settings),
+        analyst=AnalysisPool(memory_mb=settings.engine.memory_mb),
     )
 
     @asynccontextmanager

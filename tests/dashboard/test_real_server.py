@@ -220,7 +220,7 @@ def test_what_a_history_says_is_the_same_on_the_page_in_the_sdk_and_on_the_comma
     first = next(iter(found.rows()))
     assert (first["parameter"], found.answer.used) == ("dropout", 40)
     expect(page.locator("details.twin tbody tr").first).to_contain_text("dropout")
-    command = [Path(sys.executable).with_name("studyhall"), *words]
+    command = [str(Path(sys.executable).with_name("studyhall")), *words]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == found.to_csv()
 
 
