@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-from benchmarks.service import load, tables
+from benchmarks.service import in_use, load, tables
 from benchmarks.service.studyhall_peer import OneRequest, Studyhall, ingest
 from tests.faults.database import Postgres
 from tests.postgres_cluster import administer
@@ -146,6 +146,27 @@ def ingestion(bench: Bench) -> list[dict[str, Any]]:
     return found
 
 
+def in_use_by_a_fleet(bench: Bench) -> list[dict[str, Any]]:
+    """Paced load, suggestions made ahead, and one worker after the other."""
+    seconds, found = bench.arguments.in_use, []
+    with ExitStack() as stack:
+        made = bench.ours("studyhall sqlite")
+        made.setup()
+        stack.callback(made.teardown)
+        found += [in_use.handover(made, made, 50), in_use.ahead(made, min(seconds, 60.0))]
+        made.new_study()
+        found.append(in_use.soak(made, seconds))
+    with ExitStack() as stack:
+        first = bench.ours("studyhall postgresql")
+        first.setup()
+        stack.callback(first.teardown)
+        second = Studyhall("second", first.url, bench.folder, first.database_pid)
+        second.setup(first.key)
+        stack.callback(second.teardown)
+        found.append(in_use.handover(first, second, 50))
+    return found
+
+
 def show(row: dict[str, Any]) -> None:
     if "trials_per_s" in row:
         rate, cpu, p99 = row["trials_per_s"], row["cpu_ms"] or 0, row["ask"]["p99"] or 0
@@ -166,6 +187,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--ingest", action="store_true", help="also metric points a second")
+    parser.add_argument("--in-use", type=float, default=0.0, help="also the service in use, soaked for these seconds")
     parser.add_argument("--json", type=Path, help="keep every measurement here")
     arguments = parser.parse_args()
     with ExitStack() as stack:
@@ -175,9 +197,10 @@ def main() -> int:
         grown = growth(bench, arguments.grown_peers.split(",")) if arguments.growth else []
         front = pareto(bench) if arguments.growth else []
         points = ingestion(bench) if arguments.ingest else []
+        used = in_use_by_a_fleet(bench) if arguments.in_use else []
     if arguments.json:
-        arguments.json.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *grown, *front, *points]))
-    print(tables.report(rows, grown, front, points))
+        arguments.json.write_text("".join(json.dumps(row) + "\n" for row in [*rows, *grown, *front, *points, *used]))
+    print(tables.report(rows, grown, front, points, used))
     return 0
 
 

@@ -33,8 +33,12 @@ class Studyhall:
         self.objectives = objectives
         self.study = ""
 
-    def setup(self) -> None:
-        """Starts the server, and makes a study."""
+    def setup(self, key: str | None = None) -> None:
+        """Starts the server, and makes a study.
+
+        Args:
+            key: of a database that another server has made; None: this one makes it.
+        """
         key_file = self.folder / f"{self.name}.key"
         environment = os.environ | {
             "STUDYHALL_DATABASE_URL": self.url,
@@ -45,15 +49,15 @@ class Studyhall:
         self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline().rsplit(":", 1)[1])
-        self.key = key_file.read_text().strip()
+        self.key = key or key_file.read_text().strip()
         self.new_study()
 
-    def new_study(self) -> None:
-        body = {
+    def new_study(self, algorithm: str = "random", **fields: Any) -> None:
+        body = fields | {
             "name": f"bench-{uuid4().hex[:8]}",
             "space": SPACE,
             "objectives": [{"metric": name} for name in ("loss", "cost")[: self.objectives]],
-            "algorithm": {"name": "random", "seed": 1},
+            "algorithm": {"name": algorithm, "seed": 1},
         }
         self.study = Client(self.port, self.key).ask("POST", "/v1/studies", body)["id"]
 

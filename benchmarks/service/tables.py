@@ -15,7 +15,7 @@ PAIRS = (
 )  # fmt: skip
 
 
-def report(rows: Rows, grown: Rows, front: Rows, points: Rows) -> str:
+def report(rows: Rows, grown: Rows, front: Rows, points: Rows, used: Rows) -> str:
     """The whole report."""
     parts = []
     if rows:
@@ -25,7 +25,17 @@ def report(rows: Rows, grown: Rows, front: Rows, points: Rows) -> str:
     if points:
         parts += ["### Metric points", _table(("points a request", "clients", "points/s"), (
             (row["points"], row["clients"], number(row["points_per_s"])) for row in points))]  # fmt: skip
+    if used:
+        parts += ["### In use, ms", _in_use(used)]
     return "\n\n".join(parts)
+
+
+def _in_use(rows: Rows) -> str:
+    cells = []
+    for row in rows:
+        memory = f"{number(row['early_mb'])}, {number(row['late_mb'])}" if "early_mb" in row else "-"
+        cells.append((row["what"], *(number(row[each]) for each in ("p50", "p95", "p99")), row["errors"], memory))
+    return _table(("what", "p50", "p95", "p99", "errors", "server MB, after a tenth and at the end"), cells)
 
 
 def _rates(rows: Rows) -> str:

@@ -38,7 +38,7 @@ def judge_by_a_stale_read() -> None:
     sweeping._has_expired = lambda tx, trial, up_s: trial.state == "running" and tx.now - (trial.started_at or 0) > 0.6
     sweeping.Transaction.expired = lambda self, limit: [
         (row.id, row.study_id)
-        for study in self.open_studies()
+        for study, _, _ in self.open_studies()
         if (found := self.study(study)) is not None
         for row in self.in_state(found, "running")
     ]
