@@ -52,7 +52,7 @@ export function chosenBar({ api, feed, chosen, fail, onChange }) {
   async function setExcluded(rows, excluded) {
     const change = (to) => each(rows, (row) => api.changeTrial(row.id, { excluded: to }), to ? "excluded" : "included");
     await change(excluded);
-    notice(`The engine ${excluded ? "does not see them" : "sees them"} any more.`.replace("sees them any more", "sees them again"), {
+    notice(excluded ? "The engine does not see them any more." : "The engine sees them again.", {
       undo: () => change(!excluded),
     });
   }
