@@ -69,6 +69,23 @@ def test_trials_are_listed_shown_and_repeated(studyhall, study, door):
     studyhall("trial", "retry", trials[0]["id"], code=5)
 
 
+def test_a_trial_is_explained(door, studyhall):
+    study = door.client(worker="evaluator").create_study(
+        "explained by a command",
+        **DEFINITION | {"algorithm": {"name": "bayes", "seed": 1}, "budget": {"max_trials": 8}},
+    )
+    study.optimize(lambda parameters, _: (parameters["x"] - 0.3) ** 2)
+    last = list(study.trials())[-1]
+
+    found = studyhall("trial", "explain", last.id, "--json")
+    told = studyhall("trial", "explain", last.id)
+
+    assert (found["trial"], found["number"], found["algorithm"]) == (last.id, 7, "bayes")
+    assert f"why             {last.why}\n" in told
+    assert "expected today  loss " in told
+    assert "against the best other trial" in told
+
+
 def test_a_running_trial_is_stopped_and_cancelled(studyhall, study, door):
     trial = door.client().study(study).ask()
 
