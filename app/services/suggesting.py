@@ -276,7 +276,8 @@ def ahead(study: StudyRow) -> int:
     """How many suggestions a study keeps ready."""
     chosen = definition_from(study.definition).algorithm.ahead
     # With few workers a suggestion made before their results would cost the search more than it saves in waiting.
-    return min(study.running // WORKERS_PER_SUGGESTION, MOST_AHEAD) if chosen is None else chosen
+    # One more than runs now: the worker whose trial has just ended counts too.
+    return min((study.running + 1) // WORKERS_PER_SUGGESTION, MOST_AHEAD) if chosen is None else chosen
 
 
 def insert_suggestions(tx: Transaction, *, study_id: str, batch: _Batch, insist: bool) -> bool:

@@ -201,7 +201,7 @@ def test_few_workers_get_fresh_suggestions(house: House) -> None:
     row = house.study_row(house.study(algorithm={"name": "sobol"}).id)
 
     found = []
-    for row.running in (0, 3, 4, 8, 100):
+    for row.running in (0, 2, 3, 7, 100):
         found.append(ahead(row))  # the row changes between the calls
 
     assert found == [0, 0, 1, 2, 8]
