@@ -59,7 +59,7 @@ def confirm(
     given = study.definition.to_dict()
     definition = {
         key: given[key]
-        for key in ("objectives", "constraints", "retry", "parallelism", "task", "labels")
+        for key in ("objectives", "constraints", "retry", "parallelism", "priority", "task", "labels")
         if key in given
     }
     seed = (study.definition.algorithm.seed or 0) + 1  # another one than the search had

@@ -131,6 +131,8 @@ class StudyDefinition(Word):
     retry: Retry = Retry()
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """The most trials that may run at once."""
+    priority: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Its weight among the studies that share workers: with 2, twice the share of one with 1."""
     task: Task | None = None
     """Absent: whoever claims the trials evaluates them."""
     labels: Labels = Field(default_factory=dict)

@@ -69,6 +69,7 @@ class PatchStudy(Word):
     algorithm: Algorithm | None = None
     stopping: Stopping | None = None
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    priority: Annotated[int, Field(ge=1, le=1000)] | None = None
     labels: Labels | None = None
     description: PlainText | None = None
     space: Space | None = None

@@ -28,6 +28,8 @@ ASIDE_S: Final = 30.0
 """How long a slot waits after the server has put its worker aside."""
 HEAD_START_S: Final = 0.1
 """How long a trial has the machine for its first steps before its successor's process is made."""
+STAY_S: Final = 10.0
+"""How long a slot goes from one trial of a study straight to the next: then all studies have their turn again."""
 LAST_WORD_S: Final = 5.0
 """How long a worker that is going away waits for the answer to its last word."""
 SHUTTING_DOWN: Final = "the worker is shutting down"
@@ -66,6 +68,7 @@ class Slot:
         self._spare: asyncio.Task[Child] | None = None
         self._attempt: Attempt | None = None
         self._leaving: list[asyncio.Task[None]] = []
+        self._stays_until = 0.0
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
@@ -118,6 +121,7 @@ class Slot:
         while True:
             try:
                 claimed = await self._server.claim(self._claim_with(token))
+                self._stays_until = loop.time() + STAY_S
                 return Held(claimed.trials[0], token)
             except NothingNow as nothing:
                 patience = Patience()
@@ -234,7 +238,7 @@ class Slot:
             outcome,
             attempt=claimed.attempt,
             token=token,
-            next_claim=None if self._ending.is_set() else next_claim,
+            next_claim=next_claim if self._stays() else None,
         )
         if told is None:
             return None
@@ -249,6 +253,11 @@ class Slot:
             logger.warning("trial %s: the server refuses its ending: %s", claimed.trial.id, error)
             return None
         return Held(answer.trials[0], next_token) if answer and answer.trials else None
+
+    def _stays(self) -> bool:
+        if self._ending.is_set():
+            return False
+        return self._configuration.study is not None or asyncio.get_running_loop().time() < self._stays_until
 
     def _prepare_child(self) -> None:
         if self._spare is None:

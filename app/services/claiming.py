@@ -2,6 +2,9 @@
 
 Budget, parallelism and number are decided in the transaction that makes the trial. Engines that are instant run here;
 for the others the caller is told which studies want suggestions (`Handed.wanting`) and asks again when they have come.
+
+Studies share workers by weighted turns (stride scheduling, Waldspurger and Weihl, 1995): each trial that a worker gets
+without naming a study costs the study 1/priority of a turn, and the one with the fewest turns is next.
 """
 
 import hashlib
@@ -29,6 +32,8 @@ from studyhall.wire import Capabilities, Claim, Claimed, ClaimedTrial, Lease, St
 
 MOST_REPEATS = 16
 """How many times one claim asks an instant engine again that has suggested networks with known results."""
+MOST_SAVED = 1.0
+"""How many turns a study that has been away, or is new, may be behind the others; a backlogged one never is by more."""
 MOST_STUDIES = 64
 """How many studies one claim looks into."""
 
@@ -69,11 +74,15 @@ def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:
     handed = Handed()
     if not may_claim(tx, principal.project, claim.worker):
         return handed
-    for study in _candidates(tx, principal, claim, handed):
-        missing = claim.count - len(handed.trials) - sum(handed.wanting.values())
+    for study, due in _candidates(tx, principal, claim, handed):
+        before = len(handed.trials)
+        missing = claim.count - before - sum(handed.wanting.values())
         if missing <= 0:
             break
         _claim_from(tx, study, claim, token, missing, handed)
+        given = len(handed.trials) - before
+        if given and due is not None:
+            tx.change(study, turn=max(study.turn, due - MOST_SAVED) + given / study.priority)
     return handed
 
 
@@ -177,23 +186,29 @@ def seeded(study: StudyRow, definition: StudyDefinition) -> Algorithm:
     return trusted(Algorithm, name=algorithm.name, options=algorithm.options, seed=study.seed, ahead=None)
 
 
-def _candidates(tx: Transaction, principal: Principal, claim: Claim, handed: Handed) -> Iterator[StudyRow]:
+def _candidates(
+    tx: Transaction, principal: Principal, claim: Claim, handed: Handed
+) -> Iterator[tuple[StudyRow, float | None]]:
+    """Studies to try one after the other, with the most turns that any study has had; None where nobody takes turns."""
     if claim.study is not None:
         study = study_of(tx, principal, claim.study)
         handed.study_state = study.state
-        yield study
+        yield study, None
         return
-    capabilities = claim.capabilities or Capabilities()
-    fitting = (
-        id
-        for id, definition in tx.claimable(principal.project)
-        if can_run(capabilities, definition_from(definition).task)
-    )
+    capabilities, due = claim.capabilities or Capabilities(), None
+    claimable = tx.claimable(principal.project)
+    fitting = (id for id, definition, _ in claimable if can_run(capabilities, definition_from(definition).task))
     # One after the other: each is locked, and the first ones may have nothing but trials in their pause.
     for id in islice(fitting, MOST_STUDIES):
+        due = _most_turns(claimable, capabilities) if due is None else due
         found = tx.study(id)
         if found is not None:
-            yield found
+            yield found, due
+
+
+def _most_turns(claimable: list[tuple[str, str, float]], capabilities: Capabilities) -> float:
+    by_turns = sorted(claimable, key=lambda candidate: candidate[2], reverse=True)
+    return next(turn for _, definition, turn in by_turns if can_run(capabilities, definition_from(definition).task))
 
 
 def _claim_from(tx: Transaction, study: StudyRow, claim: Claim, token: str, missing: int, handed: Handed) -> None:

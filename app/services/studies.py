@@ -83,6 +83,7 @@ def patch_study(
         "definition": _stored(definition),
         "max_trials": definition.budget.max_trials,
         "parallelism": definition.parallelism,
+        "priority": definition.priority,
     }
     if patch.algorithm is not None and patch.algorithm.seed is not None:
         columns["seed"] = patch.algorithm.seed
@@ -173,6 +174,8 @@ def _first_row(tx: Transaction, principal: Principal, request: CreateStudy) -> S
         created=0,
         max_trials=request.budget.max_trials,
         parallelism=request.parallelism,
+        priority=request.priority,
+        turn=0.0,
         claimable=request.task is not None,
         exhausted=False,
         waiting=0,

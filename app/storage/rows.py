@@ -23,6 +23,8 @@ class StudyRow:
     created: int
     max_trials: int | None
     parallelism: int | None
+    priority: int
+    turn: float
     claimable: bool
     exhausted: bool
     waiting: int

@@ -75,7 +75,7 @@ EXPIRED: Final = Statement(
     .limit(bindparam("limit"))
 )
 CLAIMABLE: Final = Statement(
-    select(_S.id, _S.definition)
+    select(_S.id, _S.definition, _S.turn)
     .where(
         _S.project == bindparam("project"),
         _S.claimable,
@@ -83,7 +83,7 @@ CLAIMABLE: Final = Statement(
         or_(_S.parallelism.is_(None), _S.running < _S.parallelism),
         or_(_S.waiting > 0, and_(_S.exhausted.is_(False), or_(_S.max_trials.is_(None), _S.created < _S.max_trials))),
     )
-    .order_by(_S.running, _S.created_at)
+    .order_by(_S.running // _S.priority, _S.turn, _S.created_at)
     .limit(1000)
 )
 OPEN: Final = Statement(

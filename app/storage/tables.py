@@ -56,6 +56,8 @@ studies = Table(
     Column("created", Integer, nullable=False),  # trials that count against the budget
     Column("max_trials", Integer),
     Column("parallelism", Integer),
+    Column("priority", Integer, nullable=False),
+    Column("turn", Double, nullable=False),  # how much of the fleet it has had, for `claimable`
     Column("claimable", Boolean, nullable=False),  # has a task: workers may be given its trials unasked
     Column("exhausted", Boolean, nullable=False),  # the engine has nothing left to suggest
     Column("waiting", Integer, nullable=False),

@@ -182,9 +182,13 @@ class Transaction:
         """(trial id, study id) of running trials whose lease has run out; a hint, to be judged again under the lock."""
         return [(row[0], row[1]) for row in self._fresh(sql.EXPIRED, {"now": self.now, "limit": limit})]
 
-    def claimable(self, project: str) -> list[tuple[str, str]]:
-        """(id, definition) of studies that workers may be given trials of, those with the fewest running first."""
-        return [(row[0], row[1]) for row in self._fresh(sql.CLAIMABLE, {"project": project})]
+    def claimable(self, project: str) -> list[tuple[str, str, float]]:
+        """(id, definition, turn) of studies that workers may be given trials of, by whose share is due.
+
+        First those that have fewer trials running than their priority, then those with as many as twice that, and so
+        on; among these, whoever has had the fewest turns.
+        """
+        return [(row[0], row[1], row[2]) for row in self._fresh(sql.CLAIMABLE, {"project": project})]
 
     def open_studies(self) -> list[tuple[str, str, int]]:
         """(id, definition, how many trials run or wait) of the studies that have not ended."""

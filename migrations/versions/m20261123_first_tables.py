@@ -61,6 +61,8 @@ def upgrade() -> None:
         sa.Column("created", sa.Integer(), nullable=False),
         sa.Column("max_trials", sa.Integer(), nullable=True),
         sa.Column("parallelism", sa.Integer(), nullable=True),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("turn", sa.Double(), nullable=False),
         sa.Column("claimable", sa.Boolean(), nullable=False),
         sa.Column("exhausted", sa.Boolean(), nullable=False),
         sa.Column("waiting", sa.Integer(), nullable=False),

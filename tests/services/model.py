@@ -70,6 +70,7 @@ class Study:
     trials: list[Trial] = field(default_factory=list)
     device_seconds: float = 0.0
     id: str = ""
+    turn: float = 0.0
 
     def count(self, *states: str) -> int:
         return sum(trial.state in states for trial in self.trials)
@@ -274,17 +275,25 @@ class Model:
         if key is not None and self._study(project, key) is None:
             return NotFound
         handed: list[tuple[str, int, int]] = []
-        for each in [key] if key is not None else self._any_study(project):
-            handed += self._claim_from(each, token, count - len(handed), lease_s)
+        if key is not None:
+            return sorted(self._claim_from(key, token, count, lease_s))
+        fitting = self._any_study(project)
+        most = max((self.studies[each].turn for each in fitting), default=0.0)
+        for each in fitting:
+            given = self._claim_from(each, token, count - len(handed), lease_s)
+            if given:
+                self.studies[each].turn = max(self.studies[each].turn, most - 1.0) + len(given)
+            handed += given
         return sorted(handed)
 
     def _any_study(self, project: str) -> list[str]:
         fitting = [
-            (study.count("running"), study.created_at, key)
+            (study.count("running"), study.turn, study.created_at, key)
             for key, study in self.studies.items()
-            if study.project == project and study.task
+            if study.project == project and study.task and study.state == "active" and study.room > 0
+            if study.count("waiting") or study.budget_left > 0
         ]
-        return [key for _, _, key in sorted(fitting)]
+        return [key for *_, key in sorted(fitting)]
 
     def _claim_from(self, key: str, token: str, count: int, lease_s: float) -> list[tuple[str, int, int]]:
         study = self.studies[key]

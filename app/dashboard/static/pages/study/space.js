@@ -18,6 +18,7 @@ const DEFINITION = [
   "budget",
   "retry",
   "parallelism",
+  "priority",
   "task",
   "labels",
   "description",
