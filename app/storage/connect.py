@@ -61,7 +61,8 @@ def _pragmas(connection: sqlite3.Connection, *pragmas: str) -> None:
 
 
 def _writer_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
-    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", f"journal_size_limit={64 << 20}", "cache_size=-65536")
+    _pragmas(connection, "journal_mode=WAL", "synchronous=FULL", f"journal_size_limit={64 << 20}", "cache_size=-65536",
+             "wal_autocheckpoint=0")  # fmt: skip  # the writer's own business
 
 
 def _reader_pragmas(connection: sqlite3.Connection, _record: Any) -> None:

@@ -28,6 +28,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from app.meters import Meters
 from app.storage.committed import Committed, Listener
+from app.storage.connect import BUSY_MS
 from app.storage.faults import CommitUnanswered, is_disconnect, is_transient, is_unsynced, translate
 from app.storage.sql import NOTIFY, NOW
 from app.storage.statement import Session
@@ -39,6 +40,13 @@ T = TypeVar("T")
 Verb = Callable[[Transaction], Any]
 
 LONGEST_BATCH = 256
+CHECKPOINT_EVERY = 512
+"""Verbs between two checkpoints of SQLite's log."""
+LONG_LOG_PAGES = 10_000
+"""From here on (40 MB) the writer waits after each batch until no reader is in the log, so that it can start anew.
+Readers that follow upon each other would else keep it growing; a reader that comes while nothing is written needs no
+log at all. 64 MB is the most that it shall have."""
+WAIT_FOR_READERS_MS = 100
 LONGEST_QUEUE = 4096
 LONGEST_PATIENT_QUEUE = 2048
 """Where others are turned away, so that what renews or ends a lease still finds room."""
@@ -86,6 +94,8 @@ class Writer:
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         meters.watch_queue(self._queue.qsize)
         self._connection: Any = None
+        self._unchecked = 0
+        self._log_is_long = False
         self._thread = threading.Thread(target=self._serve, name="studyhall-writer", daemon=True)
         self._thread.start()
 
@@ -138,8 +148,31 @@ class Writer:
             self._answer(batch)
             if not committed.is_empty:
                 self._listener(committed)
+            self._unchecked += len(batch)
+            if self._dialect == "sqlite" and (self._log_is_long or self._unchecked >= CHECKPOINT_EVERY):
+                self._unchecked = 0
+                self._checkpoint()
             if closing:
                 return
+
+    def _checkpoint(self) -> None:
+        """Moves SQLite's log into its database, after everybody has been answered.
+
+        SQLite's own checkpoint is part of a commit and hides its errors: a failed fsync must end the process.
+        """
+        try:
+            connection = self._connect()
+            if not self._log_is_long:
+                pages = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1]
+                self._log_is_long = pages > LONG_LOG_PAGES
+            if self._log_is_long:
+                connection.execute(f"PRAGMA busy_timeout={WAIT_FOR_READERS_MS}")
+                self._log_is_long = bool(connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()[0])
+                connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+        except Exception as error:  # noqa: BLE001  # nobody waits for it, and the log keeps what it has
+            if is_unsynced(error):
+                _end_process(error)
+            log.warning("checkpoint_failed", error=str(error))
 
     def _gather(self, first: Work) -> tuple[list[Work], bool]:
         batch = [first]

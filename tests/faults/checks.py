@@ -54,6 +54,8 @@ class Stored:
         engine = create_engine(url)
         try:
             with engine.connect() as connection:
+                if engine.dialect.name == "postgresql":  # one moment for all tables: the server may be writing again
+                    connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
                 read = lambda table: connection.execute(text(f"SELECT * FROM {table}")).all()  # noqa: E731
                 self.studies = {row.id: row for row in read("studies")}
                 self.trials = {row.id: row for row in read("trials")}
