@@ -227,7 +227,10 @@ class StudyHandle:
         return self._keep(self._post("stop", StopStudy(mode=mode, reason=reason), Study))
 
     def change(self, **fields: Any) -> Study:
-        """Changes what may change: `budget`, `algorithm`, `stopping`, `parallelism`, `priority`, `labels`, `description`, `space`.
+        """Changes what may change.
+
+        Args:
+            fields: `budget`, `algorithm`, `stopping`, `parallelism`, `priority`, `labels`, `description`, `space`.
 
         Raises:
             VersionConflict: when somebody else has changed the study since it was read; `refresh()` and repeat.
