@@ -69,14 +69,20 @@ class AnalysisPool:
                 process = await self._living()
                 try:
                     return await _talk(process, question)
-                except (TimeoutError, asyncio.CancelledError, asyncio.IncompleteReadError, ConnectionError):
+                except (
+                    TimeoutError,
+                    asyncio.CancelledError,
+                    asyncio.IncompleteReadError,
+                    ConnectionError,
+                    RuntimeError,
+                ):
                     await self._end()  # what it says next would answer another question
                     raise
                 finally:
                     self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._let_go)
         except TimeoutError:
             raise AnalysisLate(f"no answer within {self._limit_s:g} s") from None
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, RuntimeError):  # uvloop's word for a closed pipe
             raise AnalysisFailed("the analyst ended; was it short of memory?") from None
 
     async def stop(self) -> None:

@@ -262,7 +262,8 @@ class _EngineProcess:
                 if length > LONGEST_FRAME:
                     raise EngineFailed("the engine's answer is too long")
                 return Answer.model_validate_json(await process.stdout.readexactly(length))
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, RuntimeError):
+            # RuntimeError is what uvloop says of a pipe that is closed already.
             raise EngineFailed(f"the engine process ended ({await _how(process)})") from None
         except ValidationError:
             raise EngineFailed("the engine's answer cannot be read") from None
