@@ -32,8 +32,7 @@ def suggest(
     """An even start, then draws from the distribution that the history has shaped."""
     evidence = evidence_of(encoding_of(space), history)
     start = start_trials(evidence, options.start)
-    started = len(evidence.told) + len(evidence.pending) + len(evidence.failed)
-    if started < start or len(evidence.told) < 2:
+    if evidence.started < start or len(evidence.told) < 2:
         return initial(evidence, count, seed=seed, number=number, name="cma_es")
     if evidence.encoding.dimension == 0:
         return []

@@ -40,6 +40,11 @@ class Evidence:
     used: frozenset[bytes]
     """Keys of every row that any trial has had."""
 
+    @property
+    def started(self) -> int:
+        """How many trials the search has begun, ended or not."""
+        return len(self.told) + len(self.pending) + len(self.failed)
+
     @cached_property
     def is_pruned(self) -> Truths:
         """Which results are those of trials that were stopped early, shape `(n,)`."""

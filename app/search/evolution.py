@@ -30,8 +30,7 @@ def suggest(
 ) -> list[Suggestion]:
     """An even first population, then children of good parents."""
     evidence = evidence_of(encoding_of(space), history)
-    started = len(evidence.told) + len(evidence.pending) + len(evidence.failed)
-    if started < options.start or len(evidence.told) < 2:
+    if evidence.started < options.start or len(evidence.told) < 2:
         return initial(evidence, count, seed=seed, number=number, name="evolution")
     evolution = Evolution(evidence, options)
     return take_turns(evidence, lambda _: evolution, count, seed=seed, number=number)

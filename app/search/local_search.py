@@ -33,8 +33,7 @@ def suggest(
     """An even start, then steps from where the descent stands."""
     evidence = evidence_of(encoding_of(space), history)
     start = start_trials(evidence, options.start)
-    started = len(evidence.told) + len(evidence.pending) + len(evidence.failed)
-    if started < start or len(evidence.told) < 2:
+    if evidence.started < start or len(evidence.told) < 2:
         return initial(evidence, count, seed=seed, number=number, name="local_search")
     walker = Walker(evidence, descent(evidence, start, options.narrowest))
     return take_turns(evidence, lambda _: walker, count, seed=seed, number=number)

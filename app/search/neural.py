@@ -45,8 +45,7 @@ def suggest(
 ) -> list[Suggestion]:
     """A random start, then what the ensemble believes in, with a share of random points for ever."""
     evidence = evidence_of(encoding_of(space), history)
-    started = len(evidence.told) + len(evidence.pending) + len(evidence.failed)
-    if started < options.start or len(evidence.told) < 3 or evidence.encoding.dimension == 0:
+    if evidence.started < options.start or len(evidence.told) < 3 or evidence.encoding.dimension == 0:
         return initial(evidence, count, seed=seed, number=number, name="neural")
     neural = Neural(evidence, options, seed=seed, number=number)
     return take_turns(evidence, lambda _: neural, count, seed=seed, number=number)

@@ -35,8 +35,7 @@ def suggest(
 ) -> list[Suggestion]:
     """An even start, then what the controller writes."""
     evidence = evidence_of(encoding_of(space), history)
-    started = len(evidence.told) + len(evidence.pending) + len(evidence.failed)
-    if started < options.start or len(evidence.told) < 3 or evidence.encoding.dimension == 0:
+    if evidence.started < options.start or len(evidence.told) < 3 or evidence.encoding.dimension == 0:
         return initial(evidence, count, seed=seed, number=number, name="reinforce")
     author = Author(evidence, np.random.default_rng([seed, number, 2]))
     return take_turns(evidence, lambda _: author, count, seed=seed, number=number)
