@@ -142,6 +142,26 @@ async def test_an_engine_that_is_late_is_killed_and_replaced(pool: EnginePool) -
     assert not is_alive(before)
 
 
+async def test_a_pipe_that_is_closed_already_is_an_engine_that_ended(
+    pool: EnginePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story()
+    await pid_of(pool, story)
+    (process,) = pool._engines
+    assert process._child is not None
+    assert process._child.process.stdin is not None
+
+    def closed(_: bytes) -> None:  # as uvloop says it
+        raise RuntimeError("the handler is closed")
+
+    monkeypatch.setattr(process._child.process.stdin, "write", closed)
+
+    process._child.process.kill()
+
+    with pytest.raises(EngineFailed, match="ended"):
+        await pool.suggest(story.question(engines.COUNT))
+
+
 async def test_an_engine_that_crashes_is_replaced_and_told_everything_again(pool: EnginePool) -> None:
     story = Story()
     story.tell(0)

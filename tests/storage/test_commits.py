@@ -1,8 +1,12 @@
 """What a commit promises, whom it wakes, and what a batch does to its neighbours."""
 
 import asyncio
+import os
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
+from unittest.mock import Mock
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -12,8 +16,9 @@ from sqlalchemy import text
 from app.services.telling import complete
 from app.services.trials import stop_trial
 from app.storage import migrate
+from app.storage import writer as writer_module
 from app.storage.committed import Committed
-from app.storage.connect import make_engine
+from app.storage.connect import make_engine, sqlite_file
 from app.storage.database import Database
 from app.storage.tables import metadata
 from app.storage.transaction import NOTHING, Transaction
@@ -202,6 +207,38 @@ def test_too_many_waiting_writes_are_turned_away(house: House) -> None:
 
     go.set()
     blocked.join()
+
+
+def test_the_log_begins_anew_as_soon_as_no_reader_is_in_it(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "CHECKPOINT_EVERY", 1)
+    monkeypatch.setattr(writer_module, "LONG_LOG_PAGES", 0)
+    house = House(sqlite_url)
+    file = sqlite_file(sqlite_url)
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, isolation_level=None)) as reader:
+        house.study()
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM studies").fetchone()
+        house.study()
+        house.study()  # answered although the reader stays; the writer has waited for it in between
+        assert house.database.writer._log_is_long
+        reader.execute("COMMIT")
+
+    house.study()
+    house.database.close()
+
+    assert not house.database.writer._log_is_long
+
+
+def test_a_failed_fsync_of_a_checkpoint_ends_the_process(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    unsynced = sqlite3.OperationalError("disk I/O error")
+    unsynced.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+    ended, writer = list[int](), house.database.writer
+    monkeypatch.setattr(os, "_exit", ended.append)
+    for error in (sqlite3.OperationalError("disk I/O error"), unsynced):
+        monkeypatch.setattr(writer, "_connect", Mock(side_effect=error))
+        writer._checkpoint()
+
+    assert ended == [os.EX_IOERR]
 
 
 def test_a_second_migration_changes_nothing(database_url: str) -> None:
