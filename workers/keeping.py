@@ -1,8 +1,10 @@
 """Where a worker keeps things: scratch directories of attempts and their logs here, what outlives them in a store.
 
-DIRECTORY/work/<trial>-<attempt>/             scratch, gone when the attempt ends
-DIRECTORY/logs/<study>/<number>-<attempt>.log what it printed
-DIRECTORY/spool/                              endings that could not be delivered yet
+Below DIRECTORY:
+
+    work/<trial>-<attempt>/             scratch, gone when the attempt ends
+    logs/<study>/<number>-<attempt>.log what it printed
+    spool/                              endings that could not be delivered yet
 """
 
 import shutil

@@ -1,8 +1,7 @@
 """How often a key may ask: a guard against a client that has run wild, not a quota.
 
-The limits of `reliability.md` were set before the service was measured: one key of a busy fleet sends ten times as much
-in earnest, so that the defaults are higher; what protects everybody else beyond them is the writer's short queue. What
-ends or renews a lease is never refused here: it is the last thing that an overload may cost.
+One key may serve a whole fleet, so that the defaults are high; what protects everybody else below them is the writer's
+short queue. What ends or renews a lease is never refused here: it is the last thing that an overload may cost.
 """
 
 import math

@@ -108,7 +108,7 @@ def test_a_long_value_is_cut(start, capsys) -> None:
 
 def test_libraries_write_the_same_lines(start, capsys) -> None:
     start()
-    logging.getLogger("some.library").warning("odd: %s", "Bearer abc.def")
+    logging.getLogger("some.package").warning("odd: %s", "Bearer abc.def")
 
     line = last(capsys)
 
