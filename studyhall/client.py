@@ -27,6 +27,7 @@ from typing import Any, Literal, Self
 
 import httpx2
 
+from studyhall.architecture.network import Network
 from studyhall.definition import read_word
 from studyhall.errors import Conflict, Unavailable
 from studyhall.explanation import Explanation
@@ -207,6 +208,14 @@ class Client:
     def explain(self, id: str) -> Explanation:
         """Why a trial was suggested: by which engine, what it promised and traded, and what came of it."""
         return self.connection.get(path_of("trials", id, "explain"), Explanation)
+
+    def network(self, id: str) -> Network:
+        """The network that a trial's parameters describe, layer by layer.
+
+        Raises:
+            Conflict: the study searches no architecture.
+        """
+        return self.connection.get(path_of("trials", id, "network"), Network)
 
     def measurements(self, id: str) -> Iterator[RecordedMeasurement]:
         """What a trial has reported on its way, page by page."""

@@ -13,6 +13,7 @@ from app.api.routing import EVERY_KEY, READERS, USERS, Routes
 from app.services import lists, reading, trials
 from app.storage.reader import TrialFilter
 from app.storage.transaction import Touches
+from studyhall.architecture.network import Network
 from studyhall.errors import (
     BudgetExhausted,
     Conflict,
@@ -76,6 +77,12 @@ async def get_trial(context: Caller, trial: TrialId) -> Trial:
 async def explain_trial(context: Caller, trial: TrialId) -> Explanation:
     """Tells why a trial was suggested: by which engine, what it promised and traded, and what came of it."""
     return await context.services.explaining.explain(context.principal, trial)
+
+
+@routes.get("/v1/trials/{trial}/network", scopes=READERS, problems=[reading.NoNetwork])
+async def get_network(context: Caller, trial: TrialId) -> Network:
+    """Tells the network that a trial's parameters describe: layers with shapes, parameters and operations."""
+    return await context.services.read(partial(reading.get_network, principal=context.principal, trial_id=trial))
 
 
 @routes.patch("/v1/trials/{trial}", scopes=USERS, problems=[Conflict])

@@ -1,5 +1,6 @@
 """What is read of studies and trials, put together from several queries on one connection."""
 
+import json
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -9,6 +10,8 @@ from app.services.principal import Principal
 from app.storage import reader
 from app.storage.domain import counts_from, definition_from, study_from, trial_from
 from app.storage.rows import StudyRow, TrialRow
+from studyhall.architecture.network import Network, network_of
+from studyhall.errors import Conflict
 from studyhall.study import Study, StudyState
 from studyhall.trial import Trial
 from studyhall.wire import Best, History, Summary
@@ -48,6 +51,32 @@ def get_study(connection: reader.Connection, *, principal: Principal, name: str)
 def get_trial(connection: reader.Connection, *, principal: Principal, trial_id: str) -> Trial:
     """A trial as the server tells it."""
     return trial_from(find_trial(connection, principal, trial_id))
+
+
+class NoNetwork(Conflict):
+    """The trial's study searches no architecture; its network is known to its worker only."""
+
+    code = "no-network"
+
+
+def get_network(connection: reader.Connection, *, principal: Principal, trial_id: str) -> Network:
+    """The network that a trial's parameters describe.
+
+    Raises:
+        NoNetwork: its study has no architecture, or had another one when the trial was made.
+    """
+    row = find_trial(connection, principal, trial_id)
+    study = reader.study_by_id(connection, row.study_id)
+    if study is None:
+        raise no_trial()
+    architecture = definition_from(study.definition).space.architecture
+    if architecture is None:
+        raise NoNetwork
+    try:
+        graph = architecture.graph(json.loads(row.parameters))
+    except KeyError as missing:
+        raise NoNetwork(f"the trial is of an earlier version of the space: it has no {missing}") from missing
+    return network_of(graph, trial=row.id, number=row.number)
 
 
 def best(connection: reader.Connection, *, principal: Principal, name: str) -> tuple[Best, int]:

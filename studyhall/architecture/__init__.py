@@ -6,5 +6,6 @@ plan        blocks walked once: conditional parameters, and the tree that assign
 resolving   an assignment to a directed graph of operators with shapes
 graph       that graph: its canonical order, its hash, its counts
 drawing     the graph as text
+network     the graph layer by layer, for pictures
 definition  `Architecture`: all of it behind one value
 """

@@ -131,6 +131,7 @@ def _add_trial(commands: "argparse._SubParsersAction[Parser]") -> None:
     for name, does in (
         ("show", "show one trial and what it reported"),
         ("explain", "tell why a trial was suggested, what it promised and what came of it"),
+        ("network", "draw the network that a trial's parameters describe"),
         ("stop", "ask a running trial to end soon; its last measurement stands"),
         ("cancel", "end a trial at once, without a result"),
         ("retry", "queue a finished trial's parameters once more"),

@@ -70,6 +70,15 @@ def explain(arguments: argparse.Namespace) -> None:
         print_table(("PARAMETER", "HERE", "THERE", "EXPECTED CHANGE"), differences, empty="")
 
 
+def network(arguments: argparse.Namespace) -> None:
+    """Draws the network of a trial's parameters, a line for each layer."""
+    found = client_for(arguments).network(arguments.id)
+    if arguments.json:
+        print_json(found.to_dict())
+        return
+    sys.stdout.write(f"{found.drawing}\n")
+
+
 def stop(arguments: argparse.Namespace) -> None:
     """Asks a running trial to end soon."""
     _say(client_for(arguments).stop_trial(arguments.id, reason=arguments.reason), arguments, "is asked to stop")

@@ -48,3 +48,28 @@ def test_validating_tells_counts_and_a_drawing(user: Caller) -> None:
     assert network["counts"]["weight_bytes"] == 4 * network["counts"]["params"]
     assert network["drawing"].splitlines()[0].split() == ["0", "input", "3×8×8"]
     assert answer["architecture"]["parameters"][0]["name"] == "arch.cell.e01"
+
+
+def test_the_network_of_a_trial_is_told_layer_by_layer(user: Caller, worker: Caller) -> None:
+    made = user.post("/v1/studies", study(CELL) | {"algorithm": {"name": "random", "seed": 1}}).json()
+    hold = worker.hold(made["id"])
+
+    network = user.get(f"{hold.path}/network").json()
+
+    assert (network["trial"], network["number"]) == (hold.path.rsplit("/", 1)[-1], 0)
+    assert network["layers"][0] == {
+        "index": 0, "op": "input", "inputs": [], "level": 0, "shape": [3, 8, 8], "attributes": {}, "params": 0,
+        "flops": 0,
+    }  # fmt: skip
+    assert network["layers"][-1]["shape"] == [10]
+    assert sum(layer["params"] for layer in network["layers"]) == network["counts"]["params"]
+    assert network["drawing"].splitlines()[-1].startswith("params ")
+
+
+def test_a_trial_without_an_architecture_has_no_network_to_tell(user: Caller, worker: Caller) -> None:
+    plain = {"parameters": [{"name": "x", "type": "bool"}]}
+    made = user.post("/v1/studies", study(CELL) | {"name": "plain", "space": plain, "algorithm": {"name": "random"}})
+
+    answer = user.get(f"{worker.hold(made.json()['id']).path}/network")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "no-network")

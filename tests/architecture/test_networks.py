@@ -4,6 +4,7 @@ import itertools
 import random
 
 from studyhall.architecture.drawing import drawing
+from studyhall.architecture.network import layers_of
 from tests.architecture.spaces import CELL, IMAGES, any_architecture, architecture, assignment, space
 
 EDGES = ("e01", "e02", "e12", "e03", "e13", "e23")
@@ -132,3 +133,15 @@ def test_a_drawing_shows_operators_shapes_and_weights():
     assert drawn[0].split() == ["0", "input", "3×8×8"]
     assert "conv relu kernel 3" in drawn[1]
     assert drawn[-1].startswith("params ")
+
+
+def test_layers_weigh_and_cost_together_what_the_network_does():
+    dice = random.Random(8)
+    for _ in range(100):
+        found = any_architecture(dice)
+        graph = found.graph(assignment(found, dice))
+        layers = layers_of(graph)
+        assert sum(layer.params for layer in layers) == graph.counts.params
+        assert sum(layer.flops for layer in layers) == graph.counts.flops
+        assert all(layer.level > layers[i].level for layer in layers for i in layer.inputs)
+        assert (layers[0].level, layers[-1].level) == (0, max(layer.level for layer in layers))

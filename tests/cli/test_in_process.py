@@ -86,6 +86,19 @@ def test_a_trial_is_explained(door, studyhall):
     assert "against the best other trial" in told
 
 
+def test_the_network_of_a_trial_is_drawn(door, studyhall):
+    two = {"input": [4], "output": 2, "body": [{"op": "linear", "out": {"choice": [3, 5]}}]}
+    study = door.client().create_study(
+        "networks", **DEFINITION | {"space": {"architecture": two}, "budget": {"max_trials": 1}}
+    )
+    trial = study.ask()
+
+    assert "linear relu out" in studyhall("trial", "network", trial.id)
+    assert [layer["op"] for layer in studyhall("trial", "network", trial.id, "--json")["layers"]] == [
+        "input", "linear", "head",
+    ]  # fmt: skip
+
+
 def test_a_running_trial_is_stopped_and_cancelled(studyhall, study, door):
     trial = door.client().study(study).ask()
 
