@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.dashboard.fake_server import DIGITS, KEY, FakeServer, FakeStudy, serving
+from tests.dashboard.fake_server import KEY, FakeServer, serving
+from tests.dashboard.fake_study import DIGITS, FakeStudy
 
 Visit = Callable[[str], Page]
 

@@ -10,7 +10,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.dashboard.fake_server import KEY, FakeStudy
+from tests.dashboard.fake_server import KEY
+from tests.dashboard.fake_study import FakeStudy
 
 CHECK = (Path(__file__).parent / "check_page.js").read_text()
 STUDY = "/studies/digits"

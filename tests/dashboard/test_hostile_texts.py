@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from studyhall.trial import TrialState
-from tests.dashboard.fake_server import DIGITS, KEY, FakeServer, FakeStudy
+from tests.dashboard.fake_server import KEY, FakeServer
+from tests.dashboard.fake_study import DIGITS, FakeStudy
 
 PAYLOADS = (
     "<script>window.hacked = 1</script>",

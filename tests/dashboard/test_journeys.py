@@ -8,7 +8,8 @@ from playwright.sync_api import Page, expect
 from studyhall.study import StudyState
 from studyhall.trial import TrialState
 from tests.dashboard.conftest import Visit
-from tests.dashboard.fake_server import DIGITS, KEY, FakeServer, FakeStudy
+from tests.dashboard.fake_server import KEY, FakeServer
+from tests.dashboard.fake_study import DIGITS, FakeStudy
 
 PLOT = "figure:has-text('History') .plot svg"
 

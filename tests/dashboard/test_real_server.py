@@ -17,7 +17,7 @@ from studyhall.client import Client
 from studyhall.errors import Unauthenticated
 from studyhall.study_handle import StudyHandle
 from tests.api.live import live
-from tests.dashboard.fake_server import DIGITS
+from tests.dashboard.fake_study import DIGITS
 
 PLOT = ".main-card .plot svg"
 
