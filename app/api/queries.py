@@ -46,6 +46,13 @@ class TrialsQuery(PageQuery):
     ] = None
 
 
+class ColumnsQuery(Word):
+    """Which part of a study's trials, newest first."""
+
+    limit: Annotated[int, Field(ge=1, le=20_000, description="The most trials of an answer.")] = 10_000
+    cursor: Annotated[Text | None, Field(max_length=1024, description="`next_cursor` of the answer before.")] = None
+
+
 class MeasurementsQuery(PageQuery):
     """Which measurements of a trial."""
 

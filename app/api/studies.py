@@ -5,9 +5,9 @@ from functools import partial
 
 from starlette.responses import Response
 
-from app.api.answering import answer_once, write_once
+from app.api.answering import answer_once, page_of, write_once
 from app.api.context import Caller
-from app.api.queries import AnalysisQuery, CourseQuery, DeleteStudyQuery, StudiesQuery, StudyRef
+from app.api.queries import AnalysisQuery, CourseQuery, DeleteStudyQuery, PageQuery, StudiesQuery, StudyRef
 from app.api.routing import EVERY_KEY, READERS, USERS, Routes
 from app.services import lists, reading, studies
 from app.services.analysing import Asked
@@ -24,6 +24,7 @@ from studyhall.errors import (
     VersionConflict,
 )
 from studyhall.explanation import Predictions, PredictPoints
+from studyhall.parameters import Parameter
 from studyhall.study import Study
 from studyhall.wire import Analysis, AnalysisKind, Best, CreateStudy, History, Page, PatchStudy, StopStudy, Summary
 
@@ -79,6 +80,13 @@ async def patch_study(context: Caller, study: StudyRef, body: PatchStudy) -> Stu
 async def delete_study(context: Caller, study: StudyRef, query: DeleteStudyQuery) -> None:
     """Deletes a study with all its trials."""
     await context.services.write(lambda tx: studies.delete_study(tx, context.principal, study, force=query.force))
+
+
+@routes.get("/v1/studies/{study}/parameters", scopes=READERS)
+async def list_parameters(context: Caller, study: StudyRef, query: PageQuery) -> Page[Parameter]:
+    """Lists all parameters that a trial may have: those declared, then those that the architecture stands for."""
+    found = await context.services.read(partial(reading.parameters, principal=context.principal, name=study))
+    return page_of(found, query)
 
 
 @routes.post("/v1/studies/{study}/pause", scopes=USERS, problems=[StudyImmutable])

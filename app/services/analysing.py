@@ -8,7 +8,7 @@ for which sequence number it holds.
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
@@ -17,6 +17,7 @@ import structlog
 
 from app.analysis.series import curves_wanted
 from app.services.analysis_pool import AnalysisFailed, AnalysisLate
+from app.services.columns import columns_json
 from app.services.principal import Principal
 from app.services.reading import find_study
 from app.storage import reader
@@ -140,7 +141,7 @@ def read_question(connection: reader.Connection, *, study_id: str, asked: Asked,
         "total": json.dumps(len(trials["number"]) if is_whole else study.next_number - study.waiting),
         "now": json.dumps(now),
         "study": json.dumps(_facts(study, definition)),
-        "trials": _trials_json(trials),
+        "trials": columns_json(trials),
         "attempts": json.dumps(_attempts(connection, study, asked)),
         "curves": json.dumps(_curves(connection, study, definition, asked)),
     }
@@ -168,20 +169,6 @@ def _facts(study: StudyRow, definition: StudyDefinition) -> dict[str, Any]:
         "algorithm": definition.algorithm.name,
         "stopping": definition.stopping.rule,
     }
-
-
-_STORED_AS_JSON: Final = frozenset({"parameters", "metrics", "predicted"})
-
-
-def _trials_json(columns: Mapping[str, Sequence[Any]]) -> str:
-    # Joined, not parsed and written again: the analyst reads it, on a processor of its own.
-    parts = [
-        f'"{name}":[{",".join(text or "null" for text in column)}]'
-        if name in _STORED_AS_JSON
-        else f'"{name}":{json.dumps(column)}'
-        for name, column in columns.items()
-    ]
-    return "{" + ",".join(parts) + "}"
 
 
 def _attempts(connection: reader.Connection, study: StudyRow, asked: Asked) -> dict[str, list[Any]]:

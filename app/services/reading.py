@@ -12,6 +12,7 @@ from app.storage.domain import counts_from, definition_from, study_from, trial_f
 from app.storage.rows import StudyRow, TrialRow
 from studyhall.architecture.network import Network, network_of
 from studyhall.errors import Conflict
+from studyhall.parameters import Parameter
 from studyhall.study import Study, StudyState
 from studyhall.trial import Trial
 from studyhall.wire import Best, History, Summary
@@ -46,6 +47,11 @@ def find_trial(connection: reader.Connection, principal: Principal, trial_id: st
 def get_study(connection: reader.Connection, *, principal: Principal, name: str) -> Study:
     """A study as the server tells it."""
     return study_from(find_study(connection, principal, name))
+
+
+def parameters(connection: reader.Connection, *, principal: Principal, name: str) -> tuple[Parameter, ...]:
+    """All parameters that a trial of a study may have, those of its architecture too."""
+    return definition_from(find_study(connection, principal, name).definition).space.scalars
 
 
 def get_trial(connection: reader.Connection, *, principal: Principal, trial_id: str) -> Trial:

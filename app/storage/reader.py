@@ -108,6 +108,30 @@ def trials_page(
     return _page([trial_from(row) for row in rows[:limit]], None if place is None else _cursor(of, place))
 
 
+TRIAL_COLUMNS = (
+    _T.number, _T.state, _T.parameters, _T.metrics, _T.worker, _T.source, _T.attempt, _T.step, _T.excluded,
+    _T.labels, _T.reason, _T.sequence, _T.started_at, _T.finished_at,
+)  # fmt: skip
+
+
+def trial_columns(
+    connection: Connection, study_id: str, *, limit: int, cursor: str | None
+) -> tuple[dict[str, list[Any]], str | None]:
+    """Trials as columns, newest first; and the cursor of what comes after them.
+
+    Parameters, metrics and labels are JSON texts, as they are stored: nobody here looks into them.
+    """
+    of = _list_of("columns", study_id)
+    query = select(*TRIAL_COLUMNS).where(_T.study_id == study_id).order_by(_T.number.desc()).limit(limit)
+    if cursor is not None:
+        query = query.where(_T.number < _whole(_place(cursor, of)))
+    rows = connection.execute(query).all()
+    told = list(zip(*rows, strict=True)) or [()] * len(TRIAL_COLUMNS)
+    columns = {column.name: list(values) for column, values in zip(TRIAL_COLUMNS, told, strict=True)}
+    last = rows[-1].number if rows else 0
+    return columns, _cursor(of, last) if len(rows) == limit and last > 0 else None
+
+
 def trial_row(connection: Connection, project: str, trial_id: str) -> TrialRow | None:
     """A trial by id, if its study is of this project."""
     query = select(*tables.trials.columns).join(tables.studies, _S.id == _T.study_id)

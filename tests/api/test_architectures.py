@@ -27,6 +27,16 @@ def test_a_study_of_architectures_is_made_told_and_claimed(user: Caller, worker:
     assert all(name.startswith("arch.") for name in trial["parameters"])
 
 
+def test_the_parameters_of_an_architecture_are_listed_with_those_declared(user: Caller, worker: Caller) -> None:
+    definition = study(CELL)
+    definition["space"]["parameters"] = [{"name": "augment", "type": "bool"}]
+    user.post("/v1/studies", definition)
+
+    listed = user.get("/v1/studies/networks/parameters?limit=500").json()["items"]
+
+    assert [each["name"] for each in listed[:2]] == ["augment", "arch.cell.e01"]
+
+
 def test_a_fault_of_an_architecture_is_told_with_its_pointer(user: Caller) -> None:
     answer = user.post("/v1/studies", study(IMAGES | {"body": [{"op": "conv", "kernel": 4}]}))
 

@@ -32,6 +32,18 @@ def test_a_trial_runs_from_claim_to_end(worker: Caller, user: Caller, hold: Hold
     assert [attempt["outcome"] for attempt in user.get(f"{hold.path}/attempts").json()["items"]] == ["completed"]
 
 
+def test_many_trials_are_told_as_columns_newest_first_part_by_part(user: Caller, worker: Caller, study: str) -> None:
+    holds = [worker.hold(study) for _ in range(3)]
+    worker.post(f"{holds[1].path}/complete", holds[1].lease | {"metrics": {"loss": 0.5}})
+
+    first = user.get(f"/v1/studies/{study}/trials/columns?limit=2").json()
+    rest = user.get(f"/v1/studies/{study}/trials/columns?limit=2&cursor={first['next_cursor']}").json()
+
+    assert (first["number"], rest["number"], "next_cursor" in rest) == ([2, 1], [0], False)
+    assert (first["state"], first["metrics"]) == (["running", "completed"], [None, {"loss": 0.5}])
+    assert rest["parameters"] == [user.get(holds[0].path).json()["parameters"]]
+
+
 @pytest.mark.parametrize(
     ("word", "body", "state"),
     [
