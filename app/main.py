@@ -135,7 +135,7 @@ async def _suggest_until_told(settings: Settings, url: str) -> None:
     pool = _pool(settings)
     services = Services(url, pool, sweep_s=settings.sweep_s)
     if settings.engine.metrics_port:
-        start_http_server(settings.engine.metrics_port, registry=services.meters.registry)
+        _serve_metrics(settings.engine.metrics_port, services)
     async with _started(services, pool):
         sys.stdout.write("ready engine\n")
         sys.stdout.flush()
@@ -144,6 +144,15 @@ async def _suggest_until_told(settings: Settings, url: str) -> None:
                 settings.engine.alive_file.touch()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(told.wait(), ALIVE_EVERY_S)
+
+
+def _serve_metrics(port: int, services: Services) -> None:
+    try:
+        start_http_server(port, registry=services.meters.registry)
+    except OSError as error:
+        raise Conflict(
+            f"cannot serve metrics at port {port}: {error.strerror}; choose another engine.metrics_port"
+        ) from None
 
 
 def _contents(settings: Settings) -> Contents | None:

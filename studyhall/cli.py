@@ -4,6 +4,9 @@ Exit codes, which stay as they are: 0 done, 1 error, 2 wrong use or bad input, 3
 4 not found, 5 not possible in this state, 6 no server can be reached, 130 interrupted. Errors are one line on standard
 error; STUDYHALL_DEBUG=1 shows the traceback.
 
+On a terminal commands print tables and facts; on a pipe, or with --json, JSON; --text prints for people anywhere. What
+is a document of its own (a log, CSV, a secret just made) is the same everywhere.
+
 What a command needs is imported when it runs, so that `studyhall --help` and completion answer at once.
 """
 
@@ -38,6 +41,8 @@ def main(
     try:
         parsed = parse(list(sys.argv[1:] if arguments is None else arguments))
         parsed.transport, parsed.patience_s = transport, patience_s
+        if "json" in parsed:
+            parsed.json = parsed.json or not (parsed.text or parsed.document or sys.stdout.isatty())
         return _run(parsed)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0

@@ -1,14 +1,20 @@
-"""What is served besides the API: the dashboard's files, and the OpenAPI document. Open to everyone, from memory."""
+"""What is served besides the API: the dashboard's files, the OpenAPI document, and the schema of study files.
+
+Open to everyone, from memory.
+"""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from app.dashboard.assets import Asset, load_assets
 from studyhall.errors import NotFound
+from studyhall.study_schema import SCHEMA_PATH, study_schema
 
 _OPENAPI_HEADERS: Final = {"cache-control": "no-cache"}
 
@@ -27,6 +33,7 @@ def page_routes() -> list[BaseRoute]:
         Route("/", page),
         Route("/dashboard/{rest:path}", page),
         Route("/openapi.json", _openapi),
+        Route(SCHEMA_PATH, _study_schema),
     ]
 
 
@@ -39,3 +46,13 @@ def _answer(request: Request, asset: Asset) -> Response:
 async def _openapi(request: Request) -> Response:
     document: Callable[[], bytes] = request.app.openapi_json
     return Response(document(), headers=_OPENAPI_HEADERS, media_type="application/json")
+
+
+async def _study_schema(_: Request) -> Response:
+    headers = _OPENAPI_HEADERS | {"access-control-allow-origin": "*"}  # editors that live in a browser read it too
+    return Response(_study_schema_json(), headers=headers, media_type="application/schema+json")
+
+
+@cache
+def _study_schema_json() -> bytes:
+    return to_json(study_schema())

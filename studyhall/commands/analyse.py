@@ -17,11 +17,11 @@ def run(arguments: argparse.Namespace) -> None:
         "max_points": arguments.max_points,
     }
     found = client_for(arguments).study(arguments.study).analysis(arguments.kind, **options)
-    if arguments.json:
-        print_json(found.answer.to_dict())
-        return
     if arguments.csv:
         sys.stdout.write(found.to_csv())
+        return
+    if arguments.json:
+        print_json(found.answer.to_dict())
         return
     if found.note:
         sys.stderr.write(f"{found.note}\n")

@@ -6,8 +6,9 @@ from itertools import islice
 from typing import TypeVar
 
 from studyhall.client import Client
-from studyhall.errors import InvalidInput
+from studyhall.errors import InvalidInput, NotFound
 from studyhall.home import find_server
+from studyhall.trial import Trial
 
 T = TypeVar("T")
 
@@ -23,3 +24,26 @@ def limited(items: Iterable[T], limit: int) -> Iterator[T]:
     if limit < 0:
         raise InvalidInput("--limit is a number from 0; 0 lists everything")
     return islice(items, limit or None)
+
+
+def trial_of(client: Client, text: str) -> Trial:
+    """The trial that a command line means: `tr_...`, or `STUDY/NUMBER`.
+
+    Raises:
+        NotFound: there is none.
+        InvalidInput: what stands after the slash is no number.
+    """
+    study, slash, number = text.rpartition("/")
+    if not slash:
+        return client.trial(text)
+    if not (number.isascii() and number.isdigit()):
+        raise InvalidInput(f"'{text}' names no trial; write STUDY/NUMBER or its id, tr_...")
+    found = next(client.study(study).trials(number=[int(number)]), None)
+    if found is None:
+        raise NotFound(f"study '{study}' has no trial {int(number)}")
+    return found
+
+
+def trial_id(client: Client, text: str) -> str:
+    """Its id."""
+    return trial_of(client, text).id if "/" in text else text

@@ -29,6 +29,16 @@ EXIT_CODES: Final[tuple[tuple[type[Exception], int], ...]] = (
 )
 
 
+_SAID_HERE: Final = (
+    ("GET /v1/studies/STUDY/trials lists", "'studyhall trial list STUDY' lists"),
+    ("GET /v1/studies lists", "'studyhall study list' lists"),
+    ("GET /v1/keys lists", "'studyhall key list' lists"),
+    ("pass if_exists='get'", "pass --if-exists get"),
+    ("pass force=true", "pass --force"),
+)
+"""What the server advises, in the words of the command line."""
+
+
 def exit_code(error: Exception) -> int:
     """The code of the first class that fits, else 1."""
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), 1)
@@ -39,7 +49,7 @@ def describe(error: Exception) -> str:
     if isinstance(error, Unauthenticated):
         text = f"{error}; give a key with STUDYHALL_KEY, STUDYHALL_KEY_FILE or --key-file"
     elif isinstance(error, StudyhallError):
-        text = str(error)
+        text = _said_here(str(error))
     elif isinstance(error, OSError):
         text = f"{error.filename}: {error.strerror}" if error.filename else str(error)
     else:
@@ -47,3 +57,9 @@ def describe(error: Exception) -> str:
     if isinstance(error, Unavailable) and error.request_id:
         text = f"{text} [request {error.request_id}]"  # whoever runs the server finds it in the log
     return printable(text)
+
+
+def _said_here(text: str) -> str:
+    for there, here in _SAID_HERE:
+        text = text.replace(there, here)
+    return text

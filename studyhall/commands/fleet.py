@@ -2,9 +2,14 @@
 
 import argparse
 import sys
+import time
+from typing import Final
 
 from studyhall.commands.asking import client_for
 from studyhall.commands.printing import print_json, print_table
+
+LOOK_S: Final = 1.0
+"""How often a worker that is waited for is asked about, in seconds."""
 
 
 def show_workers(arguments: argparse.Namespace) -> None:
@@ -32,7 +37,11 @@ def show_workers(arguments: argparse.Namespace) -> None:
 
 def change_worker(arguments: argparse.Namespace) -> None:
     """Drains a worker, puts it aside, or takes it back."""
-    worker = client_for(arguments).change_worker(arguments.name, arguments.state, reason=arguments.reason)
+    client = client_for(arguments)
+    worker = client.change_worker(arguments.name, arguments.state, reason=arguments.reason)
+    while arguments.wait and worker.running:
+        time.sleep(LOOK_S)
+        worker = next((each for each in client.workers() if each.name == worker.name), worker)
     if arguments.json:
         print_json(worker.to_dict())
     else:

@@ -31,6 +31,12 @@ def print_json(value: Any) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def print_json_line(value: Any) -> None:
+    """One JSON document on one line, at once: one of many that come as things happen."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
 def print_text(text: str) -> None:
     """Text as it is, with a line's end."""
     sys.stdout.write(text + "\n")

@@ -4,7 +4,8 @@ import argparse
 import sys
 
 from studyhall.commands.asking import client_for, limited
-from studyhall.commands.printing import print_facts, print_json, print_table
+from studyhall.commands.assignments import changed_fields, read_assignments
+from studyhall.commands.printing import cell_text, print_facts, print_json, print_json_line, print_table
 from studyhall.commands.study_file import read_study_file
 from studyhall.errors import InvalidInput
 from studyhall.progress import ProgressLine
@@ -21,10 +22,15 @@ def create(arguments: argparse.Namespace) -> int:
     changes = {"name": arguments.name, "if_exists": arguments.if_exists}
     definition = read_study_file(arguments.file, **changes)
     study = client_for(arguments).create_study_from(definition)
-    if arguments.json:
-        print_json(study.definition.to_dict())
-    else:
+    if arguments.wait and not arguments.watch:
+        for _ in study.summaries():
+            pass
+        _say(study.refresh(), as_json=arguments.json)
+        return _code(study)
+    if not arguments.json:
         sys.stdout.write(f"study '{study.name}' is {study.definition.state} ({study.id})\n")
+    elif not arguments.watch:
+        print_json(study.definition.to_dict())
     return _watch(study, as_json=arguments.json) if arguments.watch else 0
 
 
@@ -70,9 +76,44 @@ def best(arguments: argparse.Namespace) -> None:
         _print_best(first)
 
 
+def change(arguments: argparse.Namespace) -> None:
+    """Changes what may change in a study."""
+    study = _study(arguments)
+    fields = changed_fields(arguments.assignments, study.definition.to_dict())
+    absent = [name for name, value in fields.items() if value is None]
+    if absent:
+        raise InvalidInput(f"'{absent[0]}' cannot be taken away; give it a value")
+    _say(study.change(**fields), as_json=arguments.json)
+
+
+def show_events(arguments: argparse.Namespace) -> None:
+    """Prints what has happened, as it happens with --follow."""
+    for event in _study(arguments).events(arguments.after, follow=arguments.follow):
+        if arguments.json:
+            print_json_line(event.to_dict())
+        else:
+            trial = "" if event.number is None else f"trial {event.number}"
+            facts = {name: value for name, value in event.data.items() if value not in (None, {}, [])}
+            told = cell_text(facts) if facts else ""
+            sys.stdout.write(f"{event.sequence:>6}  {event.kind:<18}  {trial:<11}  {told}".rstrip() + "\n")
+            sys.stdout.flush()
+
+
+def predict(arguments: argparse.Namespace) -> None:
+    """Prints what the model expects at a point."""
+    (found,) = _study(arguments).predict(read_assignments(arguments.assignments))
+    if arguments.json:
+        print_json(found.to_dict())
+    else:
+        rows = [(metric, mean, found.deviation[metric]) for metric, mean in found.mean.items()]
+        print_table(("OBJECTIVE", "EXPECTED", "DEVIATION"), rows, empty="nothing is expected")
+
+
 def pause(arguments: argparse.Namespace) -> None:
     """Hands out no more trials for now."""
-    _say(_study(arguments).pause(), as_json=arguments.json)
+    study = _study(arguments)
+    study.pause()
+    _say(_settled(study, wait=arguments.wait), as_json=arguments.json)
 
 
 def resume(arguments: argparse.Namespace) -> None:
@@ -82,7 +123,9 @@ def resume(arguments: argparse.Namespace) -> None:
 
 def stop(arguments: argparse.Namespace) -> None:
     """Ends a study."""
-    _say(_study(arguments).stop(mode=arguments.mode, reason=arguments.reason), as_json=arguments.json)
+    study = _study(arguments)
+    study.stop(mode=arguments.mode, reason=arguments.reason)
+    _say(_settled(study, wait=arguments.wait), as_json=arguments.json)
 
 
 def delete(arguments: argparse.Namespace) -> None:
@@ -107,12 +150,26 @@ def _watch(study: StudyHandle, *, as_json: bool) -> int:
         for summary in study.summaries(every_s=REPAINT_S):
             line.show(summary, goal=objective, total=total)
             if as_json:
-                print_json(summary.to_dict())
+                print_json_line(summary.to_dict())
     if not as_json:
         _say(study.refresh(), as_json=False)
         found = study.best() if len(study.definition.objectives) == 1 else None
         if found:
             _print_best(found)
+    return _code(study)
+
+
+def _settled(study: StudyHandle, *, wait: bool) -> Study:
+    """The study as it is, or once no trial of it runs any more."""
+    if wait:
+        for summary in study.summaries():
+            if not summary.trials.get("running"):
+                break
+        return study.refresh()
+    return study.definition
+
+
+def _code(study: StudyHandle) -> int:
     return 1 if study.definition.state is StudyState.FAILED else 0
 
 

@@ -18,6 +18,7 @@ MAX_BYTES = 1024 * 1024
 def read_study_file(path: str, **changes: Any) -> CreateStudy:
     """The study that a file defines; `changes` that are not None take the place of its fields."""
     written = read_mapping(path) | {name: value for name, value in changes.items() if value is not None}
+    written.pop("$schema", None)  # for editors
     try:
         return read_word(CreateStudy, written)
     except InvalidInput as error:

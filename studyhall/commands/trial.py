@@ -2,12 +2,20 @@
 
 import argparse
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
-from studyhall.commands.asking import client_for, limited
+from studyhall.client import Client
+from studyhall.commands.asking import client_for, limited, trial_id, trial_of
+from studyhall.commands.assignments import changed_fields, read_assignments
 from studyhall.commands.printing import print_facts, print_json, print_table
+from studyhall.commands.trial_file import read_trial_lines
 from studyhall.study_handle import Sort
 from studyhall.trial import Prediction, Trial
+
+LOOK_S: Final = 1.0
+"""How often a trial that is waited for is asked about, in seconds."""
 
 
 def show_list(arguments: argparse.Namespace) -> None:
@@ -30,8 +38,8 @@ def show_list(arguments: argparse.Namespace) -> None:
 def show(arguments: argparse.Namespace) -> None:
     """Shows one trial, and what it reported."""
     client = client_for(arguments)
-    trial = client.trial(arguments.id)
-    measurements = list(client.measurements(arguments.id))
+    trial = trial_of(client, arguments.id)
+    measurements = list(client.measurements(trial.id))
     if arguments.json:
         print_json(trial.to_dict() | {"measurements": [measurement.to_dict() for measurement in measurements]})
         return
@@ -45,7 +53,8 @@ def show(arguments: argparse.Namespace) -> None:
 
 def explain(arguments: argparse.Namespace) -> None:
     """Tells why a trial was suggested."""
-    found = client_for(arguments).explain(arguments.id)
+    client = client_for(arguments)
+    found = client.explain(trial_id(client, arguments.id))
     if arguments.json:
         print_json(found.to_dict())
         return
@@ -72,31 +81,84 @@ def explain(arguments: argparse.Namespace) -> None:
 
 def network(arguments: argparse.Namespace) -> None:
     """Draws the network of a trial's parameters, a line for each layer."""
-    found = client_for(arguments).network(arguments.id)
+    client = client_for(arguments)
+    found = client.network(trial_id(client, arguments.id))
     if arguments.json:
         print_json(found.to_dict())
         return
     sys.stdout.write(f"{found.drawing}\n")
 
 
+def queue(arguments: argparse.Namespace) -> None:
+    """Queues an assignment to try next."""
+    labels = {name: str(value) for name, value in read_assignments(arguments.label or ()).items()}
+    study = client_for(arguments).study(arguments.study)
+    (trial,) = study.queue(read_assignments(arguments.assignments), labels=labels)
+    _say(trial, arguments, "is queued")
+
+
+def add(arguments: argparse.Namespace) -> None:
+    """Queues or imports the trials of a file, in portions; each is added whole or not at all."""
+    study = client_for(arguments).study(arguments.study)
+    added = 0
+    for portion in read_trial_lines(arguments.file):
+        added += len(study.add(*portion))
+    if arguments.json:
+        print_json({"study": study.id, "added": added})
+    else:
+        sys.stdout.write(f"{added} trials are added to study '{study.name}'\n")
+
+
+def attempts(arguments: argparse.Namespace) -> None:
+    """Lists who has run a trial."""
+    client = client_for(arguments)
+    found = list(client.attempts(trial_id(client, arguments.id)))
+    if arguments.json:
+        print_json([attempt.to_dict() for attempt in found])
+        return
+    rows = [(a.attempt, a.worker, a.started_at, a.ended_at, a.outcome, a.reason) for a in found]
+    print_table(("ATTEMPT", "WORKER", "STARTED", "ENDED", "OUTCOME", "REASON"), rows, empty="nobody has run it yet")
+
+
+def change(arguments: argparse.Namespace) -> None:
+    """Changes notes, labels, whether it counts, or corrects metrics."""
+    client = client_for(arguments)
+    trial = trial_of(client, arguments.id)
+    fields = changed_fields(arguments.assignments, trial.to_dict())
+    _say(client.change_trial(trial.id, **fields), arguments, "is changed")
+
+
 def stop(arguments: argparse.Namespace) -> None:
     """Asks a running trial to end soon."""
-    _say(client_for(arguments).stop_trial(arguments.id, reason=arguments.reason), arguments, "is asked to stop")
+    client = client_for(arguments)
+    trial = client.stop_trial(trial_id(client, arguments.id), reason=arguments.reason)
+    if arguments.wait:
+        trial = _ended(client, trial)
+    _say(trial, arguments, f"is {trial.state}" if arguments.wait else "is asked to stop")
 
 
 def cancel(arguments: argparse.Namespace) -> None:
     """Ends a trial at once."""
-    _say(client_for(arguments).cancel_trial(arguments.id, reason=arguments.reason), arguments, "is cancelled")
+    client = client_for(arguments)
+    _say(client.cancel_trial(trial_id(client, arguments.id), reason=arguments.reason), arguments, "is cancelled")
 
 
-def retry(arguments: argparse.Namespace) -> None:
-    """Queues a finished trial's parameters once more."""
-    _say(client_for(arguments).retry_trial(arguments.id), arguments, f"repeats {arguments.id}")
+def retry(arguments: argparse.Namespace) -> int:
+    """Queues a finished trial's parameters once more; with --wait, 1 when that failed too."""
+    client = client_for(arguments)
+    trial = client.retry_trial(trial_id(client, arguments.id))
+    if not arguments.wait:
+        _say(trial, arguments, f"repeats {arguments.id}")
+        return 0
+    trial = _ended(client, trial)
+    _say(trial, arguments, f"repeated {arguments.id} and is {trial.state}")
+    return 1 if trial.state == "failed" else 0
 
 
 def show_log(arguments: argparse.Namespace) -> None:
     """Prints what a trial's code has printed."""
-    parts = client_for(arguments).log(arguments.id, attempt=arguments.attempt, follow=arguments.follow)
+    client = client_for(arguments)
+    parts = client.log(trial_id(client, arguments.id), attempt=arguments.attempt, follow=arguments.follow)
     if arguments.json:
         print_json({"id": arguments.id, "text": "".join(parts)})
         return
@@ -108,11 +170,12 @@ def show_log(arguments: argparse.Namespace) -> None:
 def show_artifacts(arguments: argparse.Namespace) -> None:
     """Lists the files a trial has kept, or copies those of the latest attempt that kept any."""
     client = client_for(arguments)
-    found = list(client.artifacts(arguments.id))
+    id = trial_id(client, arguments.id)
+    found = list(client.artifacts(id))
     if arguments.save is not None:
         found = [artifact for artifact in found if artifact.attempt == found[0].attempt]
         for artifact in found:
-            client.save_artifact(arguments.id, artifact, Path(arguments.save) / artifact.name)
+            client.save_artifact(id, artifact, Path(arguments.save) / artifact.name)
     if arguments.json:
         print_json([artifact.to_dict() for artifact in found])
         return
@@ -138,6 +201,14 @@ def _sort(arguments: argparse.Namespace) -> Sort:
         case _, True:
             return "-number"
     return "number"
+
+
+def _ended(client: Client, trial: Trial) -> Trial:
+    """The trial once nothing of it changes any more."""
+    while not trial.state.is_final:
+        time.sleep(LOOK_S)
+        trial = client.trial(trial.id)
+    return trial
 
 
 def _say(trial: Trial, arguments: argparse.Namespace, what: str) -> None:

@@ -10,7 +10,7 @@ from tests.sdk.scripted import ScriptedServer
 
 
 class CommandLine:
-    """Runs commands and keeps what they printed."""
+    """Runs commands, for a person unless they say otherwise, and keeps what they printed."""
 
     def __init__(self, server, capsys):
         self.server = server
@@ -18,6 +18,9 @@ class CommandLine:
         self.out = self.err = ""
 
     def __call__(self, *arguments):
+        return self.on_a_pipe(*arguments, *([] if "--json" in arguments or "create" in arguments[1:2] else ["--text"]))
+
+    def on_a_pipe(self, *arguments):
         transport = httpx2.MockTransport(self.server._answer)
         code = main(list(arguments), transport=transport, patience_s=0)
         self.out, self.err = self._capsys.readouterr()

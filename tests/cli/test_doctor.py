@@ -53,7 +53,7 @@ def test_a_server_of_another_version_is_a_fault_that_says_what_to_install(comman
 def test_a_server_that_is_away_is_a_fault(home, capsys, monkeypatch):
     monkeypatch.setenv("STUDYHALL_URL", "http://127.0.0.1:9")
 
-    assert main(["doctor"], patience_s=0) == 1
+    assert main(["doctor", "--text"], patience_s=0) == 1
 
     out = capsys.readouterr().out
     assert "FAIL  server" in out
