@@ -18,7 +18,7 @@ class CommandLine:
         self.out = self.err = ""
 
     def __call__(self, *arguments):
-        return self.on_a_pipe(*arguments, *([] if "--json" in arguments or "create" in arguments[1:2] else ["--text"]))
+        return self.on_a_pipe(*arguments, *([] if "--json" in arguments or "key" in arguments[:1] else ["--text"]))
 
     def on_a_pipe(self, *arguments):
         transport = httpx2.MockTransport(self.server._answer)

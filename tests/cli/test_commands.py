@@ -221,3 +221,20 @@ def test_it_asks_the_server_with_the_key(command_line):
 
     assert run.server.requests[0].headers["authorization"] == "Bearer k"
     assert isinstance(run.server.requests[0].url, httpx2.URL)
+
+
+def test_a_pipe_gets_json_unasked(command_line):
+    run = command_line({"GET /v1/studies": page(COUNTED)})
+
+    assert run.on_a_pipe("study", "list") == 0
+
+    assert run.json[0]["name"] == "digits"
+
+
+def test_a_trial_may_be_named_by_its_study_and_number(command_line):
+    routes = {"GET /v1/studies/st_1/trials": page(DONE), "GET /v1/trials/tr_1/attempts": page()}
+    run = command_line(routes)
+
+    assert run("trial", "attempts", "digits/0") == 0
+
+    assert run.out == "nobody has run it yet\n"

@@ -77,7 +77,7 @@ def test_the_real_server_is_well(door, home, monkeypatch, capsys):
     monkeypatch.setenv("STUDYHALL_URL", "http://testserver")
     monkeypatch.setenv("STUDYHALL_KEY", door.key)
 
-    main(["doctor"], transport=door.transport, patience_s=0)
+    main(["doctor", "--text"], transport=door.transport, patience_s=0)
 
     out = capsys.readouterr().out
     assert "ok    version  client and server are" in out

@@ -27,7 +27,8 @@ def studyhall(door, home, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("STUDYHALL_KEY", door.key)
 
     def run(*arguments, code=0):
-        assert main(list(arguments), transport=door.transport, patience_s=0) == code
+        form = () if {"--json", "--csv"} & {*arguments} else ("--text",)
+        assert main([*arguments, *form], transport=door.transport, patience_s=0) == code
         out, err = capsys.readouterr()
         return json.loads(out) if "--json" in arguments and not code else out + err
 
@@ -116,7 +117,7 @@ def test_a_study_is_paused_resumed_stopped_and_deleted(studyhall, study):
 
 
 def test_a_name_that_is_taken_is_code_5(studyhall, study, tmp_path):
-    assert "if_exists" in studyhall("study", "create", str(tmp_path / "study.json"), code=5)
+    assert "--if-exists get" in studyhall("study", "create", str(tmp_path / "study.json"), code=5)
     assert studyhall("study", "create", str(tmp_path / "study.json"), "--if-exists", "get", "--json")["name"] == study
 
 

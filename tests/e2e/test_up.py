@@ -52,7 +52,7 @@ def test_up_serves_remembers_and_leaves_nothing_behind(home, tmp_path):
     with home.up("--workers", "1") as up:
         assert up.line("dashboard").split()[1].startswith("http://127.0.0.1:")
         up.line("Ctrl-C stops it")
-        watched = home.run("study", "create", str(tmp_path / "study.json"), "--watch")
+        watched = home.run("study", "create", str(tmp_path / "study.json"), "--watch", "--text")
         again = home.run("up")
         below = processes_of(home.directory)
         up.interrupt()
