@@ -19,7 +19,7 @@ from app.services.fleet import may_claim
 from app.services.lookup import study_of
 from app.services.moves import HEARTBEATS_PER_LEASE, new_id, start
 from app.services.principal import Principal
-from app.services.repeats import complete_repeat, may_repeat
+from app.services.repeats import complete_repeat, identity_of, may_repeat
 from app.storage.domain import definition_from, trial_from
 from app.storage.json_text import to_text
 from app.storage.rows import StudyRow, TrialRow
@@ -158,6 +158,7 @@ def new_trial(
         predicted=None,
         why=None,
         suggested_at=None,
+        identity=identity_of(study, parameters),
         step=None,
         points=0,
         level=None,

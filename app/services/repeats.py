@@ -6,7 +6,6 @@ People's own trials, and retries, run: whoever asks for a second run shall have 
 """
 
 import json
-from functools import lru_cache
 
 from app.services.moves import move, score, settle
 from app.storage.domain import definition_from
@@ -25,11 +24,10 @@ def may_repeat(study: StudyRow) -> bool:
 
 def complete_repeat(tx: Transaction, study: StudyRow, trial: TrialRow) -> bool:
     """Completes a waiting trial whose network, with the same other parameters, has a result; False when it must run."""
-    if not may_repeat(study) or trial.source not in SUGGESTED or trial.attempt > 0:
+    if trial.identity is None or trial.source not in SUGGESTED or trial.attempt > 0 or not may_repeat(study):
         return False
-    identity = _identity(study.definition, trial.parameters)
-    known = next((t for t in tx.valued(study) if _identity(study.definition, t.parameters) == identity), None)
-    if identity is None or known is None or known.metrics is None:
+    known = tx.twin(study, trial.identity)
+    if known is None or known.metrics is None:
         return False
     reason = f"the same network as trial {known.number}: its result is reused"
     decided = score(tx, study, trial, json.loads(known.metrics))
@@ -42,9 +40,12 @@ def complete_repeat(tx: Transaction, study: StudyRow, trial: TrialRow) -> bool:
     return True
 
 
-@lru_cache(maxsize=20_000)
-def _identity(definition: str, parameters: str) -> str | None:
+def identity_of(study: StudyRow, parameters: str) -> str | None:
+    """What a trial's parameters, as JSON, come to in the space of its study; None where every trial is its own."""
+    space = definition_from(study.definition).space
+    if space.architecture is None:
+        return None
     try:
-        return definition_from(definition).space.identity(json.loads(parameters))
-    except KeyError:  # of an earlier version of the space
+        return space.identity(json.loads(parameters))
+    except KeyError:  # the partial parameters of an imported trial
         return None

@@ -24,6 +24,7 @@ from app.services.claiming import add_trial, budget_left, room, seeded
 from app.services.engine_pool import EngineFailed, EngineLate, HistoryChanges, SuggestRequest
 from app.services.histories import changes_after
 from app.services.moves import settle
+from app.services.repeats import identity_of
 from app.storage import reader
 from app.storage.database import Database
 from app.storage.domain import definition_from
@@ -313,12 +314,13 @@ def _replace(tx: Transaction, study: StudyRow, number: int, suggestion: Suggesti
     trial = tx.numbered(study, number)
     if trial is None or trial.state != TrialState.WAITING or trial.attempt > 0:
         return  # somebody has claimed it meanwhile
-    predicted = suggestion.predicted
+    predicted, parameters = suggestion.predicted, to_text(suggestion.parameters)
     tx.change(
         trial,
-        parameters=to_text(suggestion.parameters),
+        parameters=parameters,
         source=suggestion.source,
         why=suggestion.why,
+        identity=identity_of(study, parameters),
         predicted=None if predicted is None else predicted.model_dump_json(),
         suggested_at=batch.sequence,
     )

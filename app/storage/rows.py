@@ -66,6 +66,7 @@ class TrialRow:
     predicted: str | None
     why: str | None
     suggested_at: int | None
+    identity: str | None
     step: int | None
     points: int
     level: int | None

@@ -68,6 +68,17 @@ FRONT: Final = Statement(_select(tables.trials).where(_T.study_id == bindparam("
 VALUED: Final = Statement(
     _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.state == "completed", _T.excluded.is_(False))
 )
+TWIN: Final = Statement(
+    _select(tables.trials)
+    .where(
+        _T.study_id == bindparam("study_id"),
+        _T.identity == bindparam("identity"),
+        _T.state == "completed",
+        _T.excluded.is_(False),
+    )
+    .order_by(_T.number)
+    .limit(1)
+)
 EXPIRED: Final = Statement(
     select(_T.id, _T.study_id)
     .where(_T.state == "running", _T.expires_at < bindparam("now"))

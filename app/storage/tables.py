@@ -105,6 +105,7 @@ trials = Table(
     Column("predicted", Text),
     Column("why", Text),
     Column("suggested_at", BigInteger),
+    Column("identity", String(64)),  # the network and all else that it comes to; null: nothing can repeat it
     Column("step", BigInteger),
     Column("points", Integer, nullable=False),  # measurements of the current attempt
     Column("level", BigInteger),  # the last one at which its stopping rule has compared it
@@ -135,6 +136,8 @@ Index("ix_trials_token", trials.c.token,
       sqlite_where=text("token IS NOT NULL"), postgresql_where=text("token IS NOT NULL"))  # fmt: skip
 Index("ix_trials_value", trials.c.study_id, trials.c.value,
       sqlite_where=text("value IS NOT NULL"), postgresql_where=text("value IS NOT NULL"))  # fmt: skip
+Index("ix_trials_identity", trials.c.study_id, trials.c.identity,
+      sqlite_where=text("identity IS NOT NULL"), postgresql_where=text("identity IS NOT NULL"))  # fmt: skip
 Index("ix_trials_front", trials.c.study_id, sqlite_where=text("on_front"), postgresql_where=text("on_front"))
 
 attempts = Table(

@@ -178,6 +178,11 @@ class Transaction:
         """All completed trials that count; for corrections, which may change the best."""
         return self._known_trials(self._fresh(sql.VALUED, {"study_id": study.id}))
 
+    def twin(self, study: StudyRow, identity: str) -> TrialRow | None:
+        """The first completed trial of a study that counts and comes to the same network."""
+        found = self._known_trials(self._fresh(sql.TWIN, {"study_id": study.id, "identity": identity}))
+        return found[0] if found else None
+
     def expired(self, limit: int) -> list[tuple[str, str]]:
         """(trial id, study id) of running trials whose lease has run out; a hint, to be judged again under the lock."""
         return [(row[0], row[1]) for row in self._fresh(sql.EXPIRED, {"now": self.now, "limit": limit})]

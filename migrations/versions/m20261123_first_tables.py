@@ -161,6 +161,7 @@ def upgrade() -> None:
         sa.Column("predicted", sa.Text(), nullable=True),
         sa.Column("why", sa.Text(), nullable=True),
         sa.Column("suggested_at", sa.BigInteger(), nullable=True),
+        sa.Column("identity", sa.String(length=64), nullable=True),
         sa.Column("step", sa.BigInteger(), nullable=True),
         sa.Column("points", sa.Integer(), nullable=False),
         sa.Column("level", sa.BigInteger(), nullable=True),
@@ -199,6 +200,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("on_front"),
         postgresql_where=sa.text("on_front"),
+    )
+    op.create_index(
+        "ix_trials_identity",
+        "trials",
+        ["study_id", "identity"],
+        unique=False,
+        sqlite_where=sa.text("identity IS NOT NULL"),
+        postgresql_where=sa.text("identity IS NOT NULL"),
     )
     op.create_index("ix_trials_study_id_sequence", "trials", ["study_id", "sequence"], unique=False)
     op.create_index(

@@ -79,6 +79,19 @@ def test_a_person_may_run_a_known_network_again(house: House) -> None:
     assert claimed.trial.parameters == held.claimed.trial.parameters
 
 
+def test_a_repeat_is_found_by_what_it_comes_to_and_not_by_its_parameters(house: House) -> None:
+    two_ways = CELL | {"body": [{"choice": [{"op": "identity"}, {"op": "dropout", "rate": 0.0}, {"op": "relu"}]}]}
+    study = house.study(space=space(two_ways).to_dict(), algorithm={"name": "random", "seed": 1})
+    for name, loss in (("relu", 1.0), ("identity", 2.0)):
+        known = QueueTrial(parameters={"arch.choice.pick": name}, state="completed", metrics={"loss": loss})
+        house.do(queue_trials, study.id, QueueTrials(trials=(known,)))
+
+    assert house.claim(study.id) == []
+
+    told = {trial.parameters["arch.choice.pick"]: trial.metrics["loss"] for trial in house.do(list_all, study.id)}
+    assert told == {"relu": 1.0, "identity": 2.0, "dropout": 2.0}
+
+
 def list_all(tx: Transaction, _: Principal, study_id: str) -> list[Trial]:
     study = tx.study(study_id)
     assert study is not None
