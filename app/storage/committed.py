@@ -1,14 +1,18 @@
 """What a commit has changed, and how servers that share a PostgreSQL database tell each other.
 
 LISTEN/NOTIFY wakes the long-polls of the other servers within about a millisecond; a message that is lost with a
-connection costs no more than a poll's next look.
+connection costs no more than a poll's next look. A server that is alone tells nobody, which spares it a fifth of a
+trial's time: servers greet each other, and whoever meets one for the first time looks at everything once, because what
+it had committed before it knew of us was told to nobody.
 """
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
+from uuid import uuid4
 
 import structlog
 from sqlalchemy import Engine
@@ -21,6 +25,10 @@ _STUDIES_A_MESSAGE: Final = 50  # PostgreSQL takes payloads below 8,000 bytes
 _TRIALS_A_MESSAGE: Final = 150
 _LOOK_S: Final = 0.5
 _RECONNECT_S: Final = 1.0
+_GREET_S: Final = 20.0
+_FORGET_S: Final = 90.0
+_STRANGE_S: Final = 5.0
+"""For so long after it has begun to listen a server does not believe that it is alone."""
 
 
 @dataclass(slots=True)
@@ -70,19 +78,23 @@ class Listener(Protocol):
 
 
 class Listening:
-    """Hears what the other servers have committed.
+    """Hears what the other servers have committed, and knows whether there are any."""
 
-    Args:
-        server: this process's own name; it has heard its own commits already.
-    """
-
-    def __init__(self, engine: Engine, server: str, listener: Listener) -> None:
+    def __init__(self, engine: Engine, listener: Listener) -> None:
+        self.server = uuid4().hex
+        """Names this process to the others; it has heard its own commits already."""
         self._engine = engine
-        self._server = server
         self._listener = listener
+        self._others: dict[str, float] = {}
+        self._alone_from = float("inf")
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="studyhall-listening", daemon=True)
         self._thread.start()
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other server uses the database; False while that is not known."""
+        return not self._others and time.monotonic() >= self._alone_from
 
     def close(self) -> None:
         """Stops within half a second."""
@@ -104,18 +116,42 @@ class Listening:
         try:
             connection.autocommit = True
             connection.execute(f"LISTEN {CHANNEL}")
-            # Whatever happened while nobody listened: let everybody look once.
-            self._listener(Committed({EVERYTHING: 0}, {EVERYTHING}, recalled={EVERYTHING}))
+            self._others.clear()
+            self._alone_from = time.monotonic() + _STRANGE_S
+            self._look()  # whatever happened while nobody listened
+            greet_at = 0.0
             while not self._closing.is_set():
+                if time.monotonic() >= greet_at:
+                    self._greet(connection)
+                    greet_at = time.monotonic() + _GREET_S
                 for message in connection.notifies(timeout=_LOOK_S):
-                    self._hear(message.payload)
+                    if self._hear(message.payload):
+                        greet_at = 0.0
         finally:
+            self._alone_from = float("inf")
             connection.close()
 
-    def _hear(self, payload: str) -> None:
-        server, sequences, openings, demand, recalled = json.loads(payload)
-        if server != self._server:
+    def _greet(self, connection: Any) -> None:
+        since = time.monotonic() - _FORGET_S
+        self._others = {server: heard for server, heard in self._others.items() if heard >= since}
+        connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, _message(self.server)))
+
+    def _hear(self, payload: str) -> bool:
+        """Passes on what another server tells; whether it is one that we had not heard of."""
+        server, *told = json.loads(payload)
+        if server == self.server:
+            return False
+        is_new = server not in self._others
+        self._others[server] = time.monotonic()
+        if is_new:
+            self._look()
+        if told:
+            sequences, openings, demand, recalled = told
             self._listener(Committed(sequences, set(openings), set(sequences), set(recalled), demand))
+        return is_new
+
+    def _look(self) -> None:
+        self._listener(Committed({EVERYTHING: 0}, {EVERYTHING}, recalled={EVERYTHING}))
 
 
 def _message(server: str, *told: Any) -> str:

@@ -43,10 +43,8 @@ class Database:
         self._writing = make_engine(url, writes=True, connections=1)
         self._threads = ThreadPoolExecutor(READERS, thread_name_prefix="studyhall-reader")
         self.dialect = self._writing.dialect.name
-        self.writer = Writer(self._writing, clock, listener, self._meters)
-        self._listening = (
-            Listening(self._readers, self.writer.server, listener) if self.dialect == "postgresql" else None
-        )
+        self._listening = Listening(self._readers, listener) if self.dialect == "postgresql" else None
+        self.writer = Writer(self._writing, clock, listener, self._meters, self._listening)
 
     async def write(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING, *, urgent: bool = False) -> T:
         """Runs a verb in the next transaction of the writer; its result once that is committed."""

@@ -20,14 +20,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
-from uuid import uuid4
 
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from app.meters import Meters
-from app.storage.committed import Committed, Listener
+from app.storage.committed import Committed, Listener, Listening
 from app.storage.connect import BUSY_MS
 from app.storage.faults import CommitUnanswered, is_disconnect, is_transient, is_unsynced, translate
 from app.storage.sql import NOTIFY, NOW
@@ -81,13 +80,20 @@ class Writer:
         clock: seconds since 1970, None for the database's own; tests move theirs.
         listener: told after each commit what has changed.
         meters: what counts here.
+        listening: knows the other servers of the database; None where there cannot be any.
     """
 
-    def __init__(self, engine: Engine, clock: Callable[[], float] | None, listener: Listener, meters: Meters) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Callable[[], float] | None,
+        listener: Listener,
+        meters: Meters,
+        listening: Listening | None,
+    ) -> None:
         self._meters = meters
         self._engine = engine
-        self.server = uuid4().hex
-        """Names this process to the others."""
+        self._listening = listening
         self._dialect = engine.dialect.name
         self._clock = clock
         self._listener = listener
@@ -271,8 +277,8 @@ class Writer:
 
     def _tell_other_servers(self, session: Session, committed: Committed) -> None:
         # In the transaction: PostgreSQL delivers it with the commit, or not at all.
-        if self._dialect == "postgresql" and not committed.is_empty:
-            session.run(NOTIFY, [{"payload": payload} for payload in committed.payloads(self.server)])
+        if self._listening is not None and not self._listening.is_alone and not committed.is_empty:
+            session.run(NOTIFY, [{"payload": payload} for payload in committed.payloads(self._listening.server)])
 
     def _commit(self, connection: DBAPIConnection, cursor: Any) -> None:
         if self._dialect == "sqlite":

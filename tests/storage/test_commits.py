@@ -4,20 +4,23 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from unittest.mock import Mock
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from app.services.telling import complete
 from app.services.trials import stop_trial
+from app.storage import committed as committed_module
 from app.storage import migrate
 from app.storage import writer as writer_module
-from app.storage.committed import Committed
+from app.storage.committed import CHANNEL, EVERYTHING, Committed
 from app.storage.connect import make_engine, sqlite_file
 from app.storage.database import Database
 from app.storage.tables import metadata
@@ -63,6 +66,40 @@ def test_another_server_of_the_same_database_hears_of_a_commit(postgres_url: str
 
     until(event)
     assert any(c.sequences.get(study.id) == study.sequence and study.id in c.openings for c in heard)
+    other.close()
+    house.database.close()
+
+
+def test_a_server_that_is_alone_tells_nobody_until_it_meets_another(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committed_module, "_STRANGE_S", 0.0)
+    looked, house = threading.Semaphore(0), House(postgres_url)
+    deadline = time.monotonic() + 10
+    while not house.commits and time.monotonic() < deadline:  # it listens
+        time.sleep(0.005)
+
+    with psycopg.connect(make_url(postgres_url).set(drivername="postgresql").render_as_string(False)) as spy:
+        spy.autocommit = True
+        spy.execute(f"LISTEN {CHANNEL}")
+        house.study()
+        spy.execute("SELECT pg_notify(%s, '[\"spy\"]')", (CHANNEL,))
+        assert [m.payload for m in spy.notifies(timeout=10, stop_after=1)] == ['["spy"]']
+        deadline = time.monotonic() + 10
+        while sum(EVERYTHING in c.sequences for c in house.commits) < 2 and time.monotonic() < deadline:
+            time.sleep(0.005)  # until it has met the spy
+        told = house.study()
+
+        assert any(told.id in m.payload for m in spy.notifies(timeout=10, stop_after=2))
+
+    def count(committed: Committed) -> None:
+        if EVERYTHING in committed.sequences:
+            looked.release()
+
+    other = Database(postgres_url, count)
+    # Once when it begins to listen, and once more when it meets the first, whose work before was told to nobody.
+    assert looked.acquire(timeout=10)
+    assert looked.acquire(timeout=10)
     other.close()
     house.database.close()
 
