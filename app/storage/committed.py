@@ -27,7 +27,7 @@ _LOOK_S: Final = 0.5
 _RECONNECT_S: Final = 1.0
 _GREET_S: Final = 20.0
 _FORGET_S: Final = 90.0
-_STRANGE_S: Final = 5.0
+_STRANGE_S: Final = 1.0
 """For so long after it has begun to listen a server does not believe that it is alone."""
 
 
