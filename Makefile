@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --pytho
            --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check constraints check-constraints browser clean
+.PHONY: help setup demo test faults check constraints check-constraints browser clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 25
@@ -36,6 +36,9 @@ demo: setup ## run a real study to its end on this machine
 # In CI a browser test may not be skipped, so CI brings the browser.
 test: setup $(if $(filter true,$(CI)),browser) check ## all checks, then all tests; pytest's closing line is the last
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+faults: setup ## kill, cut and starve a server for 90 seconds: nothing acknowledged may be lost (on a quiet machine)
+	@STUDYHALL_FAULTS=1 $(BIN)/python -m pytest tests/faults/test_smoke.py
 
 check: setup check-constraints ## format, lint, types, import contracts, constraints
 	$(BIN)/ruff format --check .
