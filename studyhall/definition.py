@@ -1,6 +1,7 @@
 """Reads what a person wrote (keyword arguments, plain dicts, models, numpy scalars) into the words of the API."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -27,8 +28,13 @@ def read_json(kind: type[W], text: str | bytes) -> W:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        name = kind.__name__
-        raise InvalidInput(f"this does not fit what {name} expects", errors=field_errors(error)) from error
+        raise InvalidInput(f"fields of the {_subject(kind)} do not fit", errors=field_errors(error)) from error
+
+
+def _subject(kind: type[Word]) -> str:
+    """What a person calls it: `PatchStudy` is about a study."""
+    verb, *nouns = re.findall("[A-Z][a-z]*", kind.__name__)
+    return " ".join(nouns or [verb]).lower()
 
 
 def _to_json(value: Any) -> str:

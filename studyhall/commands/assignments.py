@@ -28,11 +28,16 @@ def changed_fields(words: Iterable[str], now: Mapping[str, Any]) -> dict[str, An
     """The fields that assignments change, whole: `labels.team=x` keeps the other labels that there are `now`.
 
     A part that becomes null is left out.
+
+    Raises:
+        InvalidInput: a whole field becomes null, or one without parts is given some.
     """
     fields: dict[str, Any] = {}
     for name, value in read_assignments(words).items():
         field, _, part = name.partition(".")
         if not part:
+            if value is None:
+                raise InvalidInput(f"'{field}' cannot be taken away; give it a value")
             fields[field] = value
             continue
         whole = fields.get(field, now.get(field)) or {}

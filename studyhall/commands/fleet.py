@@ -7,6 +7,7 @@ from typing import Final
 
 from studyhall.commands.asking import client_for
 from studyhall.commands.printing import print_json, print_table
+from studyhall.errors import NotFound
 
 LOOK_S: Final = 1.0
 """How often a worker that is waited for is asked about, in seconds."""
@@ -41,7 +42,10 @@ def change_worker(arguments: argparse.Namespace) -> None:
     worker = client.change_worker(arguments.name, arguments.state, reason=arguments.reason)
     while arguments.wait and worker.running:
         time.sleep(LOOK_S)
-        worker = next((each for each in client.workers() if each.name == worker.name), worker)
+        found = next((each for each in client.workers() if each.name == worker.name), None)
+        if found is None:
+            raise NotFound(f"worker {worker.name} is not known any more")
+        worker = found
     if arguments.json:
         print_json(worker.to_dict())
     else:

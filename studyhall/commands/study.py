@@ -79,11 +79,7 @@ def best(arguments: argparse.Namespace) -> None:
 def change(arguments: argparse.Namespace) -> None:
     """Changes what may change in a study."""
     study = _study(arguments)
-    fields = changed_fields(arguments.assignments, study.definition.to_dict())
-    absent = [name for name, value in fields.items() if value is None]
-    if absent:
-        raise InvalidInput(f"'{absent[0]}' cannot be taken away; give it a value")
-    _say(study.change(**fields), as_json=arguments.json)
+    _say(study.change(**changed_fields(arguments.assignments, study.definition.to_dict())), as_json=arguments.json)
 
 
 def show_events(arguments: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ def add_studies(commands: "Commands[Parser]") -> None:
     add_named(study, "best", "show the best trial, or the Pareto front of several objectives", "study:best")
     change = add_named(study, "change", "change what may change in a study", "study:change")
     _add_assignments(
-        change, "FIELD=VALUE", "budget.max_trials=200, priority=2, labels.team=vision, description=null ..."
+        change, "FIELD=VALUE", "budget.max_trials=200, priority=2, labels.team=vision, labels.old=null ..."
     )
     events = add_named(study, "events", "print what has happened in a study", "study:show_events")
     events.add_argument("--after", type=int, default=0, metavar="SEQ", help="only after this sequence number")

@@ -11,8 +11,10 @@ from studyhall.commands.asking import client_for, limited, trial_id, trial_of
 from studyhall.commands.assignments import changed_fields, read_assignments
 from studyhall.commands.printing import print_facts, print_json, print_table
 from studyhall.commands.trial_file import read_trial_lines
+from studyhall.errors import Conflict
+from studyhall.study import StudyState
 from studyhall.study_handle import Sort
-from studyhall.trial import Prediction, Trial
+from studyhall.trial import Prediction, Trial, TrialState
 
 LOOK_S: Final = 1.0
 """How often a trial that is waited for is asked about, in seconds."""
@@ -106,7 +108,8 @@ def add(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json({"study": study.id, "added": added})
     else:
-        sys.stdout.write(f"{added} trials are added to study '{study.name}'\n")
+        counted = "1 trial is" if added == 1 else f"{added} trials are"
+        sys.stdout.write(f"{counted} added to study '{study.name}'\n")
 
 
 def attempts(arguments: argparse.Namespace) -> None:
@@ -204,8 +207,15 @@ def _sort(arguments: argparse.Namespace) -> Sort:
 
 
 def _ended(client: Client, trial: Trial) -> Trial:
-    """The trial once nothing of it changes any more."""
+    """The trial once nothing of it changes any more. Raises Conflict when it waits in a study that is paused."""
     while not trial.state.is_final:
+        if trial.state is TrialState.WAITING:
+            study = client.study(trial.study)
+            if study.definition.state is StudyState.PAUSED:
+                resume = f"studyhall study resume {study.name}"
+                raise Conflict(
+                    f"trial {trial.number} ({trial.id}) is queued, but its study is paused; first '{resume}'"
+                )
         time.sleep(LOOK_S)
         trial = client.trial(trial.id)
     return trial

@@ -247,7 +247,7 @@ def test_every_route_of_the_house_declares_who_may_use_it() -> None:
 def test_what_is_served_besides_the_api_is_listed(api: Api) -> None:
     others = {route.path for route in api.routes if not isinstance(route, StrictRoute)}  # type: ignore[attr-defined]  # each has one
 
-    assert others == {"/", "/dashboard/{rest:path}", "/openapi.json"}
+    assert others == {"/", "/dashboard/{rest:path}", "/openapi.json", "/v1/schemas/study.json"}
 
 
 def test_readers_can_only_read() -> None:
