@@ -9,7 +9,7 @@ from pydantic import Field, JsonValue, model_validator
 from studyhall.errors import invalid
 from studyhall.expression import ExpressionError, parse
 from studyhall.space import Space
-from studyhall.words import Count, Finite, Labels, MetricName, PlainText, StudyName, Word
+from studyhall.words import Count, Finite, Labels, MetricName, PlainText, StudyName, Versions, Word
 
 Goal = Literal["minimize", "maximize"]
 
@@ -78,8 +78,12 @@ class Resources(Word):
 
     cpu: Annotated[float, Field(ge=0, le=1024)] = 1
     gpu: Annotated[float, Field(ge=0, le=64)] = 0
+    gpu_memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    """On each GPU."""
     memory_mb: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     labels: Labels = Field(default_factory=dict)
+    versions: Versions = Field(default_factory=dict)
+    """The lowest version of each that will do: `studyhall`, `python`, `torch`."""
 
 
 class Task(Word):

@@ -20,6 +20,7 @@ from studyhall.words import (
     ParameterValue,
     PlainText,
     Token,
+    Versions,
     Word,
     WorkerName,
 )
@@ -137,8 +138,12 @@ class Capabilities(Word):
     """Allowed programs: the first word of a command."""
     cpu: Annotated[float, Field(ge=0)] = 1
     gpu: Annotated[float, Field(ge=0)] = 0
+    gpu_memory_mb: Annotated[int, Field(ge=0)] = 0
+    """On each of its GPUs; 0: nobody tells."""
     memory_mb: Annotated[int, Field(ge=0)] = 0
     labels: Labels = Field(default_factory=dict)
+    versions: Versions = Field(default_factory=dict)
+    """Of what a task may ask for: `studyhall`, `python`, `torch`."""
 
 
 class Lease(Word):
@@ -470,6 +475,27 @@ class TrainableInfo(Word):
     metrics: tuple[str, ...] = ()
 
 
+class GpuUse(Word):
+    """A GPU and how busy it is; sizes in MiB, `utilization` from 0 to 1, null where nobody tells."""
+
+    id: Annotated[str, Field(max_length=128)]
+    name: Annotated[str, Field(max_length=128)] = ""
+    memory_mb: Annotated[int, Field(ge=0)] = 0
+    memory_used_mb: Annotated[int, Field(ge=0)] | None = None
+    utilization: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class MachineUse(Word):
+    """A worker's machine and how busy it was when it last said so; sizes in MiB."""
+
+    cpus: Annotated[int, Field(ge=0)]
+    load: Annotated[float, Field(ge=0)]
+    """How many processes wanted a core, over the last minute."""
+    memory_mb: Annotated[int, Field(ge=0)]
+    memory_used_mb: Annotated[int, Field(ge=0)]
+    gpus: Annotated[tuple[GpuUse, ...], Field(max_length=64)] = ()
+
+
 class RegisterWorker(Word):
     """A worker introduces itself, and says again from time to time that it is there."""
 
@@ -478,6 +504,9 @@ class RegisterWorker(Word):
     capabilities: Capabilities = Capabilities()
     trainables: tuple[TrainableInfo, ...] = ()
     host: Annotated[str, Field(max_length=255)] = ""
+    slots: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """How many trials it runs at once."""
+    machine: MachineUse | None = None
 
 
 class Worker(Word):
@@ -492,6 +521,10 @@ class Worker(Word):
     running: int = 0
     completed: int = 0
     failed: int = 0
+    failure_rate: float | None = None
+    """Of the attempts it has ended, how many failed or were lost, from 0 to 1."""
+    slots: int = 1
+    machine: MachineUse | None = None
     first_seen_at: datetime
     last_seen_at: datetime
 

@@ -46,6 +46,11 @@ PlainText = Annotated[
 ]
 """Free text: tabs and newlines, but no other control characters and none that reverse the reading direction."""
 Labels = Annotated[dict[LabelKey, Annotated[PlainText, StringConstraints(max_length=256)]], Field(max_length=64)]
+Versions = Annotated[
+    dict[LabelKey, Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*[0-9A-Za-z.+-]*$", max_length=64)]],
+    Field(max_length=16),
+]
+"""Version numbers by the name of what they are of; they are compared by their leading numbers."""
 Metrics = Annotated[dict[MetricName, Finite], Field(min_length=1, max_length=100)]
 ParameterValue = JsonScalar | list[JsonScalar]
 """What a parameter may be: most are a scalar; a permutation, a subset and a simplex are a list."""

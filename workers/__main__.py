@@ -32,8 +32,10 @@ def main() -> int:
 
 
 async def _run(configuration: Configuration) -> None:
-    ready = f"ready {configuration.name} ({configuration.slots} at once) for {configuration.url}"
-    worker = Worker(configuration, on_ready=lambda: print(ready, flush=True))
+    def say_ready(slots: int) -> None:
+        print(f"ready {configuration.name} ({slots} at once) for {configuration.url}", flush=True)
+
+    worker = Worker(configuration, on_ready=say_ready)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, worker.end)

@@ -1,7 +1,6 @@
 """The options of `studyhall worker`, which is `python -m workers`."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,7 +34,8 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
         artifacts=_store(given.artifacts or str(home / "artifacts")),
         checkpoint_every_s=given.checkpoint_s,
         data=Path(given.data).absolute(),
-        device=given.device,
+        gpus=_gpus(given.gpus),
+        gpus_per_trial=given.gpus_per_trial,
         threads=given.threads,
         **({} if given.memory_mb is None else {"memory_mb": given.memory_mb}),
         labels=dict(_label(text) for text in given.label),
@@ -63,8 +63,14 @@ def _parser() -> argparse.ArgumentParser:
     add("--key-file", help="a file with the worker's key; by default STUDYHALL_KEY or STUDYHALL_KEY_FILE")
     add("--name", help="how the server shows this worker; by default the host and a random part")
     add("--study", help="run trials of this study only, by name or id")
-    add("--slots", default="1", metavar="N", help="how many trials run at once; 'auto' is one for each core")
-    add("--device", choices=("cpu", "cuda"), default="cpu", help="what trials compute on (default: cpu)")
+    add(
+        "--slots",
+        default="1",
+        metavar="N",
+        help="how many trials run at once; 'auto': as many as there are GPUs for, or one for each core",
+    )
+    add("--gpus", default="auto", metavar="auto|none|IDS", help=_GPUS)
+    add("--gpus-per-trial", type=_gpus_per_trial, metavar="N", help=_GPUS_PER_TRIAL)
     add("--threads", type=_count, default=1, metavar="N", help="threads of each trial (default: 1)")
     add("--memory-mb", type=_count, metavar="N", help="what one trial may use (default: 9/10 of the machine)")
     add("--label", action="append", default=[], metavar="NAME=VALUE", help="a label that tasks may ask for")
@@ -93,6 +99,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_GPUS = (
+    "the GPUs to share out among the slots: 'auto' is all that this process may see, otherwise indices, UUIDs or "
+    "MIG ids, separated by commas (default: auto)"
+)
+_GPUS_PER_TRIAL = (
+    "GPUs of each trial, or the fraction of one; a worker that is told this does not start without a GPU "
+    "(default: one, or less if there are more slots than GPUs)"
+)
+
+
 _ALLOW = (
     "code of yours that trials may run: a function, all below a package, or a program; "
     "whoever may create studies can run it here"
@@ -109,9 +125,9 @@ def _store(place: str) -> str:
     return place if "://" in place else str(Path(place).absolute())
 
 
-def _slots(text: str) -> int:
+def _slots(text: str) -> int | None:
     if text == "auto":
-        return len(os.sched_getaffinity(0))
+        return None
     if text.isdecimal() and 1 <= int(text) <= 1024:
         return int(text)
     raise InvalidInput("this worker cannot start", errors=[FieldError("--slots", "a number from 1 to 1024, or 'auto'")])
@@ -122,6 +138,22 @@ def _label(text: str) -> tuple[str, str]:
     if not separator:
         raise InvalidInput("this worker cannot start", errors=[FieldError("--label", f"'{text}' is not NAME=VALUE")])
     return name, value
+
+
+def _gpus(text: str) -> tuple[str, ...] | None:
+    if text == "auto":
+        return None
+    return () if text == "none" else tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _gpus_per_trial(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if 0.01 <= value < 1 or (1 <= value <= 64 and value == int(value)):
+        return value
+    raise argparse.ArgumentTypeError(f"'{text}' is neither a fraction of a GPU from 0.01 nor a number of whole ones")
 
 
 def _count(text: str) -> int:

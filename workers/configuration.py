@@ -1,6 +1,5 @@
 """What a worker is told when it starts: which server, what it may run, how much at once."""
 
-import contextlib
 import os
 import platform
 import re
@@ -13,6 +12,7 @@ from typing import Final
 from studyhall.study import Task
 from studyhall.wire import LEASE_S, Capabilities
 from workers.attempt import Patiences
+from workers.machine import Share, memory_mb
 
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "SSL_CERT_FILE")
 """Of the worker's environment a trial sees these, and what --env names; never the key."""
@@ -64,7 +64,12 @@ class Configuration:
     key: str | None = field(default=None, repr=False)
     name: str = ""
     study: str | None = None
-    slots: int = 1
+    slots: int | None = 1
+    """How many trials run at once; None: as many as the machine has GPUs, or cores, for."""
+    gpus: tuple[str, ...] | None = ()
+    """Indices, UUIDs or MIG ids; None: all that the worker may see."""
+    gpus_per_trial: float | None = None
+    """Whole ones, or a fraction of one; None: one, or less if there are more slots than GPUs."""
     trainables: tuple[str, ...] = ("*",)
     allow: AllowList = AllowList()
     import_from: tuple[str, ...] = ()
@@ -74,9 +79,8 @@ class Configuration:
     """A directory, or a URL that fsspec can open."""
     checkpoint_every_s: float = 60.0
     data: Path = Path()
-    device: str = "cpu"
     threads: int = 1
-    memory_mb: int = field(default_factory=lambda: _memory_mb() * 9 // 10)
+    memory_mb: int = field(default_factory=lambda: memory_mb() * 9 // 10)
     """What one trial may use when its task does not say."""
     labels: Mapping[str, str] = field(default_factory=dict)
     pass_on: tuple[str, ...] = ()
@@ -85,24 +89,32 @@ class Configuration:
     exit_when_idle_s: float | None = None
     patiences: Patiences = field(default_factory=Patiences)
 
-    def capabilities(self, trainables: Sequence[str]) -> Capabilities:
-        """What the server may give this worker."""
+    def capabilities(
+        self, trainables: Sequence[str], share: Share, *, slots: int, versions: Mapping[str, str]
+    ) -> Capabilities:
+        """What the server may give this worker.
+
+        Args:
+            share: what a slot has of the machine, which is divided among so many.
+        """
         return Capabilities(
             trainables=tuple(trainables),
             entry_points=self.allow.entry_points,
             commands=self.allow.commands,
-            cpu=max(1.0, (os.cpu_count() or 1) / self.slots),
-            gpu=1.0 if self.device.startswith("cuda") else 0.0,
-            memory_mb=_memory_mb() // self.slots,
+            cpu=max(1.0, (os.cpu_count() or 1) / slots),
+            gpu=share.gpu,
+            gpu_memory_mb=share.gpu_memory_mb,
+            memory_mb=memory_mb() // slots,
             labels=dict(self.labels),
+            versions=dict(versions),
         )
 
     def environment(self, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
         """What the nursery sees of the worker's environment."""
         return {name: outer[name] for name in (*PASSED_ON, *self.pass_on) if name in outer}
 
-    def trial_environment(self, scratch: Path) -> dict[str, str]:
-        """What a trial sees: the same, its own temporary directory, and how many threads it may start."""
+    def trial_environment(self, scratch: Path, share: Share) -> dict[str, str]:
+        """What a trial sees: the same, its own temporary directory, its GPUs, and how many threads it may start."""
         threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(self.threads))
         own = {
             "TMPDIR": str(scratch / "tmp"),
@@ -110,17 +122,10 @@ class Configuration:
             "STUDYHALL_ARTIFACTS": self.artifacts if "://" in self.artifacts else str(Path(self.artifacts).absolute()),
             "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it CUDA's matrix products are not repeatable
         }
-        return self.environment() | threads | own
+        return self.environment() | threads | share.environment() | own
 
 
 def worker_name() -> str:
     """A new name for each start: a worker that comes back is another one, with none of the old one's leases."""
     host = re.sub(r"[^A-Za-z0-9_.-]", "-", platform.node())[:80] or "worker"
     return f"{host}-{uuid.uuid4().hex[:6]}"
-
-
-def _memory_mb() -> int:
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
-        machine = min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
-    return machine // 2**20

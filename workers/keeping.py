@@ -25,11 +25,6 @@ class Places:
     directory: Path
     store: Store
 
-    @property
-    def spool(self) -> Path:
-        """Endings that wait for the server."""
-        return self.directory / "spool"
-
     def scratch(self, claimed: ClaimedTrial) -> Path:
         """An empty private directory for one attempt."""
         path = self.directory / "work" / f"{claimed.trial.id}-{claimed.attempt}"

@@ -10,17 +10,19 @@ from typing import Final, NamedTuple
 
 from studyhall.errors import Conflict, StudyhallError
 from studyhall.trial_context import trial_seed
-from studyhall.wire import Claim, ClaimedTrial, NextClaim
+from studyhall.wire import Capabilities, Claim, ClaimedTrial, NextClaim
 from workers.attempt import Attempt
 from workers.attempt_log import AttemptLog
 from workers.checkpoints import Resumed
 from workers.children import Child, Children, NurseryFailed
 from workers.configuration import Configuration
+from workers.executor import Undelivered
 from workers.keeping import AttemptKeeping, Places
+from workers.machine import Share
 from workers.messages import Start
 from workers.outcome import Completed, Failed, Infeasible, Outcome, Released, to_wire
 from workers.server import TEMPORARY, NothingNow, Patience, Server
-from workers.spool import Ending, Spool, deliver
+from workers.spool import Ending, deliver
 
 logger = logging.getLogger(__name__)
 
@@ -47,24 +49,28 @@ class Crew:
     """What the slots of a worker share.
 
     Args:
-        trainables: the names of those this worker offers.
+        capabilities: what one slot can run.
     """
 
     configuration: Configuration
     server: Server
     children: Children
-    spool: Spool
+    spool: Undelivered
     places: Places
-    trainables: tuple[str, ...]
+    capabilities: Capabilities
 
 
 class Slot:
-    """Runs trials until it is told to end."""
+    """Runs trials until it is told to end.
 
-    def __init__(self, crew: Crew) -> None:
+    Args:
+        share: what it has of the machine.
+    """
+
+    def __init__(self, crew: Crew, share: Share) -> None:
         self._configuration, self._server, self._children = crew.configuration, crew.server, crew.children
-        self._spool, self._places, self._trainables = crew.spool, crew.places, crew.trainables
-        self._capabilities = crew.configuration.capabilities(crew.trainables)
+        self._spool, self._places, self._capabilities = crew.spool, crew.places, crew.capabilities
+        self._share = share
         self._spare: asyncio.Task[Child] | None = None
         self._attempt: Attempt | None = None
         self._leaving: list[asyncio.Task[None]] = []
@@ -146,7 +152,7 @@ class Slot:
         )
 
     async def _run(self, held: Held) -> Held | None:
-        refusal = self._configuration.allow.refusal(held.claimed.study.task, self._trainables)
+        refusal = self._configuration.allow.refusal(held.claimed.study.task, self._capabilities.trainables)
         if refusal is not None:
             return await self._tell(held, Failed("entrypoint_not_allowed", refusal))
         try:
@@ -180,7 +186,7 @@ class Slot:
         if isinstance(outcome, Completed | Infeasible):
             self._leaving.append(asyncio.create_task(self._forget_checkpoints(held.claimed)))
         # What is left of a trial on a CPU may take its time to go; on a GPU its memory must be free.
-        await self._see_off(2 if self._configuration.device == "cpu" else 0)
+        await self._see_off(2 if self._share.device == "cpu" else 0)
         return following
 
     async def _forget_checkpoints(self, claimed: ClaimedTrial) -> None:
@@ -218,7 +224,7 @@ class Slot:
             task=task,
             architecture=claimed.study.architecture,
             objectives=tuple(objective.metric for objective in claimed.study.objectives),
-            device=self._configuration.device,
+            device=self._share.device,
             threads=self._configuration.threads,
             workdir=str(scratch),
             resume_from=str(resumed.directory) if resumed else None,
@@ -226,7 +232,7 @@ class Slot:
             elapsed_s=resumed.manifest.elapsed_s if resumed else 0.0,
             checkpoint_every_s=self._configuration.checkpoint_every_s,
             import_from=self._configuration.import_from,
-            environment=self._configuration.trial_environment(scratch),
+            environment=self._configuration.trial_environment(scratch, self._share),
         )
 
     async def _tell(self, held: Held, outcome: Outcome, attempt: Attempt | None = None) -> Held | None:

@@ -1,4 +1,4 @@
-"""A worker: a nursery, some slots, a spool, and a name that the server knows."""
+"""A worker: an executor that runs trials, a spool, and a name that the server knows."""
 
 import asyncio
 import contextlib
@@ -11,90 +11,74 @@ import httpx2
 
 from studyhall.errors import StudyhallError
 from studyhall.wire import RegisterWorker
-from workers.child.nursery import Orders
-from workers.children import Children
 from workers.configuration import Configuration
-from workers.keeping import Places
+from workers.executor import Executor, Offer
 from workers.server import Server, insist
-from workers.slot import Crew, Slot
+from workers.slots import Slots
 from workers.spool import Spool
-from workers.store import open_store
 
-REGISTER_EVERY_S: Final = 60.0
+REGISTER_EVERY_S: Final = 30.0
 
 
 class Worker:
-    """Runs trials in all its slots until it is told to end.
+    """Runs trials until it is told to end.
 
     Args:
+        executor: what runs them; by default slots on this machine.
         transport: any httpx2 transport; tests pass an in-process one.
-        on_ready: called once, when the server knows this worker.
+        on_ready: called once, when the server knows this worker, with how many trials it runs at once.
     """
 
     def __init__(
         self,
         configuration: Configuration,
         *,
+        executor: Executor | None = None,
         transport: httpx2.AsyncBaseTransport | None = None,
-        on_ready: Callable[[], None] = lambda: None,
+        on_ready: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._configuration, self._transport, self._on_ready = configuration, transport, on_ready
-        self._slots: list[Slot] = []
+        self._executor: Executor = executor or Slots(configuration)
         self._asked_to_end = 0
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
-        """Starts everything and stays until every slot has ended.
+        """Starts everything and stays until all trials have ended.
 
         Raises:
-            StudyhallError: the server does not want this worker.
+            StudyhallError: the server does not want this worker, or the configuration does not fit the machine.
             NurseryFailed: no trial can be started on this machine.
         """
         configuration = self._configuration
-        orders = Orders(
-            trainables=configuration.trainables, preload=configuration.preload, import_from=configuration.import_from
-        )
-        children = Children(orders, configuration.environment())
         try:
             async with Server(configuration.url, configuration.key, transport=self._transport) as server:
-                await self._serve(server, children)
+                await self._serve(server)
         finally:
-            children.close()
+            self._executor.close()
 
     def end(self) -> None:
         """Gives the running trials back and ends; the second time it does not wait for them."""
         self._asked_to_end += 1
         self._ending.set()
-        for slot in self._slots:
-            slot.end() if self._asked_to_end == 1 else slot.kill()
+        self._executor.end() if self._asked_to_end == 1 else self._executor.kill()
 
-    async def _serve(self, server: Server, children: Children) -> None:
-        ready = await children.start()
-        trainables = tuple(info.name for info in ready.trainables)
-        introduction = RegisterWorker(
-            name=self._configuration.name,
-            version=metadata.version("studyhall"),
-            capabilities=self._configuration.capabilities(trainables),
-            trainables=ready.trainables,
-            host=platform.node()[:255],
-        )
-        if not await self._introduce(server, introduction):
+    async def _serve(self, server: Server) -> None:
+        await self._executor.start()
+        offer = await self._executor.offer()
+        if not await self._introduce(server, offer):
             return
-        places = Places(self._configuration.directory, open_store(self._configuration.artifacts))
-        spool = Spool(places.spool, server)
-        crew = Crew(self._configuration, server, children, spool, places, trainables)
-        self._slots = [Slot(crew) for _ in range(self._configuration.slots)]
-        beside = [asyncio.create_task(spool.empty()), asyncio.create_task(_stay_known(server, introduction))]
-        self._on_ready()
+        spool = Spool(self._configuration.directory / "spool", server)
+        beside = [asyncio.create_task(spool.empty()), asyncio.create_task(self._stay_known(server))]
+        self._on_ready(offer.slots)
         try:
-            await self._run_slots()
+            await self._executor.run(server, spool)
         finally:
             for task in beside:
                 task.cancel()
 
-    async def _introduce(self, server: Server, introduction: RegisterWorker) -> bool:
+    async def _introduce(self, server: Server, offer: Offer) -> bool:
         """Insists until the server knows this worker; False when the worker is to end before."""
-        known = asyncio.create_task(insist(lambda: server.register(introduction)))
+        known = asyncio.create_task(insist(lambda: server.register(self._introduction(offer))))
         ending = asyncio.create_task(self._ending.wait())
         await asyncio.wait([known, ending], return_when=asyncio.FIRST_COMPLETED)
         ending.cancel()
@@ -104,18 +88,19 @@ class Worker:
         known.result()
         return not self._ending.is_set()
 
-    async def _run_slots(self) -> None:
-        running = [asyncio.create_task(slot.run()) for slot in self._slots]
-        await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
-        if any(task.done() and task.exception() for task in running):
-            self.end()
-        await asyncio.wait(running)
-        for task in running:
-            task.result()
+    async def _stay_known(self, server: Server) -> None:
+        while True:
+            await asyncio.sleep(REGISTER_EVERY_S)
+            with contextlib.suppress(StudyhallError):
+                await server.register(self._introduction(await self._executor.offer()))
 
-
-async def _stay_known(server: Server, introduction: RegisterWorker) -> None:
-    while True:
-        await asyncio.sleep(REGISTER_EVERY_S)
-        with contextlib.suppress(StudyhallError):
-            await server.register(introduction)
+    def _introduction(self, offer: Offer) -> RegisterWorker:
+        return RegisterWorker(
+            name=self._configuration.name,
+            version=metadata.version("studyhall"),
+            host=platform.node()[:255],
+            capabilities=offer.capabilities,
+            trainables=offer.trainables,
+            slots=offer.slots,
+            machine=offer.machine,
+        )

@@ -33,6 +33,8 @@ def register_worker(tx: Transaction, principal: Principal, request: RegisterWork
         "host": request.host,
         "capabilities": request.capabilities.model_dump_json(exclude_unset=True),
         "trainables": json.dumps([info.model_dump(mode="json") for info in request.trainables]),
+        "slots": request.slots,
+        "machine": None if request.machine is None else request.machine.to_json(),
         "last_seen_at": tx.now,
     }
     row = tx.worker(principal.project, request.name)
@@ -46,6 +48,8 @@ def register_worker(tx: Transaction, principal: Principal, request: RegisterWork
             reason=None,
             capabilities="",
             trainables="",
+            slots=1,
+            machine=None,
             completed=0,
             failed=0,
             streak=0,

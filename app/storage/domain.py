@@ -9,7 +9,7 @@ from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, W
 from studyhall.study import Incumbent, Study, StudyDefinition, StudyState, TrialCounts
 from studyhall.trial import Attempt, Prediction, Trial, TrialState
 from studyhall.trusted import trusted
-from studyhall.wire import Capabilities, Event, Key, TrainableInfo, Worker
+from studyhall.wire import Capabilities, Event, Key, MachineUse, TrainableInfo, Worker
 
 
 def _stored(value: str | None) -> Any:
@@ -139,6 +139,9 @@ def worker_from(row: WorkerRow, *, running: int, now: float, offline_after_s: fl
         running=running,
         completed=row.completed,
         failed=row.failed,
+        failure_rate=row.failed / ended if (ended := row.completed + row.failed) else None,
+        slots=row.slots,
+        machine=MachineUse.model_validate_json(row.machine) if row.machine else None,
         first_seen_at=moment(row.first_seen_at),
         last_seen_at=moment(row.last_seen_at),
     )

@@ -170,6 +170,8 @@ class WorkerRow:
     reason: str | None
     capabilities: str
     trainables: str
+    slots: int
+    machine: str | None
     completed: int
     failed: int
     streak: int

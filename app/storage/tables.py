@@ -220,6 +220,8 @@ workers = Table(
     Column("reason", Text),
     Column("capabilities", Text, nullable=False),
     Column("trainables", Text, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("machine", Text),  # how busy it said to be
     Column("completed", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("streak", Integer, nullable=False),  # failures in a row

@@ -111,6 +111,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("capabilities", sa.Text(), nullable=False),
         sa.Column("trainables", sa.Text(), nullable=False),
+        sa.Column("slots", sa.Integer(), nullable=False),
+        sa.Column("machine", sa.Text(), nullable=True),
         sa.Column("completed", sa.Integer(), nullable=False),
         sa.Column("failed", sa.Integer(), nullable=False),
         sa.Column("streak", sa.Integer(), nullable=False),

@@ -29,7 +29,7 @@ def test_a_pods_worker_is_configured_and_has_time_to_checkpoint(pod):
 
     configuration = read_command_line(container["args"][1:])
 
-    assert configuration.device == "cuda"
+    assert configuration.gpus_per_trial == 1
     assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
     assert pod["terminationGracePeriodSeconds"] > configuration.patiences.grace_s
 
@@ -59,4 +59,4 @@ def test_the_slurm_script_starts_a_worker_that_is_configured(tmp_path):
 
     assert (program, subject) == ("studyhall", "worker")
     assert (configuration.name, configuration.threads) == ("slurm-7-3", 4)
-    assert (configuration.device, configuration.exit_when_idle_s) == ("cuda", 600)
+    assert (configuration.gpus_per_trial, configuration.exit_when_idle_s) == (1, 600)

@@ -53,8 +53,12 @@ def test_options_are_understood():
     assert configuration.trainables == ()
 
 
-def test_auto_is_a_slot_for_each_core():
-    assert read_command_line([*SERVER, "--slots", "auto"]).slots >= 1
+def test_gpus_are_all_some_or_none_and_a_trial_may_have_a_fraction():
+    some = read_command_line([*SERVER, "--gpus", "0,MIG-5c1b", "--gpus-per-trial", "0.25"])
+
+    assert read_command_line(SERVER).gpus is None
+    assert read_command_line([*SERVER, "--gpus", "none"]).gpus == ()
+    assert (some.gpus, some.gpus_per_trial) == (("0", "MIG-5c1b"), 0.25)
 
 
 @pytest.mark.parametrize("options", [["--slots", "0"], ["--slots", "many"], ["--label", "x"]])
@@ -63,7 +67,10 @@ def test_an_option_that_does_not_fit_is_named(options):
         read_command_line([*SERVER, *options])
 
 
-@pytest.mark.parametrize("options", [["--lease-s", "-1"], ["--threads", "0"], ["--slot", "1"], ["--timeout-s", "nan"]])
+@pytest.mark.parametrize(
+    "options",
+    [["--lease-s", "-1"], ["--threads", "0"], ["--slot", "1"], ["--timeout-s", "nan"], ["--gpus-per-trial", "1.5"]],
+)
 def test_argparse_refuses_what_is_no_number(options):
     with pytest.raises(SystemExit):
         read_command_line([*SERVER, *options])

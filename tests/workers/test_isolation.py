@@ -42,7 +42,7 @@ def test_a_trial_sees_the_environment_it_needs_and_no_more(surroundings):
             "CUBLAS_WORKSPACE_CONFIG",
             "STUDYHALL_ARTIFACTS",
         ),
-        *("TMPDIR", "STUDYHALL_DATA"),
+        *("TMPDIR", "STUDYHALL_DATA", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER"),
     }
 
 

@@ -99,6 +99,8 @@ def _enter(start: Start) -> None:
     if torch := sys.modules.get("torch"):
         torch.manual_seed(start.seed)
         torch.set_num_threads(start.threads)
+    if threadpoolctl := sys.modules.get("threadpoolctl"):  # what the nursery has imported has read no variable of ours
+        threadpoolctl.threadpool_limits(start.threads)
 
 
 def _use_files(log_fd: int) -> None:

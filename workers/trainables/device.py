@@ -1,5 +1,6 @@
 """The one place that chooses a device, seeds torch and decides how many threads compute."""
 
+import os
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -46,6 +47,8 @@ def prepare_device(settings: DeviceSettings, trial: TrialContext) -> torch.devic
     random.seed(trial.seed)
     np.random.seed(trial.seed % 2**32)
     torch.manual_seed(trial.seed)
+    if wanted.startswith("cuda") and (share := os.environ.get("STUDYHALL_GPU_SHARE")):
+        torch.cuda.set_per_process_memory_fraction(float(share))  # the rest of this GPU is for other trials
     if settings.deterministic:
         torch.backends.cudnn.benchmark = False
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
