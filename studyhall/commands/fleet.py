@@ -8,6 +8,7 @@ from typing import Final
 from studyhall.commands.asking import client_for
 from studyhall.commands.printing import print_json, print_table
 from studyhall.errors import NotFound
+from studyhall.wire import MachineUse
 
 LOOK_S: Final = 1.0
 """How often a worker that is waited for is asked about, in seconds."""
@@ -19,21 +20,35 @@ def show_workers(arguments: argparse.Namespace) -> None:
     if arguments.json:
         print_json([worker.to_dict() for worker in workers])
         return
-    columns = ("NAME", "STATE", "RUNNING", "COMPLETED", "FAILED", "GPU", "SEEN", "TRAINABLES")
+    columns = ("NAME", "STATE", "RUNNING", "COMPLETED", "FAILED", "LOAD", "GPUS", "VERSION", "SEEN", "TRAINABLES")
     rows = [
         (
             w.name,
             w.state,
-            w.running,
+            f"{w.running}/{w.slots}",
             w.completed,
-            w.failed,
-            w.capabilities.gpu,
+            w.failed if not w.failed else f"{w.failed} ({w.failure_rate or 0:.0%})",
+            _load(w.machine),
+            _gpus(w.machine),
+            w.version,
             w.last_seen_at,
             w.capabilities.trainables,
         )
         for w in workers
     ]
     print_table(columns, rows, empty="no workers; start one: studyhall worker")
+
+
+def _load(machine: MachineUse | None) -> str | None:
+    return None if machine is None else f"{machine.load:g}/{machine.cpus}"
+
+
+def _gpus(machine: MachineUse | None) -> list[str]:
+    """Each with how much of its memory is used, as far as somebody tells."""
+    gpus = machine.gpus if machine else ()
+    return [
+        gpu.name if not gpu.memory_mb else f"{gpu.name} {(gpu.memory_used_mb or 0) / gpu.memory_mb:.0%}" for gpu in gpus
+    ]
 
 
 def change_worker(arguments: argparse.Namespace) -> None:

@@ -67,6 +67,20 @@ def test_every_command_that_asks_can_answer_in_json(command_line, arguments, rou
     assert isinstance(run.json, (list, dict))
 
 
+def test_a_list_of_workers_tells_slots_failures_load_and_gpus(command_line):
+    gpu = {"id": "GPU-a", "name": "H200", "memory_mb": 1000, "memory_used_mb": 250}
+    machine = {"cpus": 8, "load": 3.5, "memory_mb": 4000, "memory_used_mb": 1000, "gpus": [gpu]}
+    seen = {"first_seen_at": "2026-11-24T00:00:00Z", "last_seen_at": "2026-11-24T00:00:00Z"}
+    told = {"name": "box", "version": "0.1.0", "state": "online", "capabilities": {}, "slots": 4, "machine": machine}
+    run = command_line(
+        {"GET /v1/workers": page(told | seen | {"running": 3, "completed": 9, "failed": 1, "failure_rate": 0.1})}
+    )
+
+    run("worker", "list")
+
+    assert "box   online  3/4      9          1 (10%)  3.5/8  H200 25%" in run.out
+
+
 def test_a_study_is_shown_fact_by_fact(command_line):
     run = command_line({"GET /v1/studies/digits": COUNTED})
 

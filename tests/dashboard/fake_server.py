@@ -32,7 +32,7 @@ from studyhall.errors import field_errors
 from studyhall.space import Space
 from studyhall.study import StudyState
 from studyhall.trial import Trial, TrialState
-from studyhall.wire import Best, Capabilities, Problem, Worker
+from studyhall.wire import Best, Capabilities, GpuUse, MachineUse, Problem, Worker
 from tests.dashboard.fake_study import DIGITS, START, FakeStudy, attempts_of
 
 KEY = "shk_a-key-for-tests"
@@ -193,6 +193,15 @@ def _worker(name: str, index: int) -> Worker:
         running=int(index < 3),
         completed=100 - index,
         failed=index,
+        failure_rate=index / 100,
+        slots=4,
+        machine=MachineUse(
+            cpus=8,
+            load=3.5,
+            memory_mb=65536,
+            memory_used_mb=16384,
+            gpus=(GpuUse(id="GPU-0", name="H200", memory_mb=1000, memory_used_mb=250, utilization=0.8),),
+        ),
         first_seen_at=START,
         last_seen_at=START + timedelta(seconds=index),
     )

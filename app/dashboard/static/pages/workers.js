@@ -2,7 +2,7 @@
 
 import { pause } from "../core/live.js";
 import { element, fill } from "../core/element.js";
-import { formatAgo, formatNumber, formatTime, plural } from "../core/format.js";
+import { formatAgo, formatNumber, formatShare, formatTime, plural } from "../core/format.js";
 import { notice, noticeProblem } from "../core/notices.js";
 import { emptyPlace, labelChips } from "../parts/pieces.js";
 
@@ -94,9 +94,14 @@ function workerRow(worker, change) {
       element(`span.pill.worker-${worker.state}`, {}, worker.state),
       worker.reason ? element("small", {}, worker.reason) : null,
     ),
-    element("td.number", { "data-name": "Running" }, formatNumber(worker.running ?? 0)),
+    element("td.number", { "data-name": "Running" }, `${formatNumber(worker.running ?? 0)} / ${formatNumber(worker.slots ?? 1)}`),
     element("td.number", { "data-name": "Completed" }, formatNumber(worker.completed ?? 0)),
-    element("td.number", { "data-name": "Failed" }, formatNumber(worker.failed ?? 0)),
+    element(
+      "td.number",
+      { "data-name": "Failed" },
+      formatNumber(worker.failed ?? 0),
+      worker.failed ? element("small", {}, formatShare(worker.failure_rate)) : null,
+    ),
     element("td", { "data-name": "Can run" }, runs.join(", ") || "–", element("div", {}, labelChips(can.labels))),
     element(
       "td",
@@ -113,6 +118,7 @@ function workerRow(worker, change) {
           .filter(Boolean)
           .join(" · "),
       ),
+      machineUse(worker.machine).map((line) => element("small", {}, line)),
     ),
     element(
       "td",
@@ -125,6 +131,24 @@ function workerRow(worker, change) {
     ),
     element("td", { "data-name": "Actions" }, element("div.buttons", {}, actionsFor(worker, change))),
   );
+}
+
+/** How busy the machine was when its worker last said so, and each of its GPUs. */
+function machineUse(machine) {
+  if (!machine) return [];
+  const memory = machine.memory_mb ? `, ${formatShare(machine.memory_used_mb / machine.memory_mb)} of its memory` : "";
+  return [
+    `load ${formatNumber(machine.load)} of ${formatNumber(machine.cpus)}${memory}`,
+    ...machine.gpus.map((gpu) =>
+      [
+        gpu.name || gpu.id,
+        gpu.utilization === null ? null : `${formatShare(gpu.utilization)} busy`,
+        gpu.memory_mb && gpu.memory_used_mb !== null ? `${formatShare(gpu.memory_used_mb / gpu.memory_mb)} of its memory` : null,
+      ]
+        .filter(Boolean)
+        .join(", "),
+    ),
+  ];
 }
 
 /** A drained worker ends what it runs and takes nothing new; one put aside takes nothing until it is taken back. */
