@@ -23,6 +23,8 @@ def progress_text(summary: Summary, goal: Objective, *, total: int | None, done:
         parts.append(f"best {goal.metric} {number_text(summary.best.metrics[goal.metric])} (#{summary.best.number})")
     if summary.trials_per_minute:
         parts.append(f"{summary.trials_per_minute:.1f} trials/min")
+    if summary.no_worker:
+        parts.append(summary.no_worker)
     return "  ".join([*parts, duration_text(summary.elapsed_s)])
 
 

@@ -85,6 +85,12 @@ class Resources(Word):
     versions: Versions = Field(default_factory=dict)
     """The lowest version of each that will do: `studyhall`, `python`, `torch`."""
 
+    @model_validator(mode="after")
+    def _memory_is_on_a_gpu(self) -> Self:
+        if self.gpu_memory_mb and not self.gpu:
+            raise invalid([("/gpu_memory_mb", "needs a GPU to be on: give gpu too")])
+        return self
+
 
 class Task(Word):
     """What a worker runs for a trial: exactly one of `trainable`, `entry_point` and `command`."""

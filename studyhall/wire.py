@@ -342,6 +342,8 @@ class Summary(Word):
     trials_per_minute: float | None = None
     elapsed_s: float
     device_seconds: float
+    no_worker: str | None = None
+    """Why no worker runs its trials: what it asks for and none has, or that none is there. Null where one can."""
 
 
 class History(Word):

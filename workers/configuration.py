@@ -12,7 +12,7 @@ from typing import Final
 from studyhall.study import Task
 from studyhall.wire import LEASE_S, Capabilities
 from workers.attempt import Patiences
-from workers.machine import Share, memory_mb
+from workers.machine import Share, cores, memory_mb
 
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "SSL_CERT_FILE")
 """Of the worker's environment a trial sees these, and what --env names; never the key."""
@@ -101,7 +101,7 @@ class Configuration:
             trainables=tuple(trainables),
             entry_points=self.allow.entry_points,
             commands=self.allow.commands,
-            cpu=max(1.0, (os.cpu_count() or 1) / slots),
+            cpu=max(1.0, cores() / slots),
             gpu=share.gpu,
             gpu_memory_mb=share.gpu_memory_mb,
             memory_mb=memory_mb() // slots,

@@ -27,7 +27,7 @@ from workers.spool import Ending, deliver
 logger = logging.getLogger(__name__)
 
 ASIDE_S: Final = 30.0
-"""How long a slot waits after the server has put its worker aside."""
+"""How long a slot waits after the server has said that it gives this worker nothing."""
 HEAD_START_S: Final = 0.1
 """How long a trial has the machine for its first steps before its successor's process is made."""
 STAY_S: Final = 10.0
@@ -130,16 +130,17 @@ class Slot:
                 self._stays_until = loop.time() + STAY_S
                 return Held(claimed.trials[0], token)
             except NothingNow as nothing:
-                patience = Patience()
-                idle_s = self._configuration.exit_when_idle_s
-                if idle_s is not None and loop.time() - idle_since >= idle_s:
-                    return None
-                await asyncio.sleep(nothing.retry_after_s or 0.0)
+                patience, pause_s = Patience(), nothing.retry_after_s or 0.0
             except TEMPORARY as error:
                 await patience.pause(error)  # the same token again: an answer that was lost is given once more
+                continue
             except Conflict as error:
                 logger.warning("no trial for this worker: %s", error)
-                await asyncio.sleep(ASIDE_S)
+                patience, pause_s = Patience(), ASIDE_S
+            idle_s = self._configuration.exit_when_idle_s
+            if idle_s is not None and loop.time() - idle_since >= idle_s:
+                return None
+            await asyncio.sleep(pause_s if idle_s is None else min(pause_s, idle_s))
 
     def _claim_with(self, token: str) -> Claim:
         return Claim(

@@ -12,6 +12,7 @@ from app.api.context import Caller
 from app.api.queries import TrialId
 from app.api.routing import WORKERS, Routes
 from app.services import telling
+from app.services.fitting import WorkerLacks
 from app.services.fleet import WorkerAside
 from studyhall.errors import MeasurementConflict, NotFound, StaleLease, TooMuch, TrialFinished
 from studyhall.study import StudyState
@@ -58,7 +59,7 @@ async def complete(context: Caller, trial: TrialId, body: Complete) -> Completed
     return done
 
 
-@routes.post("/v1/claims", scopes=WORKERS, problems=[NotFound, WorkerAside], responses=_NOTHING_NOW)
+@routes.post("/v1/claims", scopes=WORKERS, problems=[NotFound, WorkerAside, WorkerLacks], responses=_NOTHING_NOW)
 async def claim(context: Caller, body: Claim) -> Claimed | None:
     """Asks for trials to run, waiting up to `wait_s` for some; the same token again gets the same trials."""
     services, began = context.services, time.perf_counter()

@@ -15,6 +15,7 @@ from itertools import islice
 
 from app.search import registry
 from app.search.engine import Engine, History, Suggestion
+from app.services.fitting import WorkerLacks, lacks
 from app.services.fleet import may_claim
 from app.services.lookup import study_of
 from app.services.moves import HEARTBEATS_PER_LEASE, new_id, start
@@ -25,7 +26,7 @@ from app.storage.json_text import to_text
 from app.storage.rows import StudyRow, TrialRow
 from app.storage.transaction import Touches, Transaction
 from studyhall.errors import NotFound
-from studyhall.study import Algorithm, StudyDefinition, Task
+from studyhall.study import Algorithm, StudyDefinition
 from studyhall.trial import TrialState
 from studyhall.trusted import trusted
 from studyhall.wire import Capabilities, Claim, Claimed, ClaimedTrial, Lease, StudyBrief
@@ -64,6 +65,7 @@ def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:
     Raises:
         NotFound: the study it names does not exist.
         WorkerAside: the worker is quarantined.
+        WorkerLacks: the study it names asks for what the worker does not have.
     """
     token = token_hash(claim.token)
     held = [trial for trial in tx.trials_of_token(token) if trial.result is None or TrialState(trial.state).is_final]
@@ -194,11 +196,13 @@ def _candidates(
     if claim.study is not None:
         study = study_of(tx, principal, claim.study)
         handed.study_state = study.state
+        if study.state == "active" and claim.capabilities is not None:
+            _check_fits(claim.worker, claim.capabilities, study)
         yield study, None
         return
     capabilities, due = claim.capabilities or Capabilities(), None
     claimable = tx.claimable(principal.project)
-    fitting = (id for id, definition, _ in claimable if can_run(capabilities, definition_from(definition).task))
+    fitting = (id for id, definition, _ in claimable if _fits(capabilities, definition))
     # One after the other: each is locked, and the first ones may have nothing but trials in their pause.
     for id in islice(fitting, MOST_STUDIES):
         due = _most_turns(claimable, capabilities) if due is None else due
@@ -207,9 +211,23 @@ def _candidates(
             yield found, due
 
 
+def _check_fits(worker: str, capabilities: Capabilities, study: StudyRow) -> None:
+    """A worker that names a study is told why it gets nothing; a script that evaluates itself has no capabilities."""
+    task = definition_from(study.definition).task
+    if task is None:
+        raise WorkerLacks(f"study '{study.name}' has no task: its trials are evaluated by scripts that ask and tell")
+    if missing := lacks(capabilities, task):
+        raise WorkerLacks(f"worker '{worker}' lacks what study '{study.name}' asks for: {' and '.join(missing)}")
+
+
+def _fits(capabilities: Capabilities, definition: str) -> bool:
+    task = definition_from(definition).task
+    return task is not None and not lacks(capabilities, task)
+
+
 def _most_turns(claimable: list[tuple[str, str, float]], capabilities: Capabilities) -> float:
     by_turns = sorted(claimable, key=lambda candidate: candidate[2], reverse=True)
-    return next(turn for _, definition, turn in by_turns if can_run(capabilities, definition_from(definition).task))
+    return next(turn for _, definition, turn in by_turns if _fits(capabilities, definition))
 
 
 def _claim_from(tx: Transaction, study: StudyRow, claim: Claim, token: str, missing: int, handed: Handed) -> None:
@@ -272,27 +290,3 @@ def _handed_out(tx: Transaction, trial: TrialRow) -> ClaimedTrial:
         architecture=definition.space.architecture,
     )
     return trusted(ClaimedTrial, trial=trial_from(trial), attempt=trial.attempt, lease=lease_of(tx, trial), study=brief)
-
-
-def can_run(capabilities: Capabilities, task: Task | None) -> bool:
-    """Whether a worker with these capabilities may be given a task."""
-    if task is None:
-        return False
-    needs = task.resources
-    if (
-        needs.cpu > capabilities.cpu
-        or needs.gpu > capabilities.gpu
-        or not needs.labels.items() <= capabilities.labels.items()
-    ):
-        return False
-    if needs.memory_mb and needs.memory_mb > capabilities.memory_mb:
-        return False
-    if task.trainable is not None:
-        return task.trainable in capabilities.trainables
-    if task.entry_point is not None:
-        return any(_allows(pattern, task.entry_point) for pattern in capabilities.entry_points)
-    return task.command is not None and task.command[0] in capabilities.commands
-
-
-def _allows(pattern: str, entry_point: str) -> bool:
-    return entry_point.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == entry_point

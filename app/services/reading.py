@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from app.analysis.series import course
+from app.services.fitting import no_worker
 from app.services.lookup import no_study, no_trial
 from app.services.principal import Principal
 from app.storage import reader
@@ -116,6 +117,7 @@ def summary(connection: reader.Connection, *, principal: Principal, name: str, n
         trials_per_minute=_pace(connection, row, now),
         elapsed_s=elapsed_s,
         device_seconds=row.device_seconds,
+        no_worker=no_worker(connection, row, now),
     )
 
 

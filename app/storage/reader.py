@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import JSON, ColumnElement, and_, case, cast, func, or_, select, type_coerce
 from sqlalchemy import Connection as Connection  # services name it in their queries, and know no SQL
@@ -318,6 +318,23 @@ def workers(connection: Connection, project: str, *, now: float, offline_after_s
         worker_from(WorkerRow(*row), running=running.get(row[1], 0), now=now, offline_after_s=offline_after_s)
         for row in rows
     ]
+
+
+class Abilities(NamedTuple):
+    """What a worker can run, as it is stored, and what says whether it is given anything."""
+
+    name: str
+    state: str
+    last_seen_at: float
+    capabilities: str
+
+
+def abilities(connection: Connection, project: str) -> list[Abilities]:
+    """What each of a project's workers can run, those heard of last first."""
+    w = tables.workers.c
+    columns = (w.name, w.state, w.last_seen_at, w.capabilities)
+    rows = connection.execute(select(*columns).where(w.project == project).order_by(w.last_seen_at.desc()).limit(2000))
+    return [Abilities(*row) for row in rows]
 
 
 def trainables(connection: Connection, project: str) -> list[TrainableInfo]:

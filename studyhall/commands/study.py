@@ -47,11 +47,13 @@ def show_list(arguments: argparse.Namespace) -> None:
 
 def show(arguments: argparse.Namespace) -> None:
     """Shows one study."""
-    study = _study(arguments).definition
+    handle = _study(arguments)
+    study = handle.definition
     if arguments.json:
         print_json(study.to_dict())
     else:
-        print_facts(_facts(study))
+        stands_still = study.task is not None and study.state is StudyState.ACTIVE and not study.trials.running
+        print_facts(_facts(study) | {"note": handle.summary().no_worker if stands_still else None})
 
 
 def watch(arguments: argparse.Namespace) -> int:

@@ -91,6 +91,19 @@ def test_a_study_is_shown_fact_by_fact(command_line):
     assert "trials      running=1, completed=3\n" in run.out
 
 
+def test_a_study_that_no_worker_can_run_is_shown_with_what_is_missing(command_line):
+    told = "no worker has what it asks for: 2 GPU (has 1); the nearest is 'box'"
+    routes = {
+        "GET /v1/studies/digits": STUDY | {"task": {"command": ["python"]}},
+        "GET /v1/studies/st_1/summary": SUMMARY | {"no_worker": told},
+    }
+    run = command_line(routes)
+
+    run("study", "show", "digits")
+
+    assert told in run.out
+
+
 def test_the_best_trial_is_shown_with_its_parameters(command_line):
     run = command_line({"GET /v1/studies/st_1/best": {"trials": [DONE]}})
 

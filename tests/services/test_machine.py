@@ -491,7 +491,7 @@ class Machine(RuleBasedStateMachine):
 
     def send_claim(self, project: str, key: str | None, token: str, count: int, lease_s: float, *, wait: bool) -> Any:
         study = None if key is None else self.id_of(key)
-        can = Capabilities(commands=COMMAND)
+        can = Capabilities(commands=COMMAND) if key is None else None
         request = Claim(token=token, worker="worker", study=study, count=count, lease_s=lease_s, capabilities=can)
         handed = self.model.claim(project, key, token, count, lease_s)
         expected = self.named((None, handed))[1] if isinstance(handed, list) else handed

@@ -78,6 +78,11 @@ class Hired:
         self._worker = Worker(configuration, transport=transport)
         self._running = asyncio.create_task(self._worker.run())
 
+    async def ended(self):
+        """Waits until it has ended by itself."""
+        async with asyncio.timeout(20):
+            await asyncio.shield(self._running)
+
     async def fire(self):
         """Tells it to end, and waits until it has."""
         if not self._running.done():
@@ -88,9 +93,9 @@ class Hired:
 
 @pytest.fixture
 def in_house(sqlite_url, configuration):
-    """Plays a scene with the real server and a worker."""
+    """Plays a scene with the real server and a worker; what is to be there before the worker comes is `first`."""
 
-    def play(scene, **changes):
+    def play(scene, *, first=None, **changes):
         async def run():
             keyring = Keyring()
             services: Services = make_services(sqlite_url)
@@ -98,6 +103,8 @@ def in_house(sqlite_url, configuration):
             async with api.router.lifespan_context(api):
                 transport = httpx2.ASGITransport(app=api)
                 house = House(transport, keyring)
+                if first is not None:
+                    await first(house)
                 settings = {"url": "http://testserver", "key": house.worker_key, **changes}
                 house.worker = Hired(dataclasses.replace(configuration, **settings), transport)
                 try:
@@ -196,3 +203,28 @@ def test_a_worker_that_ends_gives_its_trial_back_for_another_attempt(in_house):
 
     assert trial.state == "waiting"
     assert (attempt.outcome, attempt.reason) == ("released", "the worker is shutting down")
+
+
+def test_a_worker_ends_by_itself_when_it_was_idle_for_long_enough(in_house):
+    async def scene(house):
+        await house.worker.ended()
+        return (await house.get("studies/study/trials", Page[Trial])).items
+
+    (trial,) = in_house(scene, first=one_trial_of("good"), exit_when_idle_s=0.2, wait_s=0.1)
+
+    assert trial.state == "completed"
+
+
+def test_a_worker_that_cannot_run_the_study_it_names_says_what_it_lacks_and_ends_when_idle(in_house, caplog):
+    async def scene(house):
+        await house.worker.ended()
+
+    wanted = one_trial_of("good", resources={"gpu": 8})
+    in_house(scene, first=wanted, study="study", exit_when_idle_s=0.2, wait_s=0.1)
+
+    assert "lacks what study 'study' asks for: 8 GPU (has 0)" in caplog.text
+
+
+def one_trial_of(function, **rest):
+    """Makes a study before there is a worker."""
+    return lambda house: house.study(task(function, **rest), trials=1)

@@ -104,7 +104,7 @@ export function openTab({ feed, query, openTrial }) {
     });
     tiles.now.update({
       value: `${formatNumber(summary.trials.running ?? 0)} running`,
-      text: summary.trials.waiting ? `${plural(summary.trials.waiting, "trial")} waiting` : "none waiting",
+      text: summary.no_worker ?? (summary.trials.waiting ? `${plural(summary.trials.waiting, "trial")} waiting` : "none waiting"),
     });
     tiles.time.update(timeTile(feed));
   }
