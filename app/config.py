@@ -93,6 +93,29 @@ class ArtifactSettings(Group):
     )
 
 
+Days = Annotated[float, Field(gt=0, le=36500)]
+
+
+class RetentionSettings(Group):
+    """How long the server keeps what trials leave behind."""
+
+    artifacts_days: Days | None = Field(
+        None, description="Days from a trial's end until its artifacts are forgotten. By default never."
+    )
+    logs_days: Days | None = Field(
+        None, description="Days from a trial's end until the logs of its attempts are forgotten. By default never."
+    )
+    best: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=100_000,
+            description="How many of the best trials of each study keep both however old they are; with several"
+            " objectives, all on the front do.",
+        ),
+    ] = 1
+
+
 class LogSettings(Group):
     """Log lines, on standard error."""
 
@@ -137,6 +160,7 @@ class Settings(BaseSettings):
     rates: RateSettings = RateSettings()
     engine: EngineSettings = EngineSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
+    retention: RetentionSettings = RetentionSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("database_url")

@@ -26,6 +26,7 @@ from app.logs import configure_logs
 from app.services.analysis_pool import AnalysisPool
 from app.services.engine_pool import EnginePool
 from app.services.keys import create_admin_key
+from app.services.retention import Retention
 from app.services.services import Services
 from app.storage import migrate
 from app.storage.committed import Committed
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> Api:
         pool,
         sweep_s=settings.sweep_s,
         contents=_contents(settings),
+        retention=Retention(**settings.retention.model_dump()),
         analyst=AnalysisPool(memory_mb=settings.engine.memory_mb),
     )
 

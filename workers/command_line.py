@@ -33,6 +33,7 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
         directory=Path(given.directory or home / "workers").absolute(),
         artifacts=_store(given.artifacts or str(home / "artifacts")),
         checkpoint_every_s=given.checkpoint_s,
+        keep_days=given.keep_days,
         data=Path(given.data).absolute(),
         gpus=_gpus(given.gpus),
         gpus_per_trial=given.gpus_per_trial,
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     add = places.add_argument
     add("--directory", metavar="DIR", help="scratch, logs and undelivered results (default: ~/.studyhall/workers)")
     add("--artifacts", metavar="DIR|URL", help=_ARTIFACTS)
+    add("--keep-days", type=_days, default=Configuration.keep_days, metavar="N", help=_KEEP)
     times = parser.add_argument_group("how long things may take, in seconds")
     add = times.add_argument
     add("--lease-s", type=_seconds, default=Configuration.lease_s, help="a trial's lease (default: %(default)g)")
@@ -119,6 +121,9 @@ _ARTIFACTS = (
     "saved models and checkpoints: a directory, or a URL such as s3://bucket/prefix; workers that shall resume each "
     "other's trials share it (default: ~/.studyhall/artifacts)"
 )
+
+
+_KEEP = "how long the logs of trials stay in --directory; the server has its own setting (default: %(default)g)"
 
 
 def _store(place: str) -> str:
@@ -160,6 +165,16 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no number from 1")
     return int(text)
+
+
+def _days(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 36500:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of days")
+    return value
 
 
 def _seconds(text: str) -> float:

@@ -78,6 +78,8 @@ class Configuration:
     artifacts: str = "artifacts"
     """A directory, or a URL that fsspec can open."""
     checkpoint_every_s: float = 60.0
+    keep_days: float = 30.0
+    """How long logs stay on this machine."""
     data: Path = Path()
     threads: int = 1
     memory_mb: int = field(default_factory=lambda: memory_mb() * 9 // 10)

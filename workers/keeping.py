@@ -8,14 +8,21 @@ Below DIRECTORY:
 """
 
 import shutil
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from studyhall.trial import Measurement
 from studyhall.wire import ClaimedTrial
 from workers.checkpoints import Checkpoints, Resumed
 from workers.messages import Kept, Saved
 from workers.store import Store
+
+DAY_S: Final = 86400.0
+LONGEST_TRIAL_DAYS: Final = 31.0
+"""A task may take 30 days at most: what nothing has touched for longer was left by a killed worker."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,14 @@ class Places:
     def log(self, claimed: ClaimedTrial) -> Path:
         """The file for what one attempt prints."""
         return self.directory / "logs" / claimed.study.id / f"{claimed.trial.number}-{claimed.attempt}.log"
+
+    def forget_old(self, days: float) -> None:
+        """Removes logs of so many days, and scratch directories that no trial can be using any more."""
+        now = time.time()
+        for log in _older(self.directory / "logs", "*/*.log", now - days * DAY_S):
+            log.unlink(missing_ok=True)
+        for scratch in _older(self.directory / "work", "*", now - max(days, LONGEST_TRIAL_DAYS) * DAY_S):
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def checkpoints(self, claimed: ClaimedTrial) -> Checkpoints:
         """The checkpoints of one trial, from whichever attempt."""
@@ -63,3 +78,12 @@ class AttemptKeeping:
         up_to = tuple(measurement for measurement in curve if measurement.step <= saved.step)
         self._checkpoints.save(directory, saved.step, up_to, saved.elapsed_s)
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _older(directory: Path, pattern: str, before: float) -> Iterator[Path]:
+    for path in directory.glob(pattern):
+        try:
+            if path.stat().st_mtime < before:
+                yield path
+        except FileNotFoundError:  # several workers share a directory
+            continue

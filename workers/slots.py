@@ -1,8 +1,10 @@
 """The executor of one machine: a nursery, and some slots that share out its cores and GPUs."""
 
 import asyncio
+import logging
 import platform
 from importlib import metadata
+from typing import Final
 
 from studyhall.wire import Capabilities
 from workers.child.nursery import Orders, Ready
@@ -15,6 +17,10 @@ from workers.server import Server
 from workers.slot import Crew, Slot
 from workers.spool import Spool
 from workers.store import open_store
+
+logger = logging.getLogger(__name__)
+
+TIDY_EVERY_S: Final = 3600.0
 
 
 class Slots:
@@ -47,10 +53,12 @@ class Slots:
         # Nothing is awaited before the slots are there: an `end` that came in between would reach none of them.
         self._slots = [Slot(crew, share) for share in self._shares]
         running = [asyncio.create_task(slot.run()) for slot in self._slots]
+        tidying = asyncio.create_task(_tidy(places, self._configuration.keep_days))
         await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
         if any(task.done() and task.exception() for task in running):
             self.end()
         await asyncio.wait(running)
+        tidying.cancel()
         for task in running:
             task.result()
 
@@ -75,6 +83,15 @@ class Slots:
     def close(self) -> None:
         """Ends the nursery."""
         self._children.close()
+
+
+async def _tidy(places: Places, days: float) -> None:
+    while True:
+        try:
+            await asyncio.to_thread(places.forget_old, days)
+        except OSError as error:
+            logger.warning("old logs stay: %s", error)
+        await asyncio.sleep(TIDY_EVERY_S)
 
 
 def orders_of(configuration: Configuration) -> Orders:

@@ -19,6 +19,7 @@ from app.services.claiming import Handed, answer, claim_trials, touches
 from app.services.explaining import Explaining
 from app.services.keys import create_first_key
 from app.services.principal import Principal
+from app.services.retention import Retention, forget_outputs
 from app.services.signals import ANY, Signals
 from app.services.suggesting import Pool, Suggesting
 from app.services.sweeping import Watch, sweep
@@ -48,6 +49,7 @@ class Services:
         clock: seconds since 1970, None for the database's own; tests move theirs.
         sweep_s: seconds between two rounds of the sweeper.
         contents: where the contents of artifacts are; by default beside the database.
+        retention: how long logs and artifacts are kept; by default for good.
         analyst: computes analyses; None: a process of its own, once somebody asks.
     """
 
@@ -60,6 +62,7 @@ class Services:
         monotonic: Callable[[], float] = time.monotonic,
         sweep_s: float = SWEEP_S,
         contents: Contents | None = None,
+        retention: Retention | None = None,
         analyst: Analyst | None = None,
     ) -> None:
         self.signals = Signals()
@@ -73,23 +76,27 @@ class Services:
         self.analysing = Analysing(self.database, analyst or AnalysisPool(), clock=self.clock, monotonic=monotonic)
         self.explaining = Explaining(self.database, pool)
         self.contents = contents or contents_beside(url)
+        self._retention = retention or Retention()
         self._monotonic = monotonic
         self._sweep_s = sweep_s
         self.watch = Watch(monotonic(), monotonic())
-        self._sweeper: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begins to sweep and to wake those who wait."""
         self.signals.start()
-        self._sweeper = asyncio.create_task(self._sweep_for_ever(), name="sweeper")
+        self._tasks = [
+            asyncio.create_task(self._sweep_for_ever(), name="sweeper"),
+            asyncio.create_task(self._tidy_for_ever(), name="tidying"),
+        ]
 
     async def stop(self) -> None:
         """Answers those who wait, stops the tasks, finishes what is queued and closes the database."""
         self.signals.close()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        for task in self._tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._sweeper
+                await task
         await self.suggesting.close()
         await self.analysing.close()
         await asyncio.to_thread(self.database.close)
@@ -170,7 +177,10 @@ class Services:
         return ended
 
     async def tidy(self) -> int:
-        """Removes the contents of artifacts that no trial has any more; how many."""
+        """Forgets outputs that have outlived their time, and contents that no trial has any more; how many contents."""
+        forgotten = await forget_outputs(self.database, self._retention, self.clock())
+        if any(forgotten.values()):
+            log.info("outputs_forgotten", **forgotten)
         gone = 0
         old = await asyncio.to_thread(lambda: list(self.contents.old()))
         for start in range(0, len(old), 500):
@@ -181,14 +191,10 @@ class Services:
         return gone
 
     async def _sweep_for_ever(self) -> None:
-        tidy_at = self._monotonic() + TIDY_EVERY_S
         while True:
             await asyncio.sleep(self._sweep_s)
             try:
                 await self.sweep()
-                if self._monotonic() >= tidy_at:
-                    tidy_at = self._monotonic() + TIDY_EVERY_S
-                    await self.tidy()
             except StudyhallError as error:
                 self.meters.sweeps.labels("failed").inc()
                 # Workers cannot renew their leases either; once the database is back they get the time to do so.
@@ -197,6 +203,17 @@ class Services:
             except Exception:  # the edge of a task: the next round may succeed, and nothing else ends leases
                 self.meters.sweeps.labels("failed").inc()
                 log.exception("sweep_failed")
+
+    async def _tidy_for_ever(self) -> None:
+        """Beside the sweeper, which must not wait for it: there may be much to forget."""
+        while True:
+            await asyncio.sleep(TIDY_EVERY_S)
+            try:
+                await self.tidy()
+            except StudyhallError as error:
+                log.warning("tidying_failed", error=str(error))
+            except Exception:  # the edge of a task: the next round may succeed
+                log.exception("tidying_failed")
 
 
 def _claim(tx: Transaction, *, principal: Principal, request: Claim) -> tuple[Claimed | None, Handed]:

@@ -1,6 +1,7 @@
 """Queries for what attempts leave behind: their logs, and the records of their artifacts."""
 
 from collections.abc import Iterable
+from typing import Literal
 
 from sqlalchemy import select
 
@@ -8,7 +9,7 @@ from app.storage import tables
 from app.storage.reader import LONGEST_PAGE, Connection
 from app.storage.rows import ArtifactRow
 
-_L, _A = tables.logs.c, tables.artifacts.c
+_L, _A, _T = tables.logs.c, tables.artifacts.c, tables.trials.c
 
 
 def log_after(connection: Connection, trial_id: str, attempt: int, after: int, *, pieces: int) -> str:
@@ -37,3 +38,25 @@ def needed(connection: Connection, hashes: Iterable[str]) -> set[str]:
     """Those of some contents that an artifact still has."""
     query = select(_A.sha256).distinct().where(_A.sha256.in_(list(hashes)))
     return {row[0] for row in connection.execute(query)}
+
+
+def outlived(
+    connection: Connection, *, kind: Literal["artifacts", "logs"], before: float, after: str, limit: int
+) -> list[tuple[str, str]]:
+    """(trial, study) of the trials that ended before a time and still have outputs, by trial id, from one on."""
+    has = _A.trial_id if kind == "artifacts" else _L.trial_id
+    query = select(_T.id, _T.study_id).distinct().join(tables.trials, _T.id == has)
+    query = query.where(has > after, _T.finished_at < before).order_by(_T.id).limit(limit)
+    if kind == "logs":
+        query = query.where(_L.start == 0)  # of its many pieces, the first
+    return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+def best_of(connection: Connection, study_id: str, *, goal: str, limit: int) -> set[str]:
+    """The ids of a study's best trials, or of all on its front."""
+    mine = _T.study_id == study_id
+    order = _T.value if goal == "minimize" else _T.value.desc()
+    counted = (mine, _T.value.is_not(None), _T.excluded.is_(False))
+    best = connection.execute(select(_T.id).where(*counted).order_by(order, _T.number).limit(limit))
+    front = connection.execute(select(_T.id).where(mine, _T.on_front))
+    return {row[0] for row in best} | {row[0] for row in front}

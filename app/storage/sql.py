@@ -185,6 +185,10 @@ ANSWER: Final = Statement(
     )
 )
 OLD_ANSWERS: Final = Statement(tables.answers.delete().where(tables.answers.c.at < bindparam("before")))
+FORGET_OUTPUTS: Final = {
+    table.name: Statement(table.delete().where(table.c.trial_id == bindparam("trial_id")))
+    for table in (tables.artifacts, tables.logs)
+}
 DELETE_STUDY: Final = Statement(tables.studies.delete().where(_S.id == bindparam("id")))
 NOTIFY: Final = Statement(select(func.pg_notify("studyhall", bindparam("payload"))))
 NOW: Final = Statement(text("SELECT extract(epoch FROM clock_timestamp())"))

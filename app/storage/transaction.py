@@ -11,7 +11,7 @@ Lock order: studies by id, then their trials. Nothing here waits, computes or ta
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from sqlalchemy import Table
 
@@ -381,6 +381,12 @@ class Transaction:
     def forget_answers(self, before: float) -> None:
         """Deletes stored answers older than a time."""
         self._session.run(sql.OLD_ANSWERS, [{"before": before}])
+
+    def forget_outputs(self, kind: Literal["artifacts", "logs"], trials: Sequence[str]) -> None:
+        """Deletes the logs of some trials, or the records of their artifacts."""
+        self.flush()
+        self.writes += 1
+        self._session.run(sql.FORGET_OUTPUTS[kind], [{"trial_id": id} for id in trials])
 
     def renew_leases(self) -> None:
         """Gives every lease its whole length from now, and ends every pause; after the clock has jumped."""

@@ -69,7 +69,14 @@ def test_an_option_that_does_not_fit_is_named(options):
 
 @pytest.mark.parametrize(
     "options",
-    [["--lease-s", "-1"], ["--threads", "0"], ["--slot", "1"], ["--timeout-s", "nan"], ["--gpus-per-trial", "1.5"]],
+    [
+        ["--lease-s", "-1"],
+        ["--threads", "0"],
+        ["--slot", "1"],
+        ["--timeout-s", "nan"],
+        ["--keep-days", "0"],
+        ["--gpus-per-trial", "1.5"],
+    ],
 )
 def test_argparse_refuses_what_is_no_number(options):
     with pytest.raises(SystemExit):
