@@ -19,6 +19,7 @@ from studyhall.trial import Trial
 from studyhall.wire import Best, History, Summary
 
 RECENT_S = 300.0
+RECENT_TRIALS = 2000
 
 
 def find_study(connection: reader.Connection, principal: Principal, name: str) -> StudyRow:
@@ -123,11 +124,13 @@ def summary(connection: reader.Connection, *, principal: Principal, name: str, n
 
 def _pace(connection: reader.Connection, row: StudyRow, now: float) -> float | None:
     """Trials finished a minute: lately while the study runs, over all once it has ended."""
-    until = row.ended_at or now
-    since = row.created_at if row.ended_at else max(row.created_at, now - RECENT_S)
-    if until - since < 1.0:
-        return None
-    return round(reader.recently_finished(connection, row.id, since) / (until - since) * 60.0, 3)
+    if row.ended_at is not None:
+        finished, since, until = counts_from(row).finished, row.created_at, row.ended_at
+    else:
+        ends = reader.last_ends(connection, row.id, RECENT_TRIALS)
+        since = max(row.created_at, now - RECENT_S, min(ends) if len(ends) == RECENT_TRIALS else 0.0)
+        finished, until = sum(ended >= since for ended in ends), now
+    return None if until - since < 1.0 else round(finished / (until - since) * 60.0, 3)
 
 
 def history(connection: reader.Connection, *, principal: Principal, name: str, max_points: int) -> tuple[History, int]:

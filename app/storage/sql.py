@@ -168,11 +168,10 @@ OTHERS_SUCCEED: Final = Statement(
     .limit(1)
 )
 HELD_BY_QUARANTINED: Final = Statement(
-    select(_T.id)
+    select(_T.id, _T.study_id)
     .join(tables.studies, _S.id == _T.study_id)
     .join(tables.workers, and_(tables.workers.c.name == _T.worker, tables.workers.c.project == _S.project))
-    .where(_T.state == "running", tables.workers.c.state == "quarantined")
-    .order_by(_T.study_id)
+    .where(_T.state == "running", _T.expires_at > 0, tables.workers.c.state == "quarantined")  # by the leases' index
     .limit(bindparam("limit"))
 )
 KEY: Final = Statement(_select(tables.keys).where(tables.keys.c.id == bindparam("id")))

@@ -9,10 +9,11 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Protocol
 
-from sqlalchemy import ClauseElement, Dialect, Table, bindparam
+from sqlalchemy import BindParameter, ClauseElement, Dialect, Table, bindparam, literal_column
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.visitors import replacement_traverse
 
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
@@ -27,6 +28,13 @@ _POSITIONAL: dict[str, Dialect] = {
 }
 
 
+def _literal(element: object, **_: object) -> ColumnElement[Any] | None:
+    """What stands in the text for a constant; a parameter that callers name has no value yet and stays one."""
+    if not isinstance(element, BindParameter) or element.value is None:
+        return None
+    return literal_column(str(element.compile(compile_kwargs={"literal_binds": True})), element.type)
+
+
 class Cursor(Protocol):
     """What we use of a DB-API cursor."""
 
@@ -38,12 +46,17 @@ class Cursor(Protocol):
 
 
 class Statement:
-    """One statement for both databases; parameters are named."""
+    """One statement for both databases; parameters are named.
+
+    Constants are written into the text: a plan that is made once can use a partial index only where it can see that
+    the index's condition holds. As parameters they cost SQLite a new plan at each execution, PostgreSQL likewise.
+    """
 
     def __init__(self, statement: ClauseElement) -> None:
-        compiled = {name: statement.compile(dialect=dialect) for name, dialect in _DIALECTS.items()}
+        spelled: Any = replacement_traverse(statement, {}, _literal)
+        compiled = {name: spelled.compile(dialect=dialect) for name, dialect in _DIALECTS.items()}
         self._texts = {name: str(each) for name, each in compiled.items()}
-        # Constants of the statement are parameters too; those that callers name have no value yet.
+        # SQLAlchemy adds one of its own to SQLite's LIMIT; those that callers name have no value yet.
         self._constants = {name: value for name, value in compiled["sqlite"].params.items() if value is not None}
 
     def text(self, dialect: str) -> str:
@@ -51,7 +64,7 @@ class Statement:
         return self._texts[dialect]
 
     def bound(self, values: Values) -> Values:
-        """The parameters of one execution, the statement's constants included."""
+        """The parameters of one execution."""
         return {**self._constants, **values} if self._constants else values
 
 

@@ -79,7 +79,8 @@ studies = Table(
     CheckConstraint("max_trials IS NULL OR created <= max_trials", name="budget"),
     CheckConstraint("waiting >= 0 AND running >= 0", name="counts"),
 )
-Index("ix_studies_claimable", studies.c.project, studies.c.running, sqlite_where=text("claimable AND state = 'active'"),
+Index("ix_studies_claimable", studies.c.project, studies.c.running,
+      sqlite_where=text("claimable = 1 AND state = 'active'"),
       postgresql_where=text("claimable AND state = 'active'"))  # fmt: skip
 Index("ix_studies_open", studies.c.state, sqlite_where=text("state IN ('active', 'paused', 'stopping')"),
       postgresql_where=text("state IN ('active', 'paused', 'stopping')"))  # fmt: skip
@@ -136,9 +137,10 @@ Index("ix_trials_token", trials.c.token,
       sqlite_where=text("token IS NOT NULL"), postgresql_where=text("token IS NOT NULL"))  # fmt: skip
 Index("ix_trials_value", trials.c.study_id, trials.c.value,
       sqlite_where=text("value IS NOT NULL"), postgresql_where=text("value IS NOT NULL"))  # fmt: skip
-Index("ix_trials_identity", trials.c.study_id, trials.c.identity,
+Index("ix_trials_identity", trials.c.study_id, trials.c.identity, trials.c.number,
       sqlite_where=text("identity IS NOT NULL"), postgresql_where=text("identity IS NOT NULL"))  # fmt: skip
-Index("ix_trials_front", trials.c.study_id, sqlite_where=text("on_front"), postgresql_where=text("on_front"))
+Index("ix_trials_front", trials.c.study_id, trials.c.on_front, trials.c.number,
+      sqlite_where=text("on_front = 1"), postgresql_where=text("on_front"))  # fmt: skip
 
 attempts = Table(
     "attempts",

@@ -11,6 +11,7 @@ Lock order: studies by id, then their trials. Nothing here waits, computes or ta
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final, Literal
 
 from sqlalchemy import Table
@@ -253,7 +254,8 @@ class Transaction:
 
     def held_by_quarantined(self, limit: int) -> list[str]:
         """The ids of running trials whose worker has been put aside."""
-        return [row[0] for row in self._fresh(sql.HELD_BY_QUARANTINED, {"limit": limit})]
+        rows = self._fresh(sql.HELD_BY_QUARANTINED, {"limit": limit})
+        return [row[0] for row in sorted(rows, key=itemgetter(1))]  # studies are locked in the order of their ids
 
     def key(self, id: str) -> KeyRow | None:
         """An API key by its id."""

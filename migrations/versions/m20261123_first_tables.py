@@ -90,7 +90,7 @@ def upgrade() -> None:
         "studies",
         ["project", "running"],
         unique=False,
-        sqlite_where=sa.text("claimable AND state = 'active'"),
+        sqlite_where=sa.text("claimable = 1 AND state = 'active'"),
         postgresql_where=sa.text("claimable AND state = 'active'"),
     )
     op.create_index(
@@ -198,15 +198,15 @@ def upgrade() -> None:
     op.create_index(
         "ix_trials_front",
         "trials",
-        ["study_id"],
+        ["study_id", "on_front", "number"],
         unique=False,
-        sqlite_where=sa.text("on_front"),
+        sqlite_where=sa.text("on_front = 1"),
         postgresql_where=sa.text("on_front"),
     )
     op.create_index(
         "ix_trials_identity",
         "trials",
-        ["study_id", "identity"],
+        ["study_id", "identity", "number"],
         unique=False,
         sqlite_where=sa.text("identity IS NOT NULL"),
         postgresql_where=sa.text("identity IS NOT NULL"),

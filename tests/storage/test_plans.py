@@ -1,0 +1,65 @@
+"""How SQLite looks things up: by an index, so that a claim costs the same in a study of ten trials and of a million."""
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.storage import sql
+from app.storage.statement import Statement
+
+WALKED = {"KEYS", "RENEW_LEASES", "END_PAUSES"}
+"""Read a whole table or index because they want all of it: an administrator's list, the end of an outage."""
+OF_POSTGRESQL = {"LOCK_TOKENS", "NOTIFY", "NOW"}
+INDEXES = {
+    "CLAIMABLE": "ix_studies_claimable",
+    "EXPIRED": "ix_trials_expires_at",
+    "FRONT": "ix_trials_front",
+    "HELD_BY_QUARANTINED": "ix_trials_expires_at",
+    "TWIN": "ix_trials_identity",
+    "WAITING": "ix_trials_waiting",
+}
+"""Those that must not read all trials of a study, or all studies."""
+
+
+def statements() -> Iterator[tuple[str, Statement]]:
+    for name, value in vars(sql).items():
+        if name in OF_POSTGRESQL:
+            continue
+        if isinstance(value, Statement):
+            yield name, value
+        elif isinstance(value, sql.Lookup):
+            yield from ((name, value.one), (name, value.many))
+
+
+@pytest.fixture
+def connection(migrated_sqlite: Path) -> Iterator[sqlite3.Connection]:
+    made = sqlite3.connect(migrated_sqlite)
+    yield made
+    made.close()
+
+
+def plan(connection: sqlite3.Connection, statement: Statement) -> list[str]:
+    text = statement.text("sqlite")
+    values = dict.fromkeys(re.findall(r":(\w+)", text), 1)
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+
+
+def test_no_statement_of_a_transaction_reads_a_whole_table(connection: sqlite3.Connection) -> None:
+    scans = {
+        name: step
+        for name, statement in statements()
+        for step in plan(connection, statement)
+        if step.startswith("SCAN") and name not in WALKED
+    }
+
+    assert not scans
+
+
+@pytest.mark.parametrize("name", INDEXES)
+def test_what_is_asked_at_every_turn_has_an_index_of_its_own(connection: sqlite3.Connection, name: str) -> None:
+    steps = plan(connection, getattr(sql, name))
+
+    assert any(INDEXES[name] in step for step in steps), steps
