@@ -1,6 +1,7 @@
 """A slot: one trial after the other. It claims, runs and tells, and the answer to what it tells is the next trial."""
 
 import asyncio
+import contextlib
 import logging
 import shutil
 import uuid
@@ -10,7 +11,7 @@ from typing import Final, NamedTuple
 
 from studyhall.errors import Conflict, StudyhallError
 from studyhall.trial_context import trial_seed
-from studyhall.wire import Capabilities, Claim, ClaimedTrial, NextClaim
+from studyhall.wire import Capabilities, Claim, ClaimedTrial, Heartbeat, NextClaim
 from workers.attempt import Attempt
 from workers.attempt_log import AttemptLog
 from workers.checkpoints import Resumed
@@ -162,11 +163,12 @@ class Slot:
             await self._tell(held, Released(str(error)))
             raise
         try:
-            scratch, log = self._places.scratch(held.claimed), AttemptLog(self._places.log(held.claimed))
+            scratch = self._places.scratch(held.claimed)
+            resumed = await self._fetch_checkpoint(held, scratch)
+            log = AttemptLog(self._places.log(held.claimed))
         except OSError as error:
             child.let_go()
             return await self._tell(held, Failed("infrastructure", f"the worker has no place for a trial: {error}"))
-        resumed = await asyncio.to_thread(self._places.resumed, held.claimed, scratch)
         self._attempt = attempt = Attempt(
             held.claimed,
             held.token,
@@ -189,6 +191,20 @@ class Slot:
         # What is left of a trial on a CPU may take its time to go; on a GPU its memory must be free.
         await self._see_off(2 if self._share.device == "cpu" else 0)
         return following
+
+    async def _fetch_checkpoint(self, held: Held, scratch: Path) -> Resumed | None:
+        beating = asyncio.create_task(self._keep_lease(held))  # large ones take longer to come than a lease lasts
+        try:
+            return await asyncio.to_thread(self._places.resumed, held.claimed, scratch)
+        finally:
+            beating.cancel()
+
+    async def _keep_lease(self, held: Held) -> None:
+        beat = Heartbeat(attempt=held.claimed.attempt, token=held.token)
+        while True:
+            await asyncio.sleep(held.claimed.lease.heartbeat_s)
+            with contextlib.suppress(StudyhallError):  # the attempt itself hears what the server has to say
+                await self._server.heartbeat(held.claimed.trial.id, beat)
 
     async def _forget_checkpoints(self, claimed: ClaimedTrial) -> None:
         try:

@@ -9,6 +9,8 @@ Each attempt writes below names of its own, so that a worker that has lost its l
 
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
@@ -18,7 +20,10 @@ MANIFEST = "manifest.json"
 
 
 class Store(Protocol):
-    """Keeps files and directories under keys such as `a/b/c`. Its methods may take their time."""
+    """Keeps files and directories under keys such as `a/b/c`.
+
+    Its methods may take their time, and raise OSError when the place cannot be reached.
+    """
 
     def put(self, key: str, source: Path) -> None:
         """Copies a file or directory here; the same key again replaces it."""
@@ -75,6 +80,17 @@ class DirectoryStore:
         _remove(self._root / key)
 
 
+@contextmanager
+def _errors_of_the_place() -> Iterator[None]:
+    """Each protocol has a library with errors of its own; whoever keeps something knows OSError."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
 class ObjectStore:
     """Whatever fsspec can open: S3, GCS, Azure, a web of file servers.
 
@@ -92,6 +108,7 @@ class ObjectStore:
             raise InvalidInput(f"the store {url} cannot be opened: {error}") from error
         self._root = str(root).rstrip("/")
 
+    @_errors_of_the_place()
     def put(self, key: str, source: Path) -> None:
         """Uploads file by file; the manifest of a directory comes last."""
         self.remove(key)
@@ -102,6 +119,7 @@ class ObjectStore:
             self._files.makedirs(str(PurePosixPath(remote).parent), exist_ok=True)
             self._files.put_file(str(path), remote)
 
+    @_errors_of_the_place()
     def get(self, key: str, target: Path) -> None:
         """Downloads."""
         remote = f"{self._root}/{key}"
@@ -117,6 +135,7 @@ class ObjectStore:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._files.get_file(found, str(path))
 
+    @_errors_of_the_place()
     def names(self, key: str) -> list[str]:
         """Lists a prefix."""
         remote = f"{self._root}/{key}"
@@ -125,6 +144,7 @@ class ObjectStore:
             return []
         return sorted({PurePosixPath(found).name for found in self._files.ls(remote, detail=False)})
 
+    @_errors_of_the_place()
     def remove(self, key: str) -> None:
         """Deletes a prefix."""
         remote = f"{self._root}/{key}"

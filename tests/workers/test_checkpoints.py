@@ -1,7 +1,9 @@
 """What an attempt saves, another one goes on from."""
 
 import asyncio
+import dataclasses
 import json
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -190,6 +192,75 @@ def test_a_store_keeps_files_and_directories_and_forgets_them(store, tmp_path):
 def test_a_store_that_cannot_be_opened_says_why():
     with pytest.raises(InvalidInput, match="the store nowhere://x cannot be opened"):
         open_store("nowhere://x")
+
+
+def test_workers_that_share_an_object_store_go_on_with_each_others_trials(configuration, tmp_path):
+    elsewhere = dataclasses.replace(configuration, artifacts=f"memory://{tmp_path.name}")
+
+    _, endings = attempts_until_complete(elsewhere, task("counts"), to=6, dies_at=5)
+
+    assert [type(ending) for ending in endings] == [Fail, Complete]
+    assert endings[1].metrics["resumed"] == 1.0
+
+
+def test_an_object_store_that_is_away_raises_what_a_disk_would(tmp_path):
+    store = ObjectStore(f"memory://{tmp_path.name}")
+    store._files = _Away()
+
+    for use in (store.names, store.remove, lambda key: store.get(key, tmp_path / "here")):
+        with pytest.raises(OSError, match="NoRoute: no route to the bucket"):
+            use("a/b")
+
+
+class _Away:
+    """A library whose errors are its own, as that of S3 has them."""
+
+    def __getattr__(self, name):
+        def fail(*_):
+            raise type("NoRoute", (Exception,), {})("no route to the bucket")
+
+        return fail
+
+
+def test_a_worker_whose_store_is_away_gives_the_trial_back_and_lives(configuration, monkeypatch):
+    def away(*_):
+        raise OSError("no route to the bucket")
+
+    async def play():
+        server = FakeServer()
+        trial = server.add(task("counts"), to=6)
+        trial.attempt = 1
+        monkeypatch.setattr(DirectoryStore, "names", away)
+        async with at_work(configuration, server):
+            lost = await server.ended(trial)
+            monkeypatch.undo()
+            return lost, await server.ended(server.add(task("good")))
+
+    lost, good = asyncio.run(play())
+
+    assert (lost.kind, "no route to the bucket" in lost.message) == ("infrastructure", True)
+    assert isinstance(good, Complete)
+
+
+def test_a_lease_is_kept_while_a_checkpoint_is_on_its_way(configuration, monkeypatch):
+    async def play():
+        server = FakeServer(lease_s=0.3)
+        trial = server.add(task("good"))
+        trial.attempt = 1
+        monkeypatch.setattr(DirectoryStore, "names", lambda *_: _patiently(lambda: trial.heartbeats >= 2))
+        async with at_work(configuration, server):
+            return await server.ended(trial)
+
+    assert isinstance(asyncio.run(play()), Complete)
+
+
+def _patiently(fact):
+    """What a slow store has under a key, once something has happened meanwhile."""
+    deadline = time.monotonic() + 20
+    while not fact() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert fact()
+    return []
 
 
 @pytest.mark.parametrize(
