@@ -16,6 +16,8 @@ from studyhall.words import Word
 
 RESULT_PATIENCE_S: Final = 1800.0
 """For how long a result is sent again: a training is worth waiting for a server that comes back."""
+MOST_AT_ONCE: Final = 1000
+"""Measurements of one request."""
 LONGEST_MESSAGE: Final = 16_384
 LONGEST_REASON: Final = 4096
 
@@ -94,14 +96,20 @@ class AskedTrial:
             Infeasible: an objective is not a finite number; the server has been told that these parameters cannot work.
             StaleLease: somebody else has the trial now.
         """
+        return self.report_many({step: metrics})
+
+    def report_many(self, curve: Mapping[int, Mapping[str, Number]]) -> bool:
+        """Tells the metrics at several steps in as few requests as can be; otherwise as `report`."""
         try:
-            found = self._gate.at_step(step, metrics)
+            gated = [(step, self._gate.at_step(step, metrics)) for step, metrics in curve.items()]
         except Infeasible as error:
             raise self.infeasible(error.reason) from None
-        if found:
-            self._last |= found
-            report = self._held(Report, measurements=[Measurement(step=step, metrics=found)])
-            self._hear(self._tell("measurements", report, Told))
+        news = [Measurement(step=step, metrics=metrics) for step, metrics in gated if metrics]
+        for start in range(0, len(news), MOST_AT_ONCE):
+            part = news[start : start + MOST_AT_ONCE]
+            self._hear(self._tell("measurements", self._held(Report, measurements=part), Told))
+        for each in news:
+            self._last |= each.metrics
         return self.check()
 
     def check(self) -> bool:
@@ -132,6 +140,15 @@ class AskedTrial:
             raise self.infeasible(error.reason) from None
         body = self._held(Complete, metrics=found, pruned=self._was_told_to_stop)
         return self._end(self._tell("complete", body, Completed).trial)
+
+    def prune(self) -> Trial:
+        """Ends the trial early, by the caller's own judgement: what it reported last stands.
+
+        Raises:
+            InvalidInput: an objective was never reported.
+        """
+        self._was_told_to_stop = True
+        return self.complete()
 
     def infeasible(self, reason: str) -> Infeasible:
         """Tells that these parameters cannot work, so that the search learns from it; raise what this answers."""

@@ -1,27 +1,28 @@
-"""Optuna on Studyhall: a storage for scripts that stay as they are.
+"""Optuna on Studyhall: a storage for scripts that stay as they are, and a sampler that asks Studyhall's engines.
 
     study = optuna.create_study(storage=StudyhallStorage(), study_name="digits", load_if_exists=True)
+    study = optuna.create_study(sampler=StudyhallSampler(), study_name="digits")
 
 The storage keeps Optuna's records on the server (`studyhall.integrations.optuna_journal`) and shows each study beside
-them as one of ours: its ended trials, for the dashboard, the analyses and whoever reads the API.
+them as one of ours: its ended trials, for the dashboard, the analyses and whoever reads the API. The sampler works with
+any storage; together they show each trial once.
 """
 
-import json
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
-from optuna.distributions import distribution_to_json
 from optuna.storages import JournalStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from studyhall.client import Client
-from studyhall.errors import Conflict, StudyhallError
+from studyhall.errors import StudyhallError
 from studyhall.integrations.optuna_journal import StudyJournal
-from studyhall.interchange.optuna_study import OptunaStudy, OptunaTrial, translate
-from studyhall.study_handle import StudyHandle
+from studyhall.integrations.optuna_mirror import TRIAL_ATTR, Mirror, delete_shown
+from studyhall.integrations.optuna_sampler import StudyhallSampler
 
-_LABEL: Final = "optuna.study"
+__all__ = ["StudyhallSampler", "StudyhallStorage"]
+_ENDED = tuple(state for state in TrialState if state.is_finished())
 _log = logging.getLogger(__name__)
 
 
@@ -36,7 +37,7 @@ class StudyhallStorage(JournalStorage):
 
     def __init__(self, client: Client | None = None, *, journal: str = "optuna-journal", mirror: bool = True) -> None:
         self._journal = StudyJournal(client, name=journal)
-        self._mirrors: dict[int, _Mirror] | None = {} if mirror else None
+        self._mirrors: dict[int, Mirror | None] | None = {} if mirror else None
         super().__init__(self._journal)
 
     def __getstate__(self) -> dict[Any, Any]:
@@ -63,92 +64,25 @@ class StudyhallStorage(JournalStorage):
         super().delete_study(study_id)
         if self._mirrors is not None:
             self._mirrors.pop(study_id, None)
-            _delete_shown(self._journal.client, name)
+            delete_shown(self._journal.client, name)
 
     def _show(self, trial_id: int) -> None:
-        if self._mirrors is None:
-            return
+        ended = self.get_trial(trial_id)
+        if self._mirrors is None or not ended.params or TRIAL_ATTR in ended.system_attrs:
+            return  # a sampler of ours has told it
         study_id = self._replay_result._trial_id_to_study_id[trial_id]  # noqa: SLF001 - Optuna tells it nowhere else
-        mirror = self._mirrors.setdefault(study_id, _Mirror(self._journal.client))
-        if mirror.is_lost:
-            return
         study = self._replay_result.get_study(study_id)
-        trials = self.get_all_trials(study_id, deepcopy=False)
+        mirror = self._mirrors.setdefault(study_id, self._mirror_of(study))
+        if mirror is None:
+            return
         try:
-            mirror.add(study, trials, self.get_trial(trial_id))
+            if not mirror.knows(ended):
+                mirror.learn(self.get_all_trials(study_id, deepcopy=False, states=_ENDED))
+            mirror.add(ended)
         except StudyhallError as error:  # what is shown is never worth a trial
-            mirror.is_lost = True
+            self._mirrors[study_id] = None
             _log.warning("Optuna's study '%s' is kept, but not shown any more: %s", study.study_name, error)
 
-
-class _Mirror:
-    """One Optuna study as one of ours, whose space grows with what the code asks for."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._shown: StudyHandle | None = None
-        self.is_lost = False
-
-    def add(self, study: Any, trials: Sequence[FrozenTrial], ended: FrozenTrial) -> None:
-        """Adds a trial that has ended; one without parameters, or that fits no space, is left out."""
-        if not ended.params:
-            return
-        if self._shown is None or not self._shown.definition.space.contains(ended.params):
-            definition = translate(_plain(study, [trial for trial in trials if trial.state.is_finished()])).definition
-            self._shown = self._shown or _shown(self._client, definition, study.study_name)
-            _grow(self._shown, definition["space"]["parameters"])
-        if self._shown.definition.space.contains(ended.params):
-            self._shown.add(*translate(_plain(study, [ended])).trials)
-
-
-def _shown(client: Client, definition: dict[str, Any], name: str) -> StudyHandle:
-    shown = client.create_study_from(definition | {"labels": {_LABEL: "shown"}, "if_exists": "get"})
-    if shown.definition.labels.get(_LABEL) != "shown":
-        raise Conflict(f"there is another study '{name}'; give Optuna's one another name")
-    return shown
-
-
-def _grow(shown: StudyHandle, parameters: Sequence[dict[str, Any]]) -> None:
-    """Widens the space to all that was asked for; what is new says what earlier trials would have had."""
-    known = shown.refresh().space.by_name
-    wanted = [
-        each if each["name"] in known or each["type"] == "constant" else each | {"default": _first(each)}
-        for each in parameters
-    ]
-    shown.change(space={"parameters": wanted})
-
-
-def _first(domain: dict[str, Any]) -> Any:
-    return domain["choices"][0] if domain["type"] == "categorical" else domain["low"]
-
-
-def _delete_shown(client: Client, name: str) -> None:
-    try:
-        shown = client.study(name)
-    except StudyhallError:
-        return  # it never had a trial, or a name that is none of ours
-    if shown.definition.labels.get(_LABEL) == "shown":
-        shown.delete(force=True)
-
-
-def _plain(study: Any, trials: Sequence[FrozenTrial]) -> OptunaStudy:
-    return OptunaStudy(
-        study.study_name,
-        [direction.name.lower() for direction in study.directions],
-        [_plain_trial(trial) for trial in trials],
-        system_attrs=study.system_attrs,
-    )
-
-
-def _plain_trial(trial: FrozenTrial) -> OptunaTrial:
-    distributions = {name: json.loads(distribution_to_json(one)) for name, one in trial.distributions.items()}
-    return OptunaTrial(
-        trial.number,
-        trial.state.name,
-        dict(trial.params),
-        distributions,
-        list(trial.values) if trial.values is not None else None,
-        dict(trial.intermediate_values),
-        dict(trial.user_attrs),
-        dict(trial.system_attrs),
-    )
+    def _mirror_of(self, study: Any) -> Mirror:
+        names = study.system_attrs.get("study:metric_names")
+        return Mirror(self._journal.client, study.study_name, study.directions, names)

@@ -291,3 +291,23 @@ def test_an_asked_trial_renews_its_lease_by_itself():
     trial.complete(0.5)
     assert trial.trial == trial.trial.model_validate_json(trial.trial.to_json())
     assert TRIAL["id"] == trial.id
+
+
+def test_many_steps_are_told_in_one_request():
+    server, trial = asked()
+
+    trial.report_many({1: {"loss": 0.5}, 2: {"loss": 0.25}})
+    trial.complete()
+
+    assert [one["step"] for one in only(server, REPORTS)["measurements"]] == [1, 2]
+    assert only(server, COMPLETE)["metrics"] == {"loss": 0.25}
+
+
+def test_a_loop_that_judges_for_itself_prunes_its_trial():
+    server, trial = asked()
+    trial.report(1, loss=0.5)
+
+    trial.prune()
+
+    assert only(server, COMPLETE) | {"pruned": True} == only(server, COMPLETE)
+    assert only(server, COMPLETE)["metrics"] == {"loss": 0.5}
