@@ -7,12 +7,13 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any, Final, Literal, overload
+from typing import Any, Final, Literal, get_args, overload
 
 from studyhall.asked_trial import AskedTrial
 from studyhall.definition import read_word
 from studyhall.errors import InvalidInput, StudyEnded, Unavailable
 from studyhall.explanation import Predictions, PredictPoints
+from studyhall.interchange.trial_files import read_trials
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.progress import ProgressLine
 from studyhall.study import Study, StudyState
@@ -21,6 +22,7 @@ from studyhall.transport import Connection, M, Query, path_of
 from studyhall.trial import Prediction, Trial, TrialState
 from studyhall.trial_columns import data_frame
 from studyhall.trial_context import LocalTrial, Number, TrialContext, result_metrics, trial_seed
+from studyhall.trial_table import table_of
 from studyhall.wire import (
     Analysis,
     AnalysisKind,
@@ -29,6 +31,7 @@ from studyhall.wire import (
     Claimed,
     Event,
     Events,
+    ExportFormat,
     History,
     Page,
     PatchStudy,
@@ -113,6 +116,35 @@ class StudyHandle:
     def add(self, *trials: Mapping[str, Any]) -> list[Trial]:
         """Imports trials run elsewhere, all or none: `{"parameters": ..., "state": "completed", "metrics": ...}`."""
         return list(self._post("trials", read_word(QueueTrials, {"trials": list(trials)}), Page[Trial]).items)
+
+    def add_file(self, path: str | Path) -> int:
+        """Adds the trials of a file and answers how many: JSON lines, CSV or Parquet, by its ending.
+
+        In portions, each added whole or not at all; `studyhall.interchange.trial_files` says what may stand in it.
+        """
+        return sum(len(self.add(*portion)) for portion in read_trials(path, table_of(self.definition)))
+
+    def export(self, path: str | Path, *, format: ExportFormat | None = None) -> Path:
+        """Writes all trials to a file, whole or not at all.
+
+        Args:
+            format: None: what the path ends in, `.jsonl`, `.csv` or `.parquet`.
+
+        Raises:
+            Unreachable: the server was lost on the way.
+        """
+        path = Path(path)
+        beside = path.with_name(f".{path.name}.part")
+        try:
+            with beside.open("wb") as file:
+                file.writelines(self.export_pieces(format or _format_of(path)))
+            return beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def export_pieces(self, format: ExportFormat) -> Iterator[bytes]:
+        """The same file in pieces, as the server sends them."""
+        return self._connection.stream(self._path("export"), query={"format": format})
 
     def best(self) -> Trial | None:
         """The best completed trial of a study with one objective; None before the first."""
@@ -346,6 +378,14 @@ class StudyHandle:
     def _keep(self, study: Study) -> Study:
         self.definition = study
         return study
+
+
+def _format_of(path: Path) -> ExportFormat:
+    formats: dict[str, ExportFormat] = {f".{name}": name for name in get_args(ExportFormat)}
+    found = formats.get(path.suffix.lower())
+    if found is None:
+        raise InvalidInput(f"'{path.name}' ends in none of {', '.join(formats)}; say which format")
+    return found
 
 
 def _context(asked: AskedTrial, directory: Path) -> LocalTrial:

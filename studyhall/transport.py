@@ -218,7 +218,7 @@ class Connection:
                 method,
                 path,
                 content=None if body is None else body.to_json().encode(),
-                params={name: _text(value) for name, value in (query or {}).items() if value is not None},
+                params=_parameters(query),
                 headers=request_headers | ({} if body is None else {"Content-Type": "application/json"}),
                 timeout=httpx2.Timeout(wait_s + min(max(left_s, 1.0), ANSWER_S), connect=min(max(left_s, 1.0), 10.0)),
             )
@@ -234,6 +234,26 @@ class Connection:
                 if method == "DELETE" and tries:
                     return Answer(204, {}, b"")  # an earlier try did it and its answer was lost
                 raise
+
+    def stream(self, path: str, *, query: Query | None = None) -> Iterator[bytes]:
+        """The body of an answer of any length, in pieces as they come. It is asked for once: a file has no middle.
+
+        Raises:
+            Unreachable: no server answered, or the answer was cut off.
+            StudyhallError: the problem the server told.
+        """
+        request = self._http.build_request("GET", path, params=_parameters(query), timeout=ANSWER_S)
+        try:
+            response = self._http.send(request, stream=True)
+            try:
+                self._check_version(response.headers.get("x-studyhall-version"))
+                if not response.is_success:
+                    raise problem_of(response.status_code, response.headers, _limited(response))
+                yield from response.iter_bytes()
+            finally:
+                response.close()
+        except httpx2.HTTPError as error:
+            raise Unreachable(f"the answer of {self.url} was cut off: {_reason(error)}; ask again") from error
 
     def _try_once(self, request: httpx2.Request) -> Answer:
         if self._http.is_closed:
@@ -387,6 +407,10 @@ def _certificates(url: str) -> ssl.SSLContext | bool:
 
 def _seconds(text: str | None) -> float | None:
     return float(text) if text and re.fullmatch(r"\d{1,6}(\.\d{1,3})?", text) else None
+
+
+def _parameters(query: Query | None) -> dict[str, str | list[str]]:
+    return {name: _text(value) for name, value in (query or {}).items() if value is not None}
 
 
 def _text(value: Scalar | Sequence[str] | Sequence[int]) -> str | list[str]:

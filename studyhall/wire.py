@@ -297,6 +297,10 @@ class Artifact(Word):
     created_at: datetime
 
 
+ExportFormat = Literal["jsonl", "csv", "parquet"]
+"""One trial a line as the API tells it, or a table (`studyhall.trial_table`)."""
+
+
 class Ask(Word):
     """A person's request to stop or cancel a trial, with the reason."""
 

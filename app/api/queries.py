@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from studyhall.study import StudyState
 from studyhall.trial import TrialState
-from studyhall.wire import LONGEST_WAIT_S
+from studyhall.wire import LONGEST_WAIT_S, ExportFormat
 from studyhall.words import Count, MetricName, ParameterName, Word, WorkerName
 
 StudyRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.: -]+$", min_length=1, max_length=128)]
@@ -51,6 +51,12 @@ class ColumnsQuery(Word):
 
     limit: Annotated[int, Field(ge=1, le=20_000, description="The most trials of an answer.")] = 10_000
     cursor: Annotated[Text | None, Field(max_length=1024, description="`next_cursor` of the answer before.")] = None
+
+
+class ExportQuery(Word):
+    """As what kind of file."""
+
+    format: Annotated[ExportFormat, Field(description="One trial a line as JSON, or a table.")] = "jsonl"
 
 
 class MeasurementsQuery(PageQuery):

@@ -108,6 +108,12 @@ def trials_page(
     return _page([trial_from(row) for row in rows[:limit]], None if place is None else _cursor(of, place))
 
 
+def trials_from(connection: Connection, study_id: str, after: int, before: int) -> list[Trial]:
+    """The trials of a study whose numbers are from `after` on and below `before`, by number."""
+    query = select(*tables.trials.columns).where(_T.study_id == study_id, _T.number >= after, _T.number < before)
+    return [trial_from(TrialRow(*row)) for row in connection.execute(query.order_by(_T.number))]
+
+
 TRIAL_COLUMNS = (
     _T.number, _T.state, _T.parameters, _T.metrics, _T.worker, _T.source, _T.attempt, _T.step, _T.excluded,
     _T.labels, _T.reason, _T.sequence, _T.started_at, _T.finished_at,

@@ -152,6 +152,7 @@ def _add_interchange(commands: "Commands[Parser]") -> None:
     for form, does in (
         ("csv", "write a study's trials as CSV"),
         ("jsonl", "write a study's trials as JSON, one a line"),
+        ("parquet", "write a study's trials as a Parquet table"),
         ("optuna", "write a study as a journal that Optuna opens"),
     ):
         one = add_named(send, form, does, "interchange:export", document=True)

@@ -1,19 +1,16 @@
 """`studyhall import` and `studyhall export`: studies of other tools, and ours for them."""
 
 import argparse
-import csv
-import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import BinaryIO, Final
 
 from studyhall.commands.asking import client_for
 from studyhall.commands.printing import print_json, printable
 from studyhall.errors import InvalidInput
 from studyhall.study_handle import StudyHandle
-from studyhall.trial import Trial
 
 PORTION: Final = 200
 """Trials of one request: their curves must fit into its megabyte."""
@@ -51,68 +48,36 @@ def import_definition(arguments: argparse.Namespace) -> None:
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """Writes a study's trials: `csv`, `jsonl`, or a journal that Optuna opens."""
+    """Writes a study's trials: `csv`, `jsonl`, `parquet`, or a journal that Optuna opens."""
     client = client_for(arguments)
     study = client.study(arguments.study)
     with _output(arguments.file) as file:
         if arguments.form == "optuna":
             from studyhall.interchange.optuna_journal import journal_lines
 
-            told = ((trial, client.measurements(trial.id) if trial.step is not None else ()) for trial in _all(study))
-            file.writelines(journal_lines(study.definition, told))
-        elif arguments.form == "jsonl":
-            file.writelines(trial.to_json() + "\n" for trial in _all(study))
+            trials = study.trials(page_size=500)
+            told = ((trial, client.measurements(trial.id) if trial.step is not None else ()) for trial in trials)
+            file.writelines(line.encode() for line in journal_lines(study.definition, told))
         else:
-            _write_csv(file, study, _all(study))
-
-
-def _all(study: StudyHandle) -> Iterator[Trial]:
-    return study.trials(page_size=500)
-
-
-def _write_csv(file: TextIO, study: StudyHandle, trials: Iterable[Trial]) -> None:
-    parameters = [parameter.name for parameter in study.definition.space.scalars]
-    metrics = [objective.metric for objective in study.definition.objectives]
-    writer = csv.writer(file, lineterminator="\n")
-    facts = ("number", "id", "state", "source", "worker", "started_at", "finished_at")
-    writer.writerow(
-        [*facts, *(f"parameters.{n}" for n in parameters), *(f"metrics.{n}" for n in metrics), "other_metrics"]
-    )
-    for trial in trials:
-        told = trial.to_dict()
-        others = {name: value for name, value in trial.metrics.items() if name not in metrics}
-        writer.writerow(
-            [
-                *(told.get(name, "") for name in facts),
-                *(_cell(trial.parameters, name) for name in parameters),
-                *(_cell(trial.metrics, name) for name in metrics),
-                json.dumps(others) if others else "",
-            ]
-        )
-
-
-def _cell(values: Mapping[str, Any], name: str) -> Any:
-    """A value as a cell; text that a spreadsheet would take for a formula keeps its first sign behind a quote."""
-    if name not in values:
-        return ""
-    value = values[name]
-    if isinstance(value, str):
-        return f"'{value}" if value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else json.dumps(value)
+            file.writelines(study.export_pieces(arguments.form))
 
 
 @contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
-    if path in (None, "-"):
-        yield sys.stdout
+def _output(path: str | None) -> Iterator[BinaryIO]:
+    """A new file, that is gone again when it could not be written whole; or standard output."""
+    if path is None or path == "-":
+        yield sys.stdout.buffer
         return
-    assert path is not None  # noqa: S101  # said one line above
     try:
-        file = Path(path).open("x", encoding="utf-8", newline="")  # noqa: SIM115  # closed below, whatever happens
+        file = Path(path).open("xb")  # noqa: SIM115  # closed below, whatever happens
     except FileExistsError as error:
         raise InvalidInput(f"{path} is there already; give another name") from error
-    with file:
-        yield file
+    try:
+        with file:
+            yield file
+    except BaseException:
+        Path(path).unlink(missing_ok=True)
+        raise
 
 
 def _tell(notes: Sequence[str]) -> None:

@@ -75,7 +75,8 @@ def add_trials(commands: "Commands[Parser]") -> None:
     add.add_argument(
         "file",
         metavar="FILE",
-        help='JSON, one a line: {"parameters": {...}, "state": "completed", "metrics": {...}}; - reads standard input',
+        help='JSON, one a line: {"parameters": {...}, "state": "completed", "metrics": {...}} (- reads standard input),'
+        " or what 'studyhall export' has written",
     )
     for name, does in (
         ("show", "show one trial and what it reported"),

@@ -10,7 +10,6 @@ from studyhall.client import Client
 from studyhall.commands.asking import client_for, limited, trial_id, trial_of
 from studyhall.commands.assignments import changed_fields, read_assignments
 from studyhall.commands.printing import print_facts, print_json, print_table
-from studyhall.commands.trial_file import read_trial_lines
 from studyhall.errors import Conflict
 from studyhall.study import StudyState
 from studyhall.study_handle import Sort
@@ -102,9 +101,7 @@ def queue(arguments: argparse.Namespace) -> None:
 def add(arguments: argparse.Namespace) -> None:
     """Queues or imports the trials of a file, in portions; each is added whole or not at all."""
     study = client_for(arguments).study(arguments.study)
-    added = 0
-    for portion in read_trial_lines(arguments.file):
-        added += len(study.add(*portion))
+    added = study.add_file(arguments.file)
     if arguments.json:
         print_json({"study": study.id, "added": added})
     else:

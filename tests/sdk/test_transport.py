@@ -259,6 +259,32 @@ def test_an_answer_larger_than_eight_mebibytes_is_refused():
         health(World(httpx2.Response(200, content=b" " * (MAX_ANSWER_BYTES + 1))))
 
 
+def streamed(answer):
+    return Connection("http://server.test", "k", transport=httpx2.MockTransport(lambda _: answer)).stream("/v1/file")
+
+
+class CutOff(httpx2.SyncByteStream):
+    def __iter__(self):
+        yield b"begun"
+        raise httpx2.RemoteProtocolError("peer closed connection")
+
+
+def test_a_stream_has_no_such_bound_and_tells_problems_too():
+    whole = streamed(httpx2.Response(200, content=b" " * (MAX_ANSWER_BYTES + 1)))
+
+    assert sum(map(len, whole)) == MAX_ANSWER_BYTES + 1
+    with pytest.raises(NotFound):
+        next(streamed(problem(404, "not-found")))
+
+
+def test_a_stream_that_is_cut_off_says_so():
+    pieces = streamed(httpx2.Response(200, stream=CutOff()))
+
+    assert next(pieces) == b"begun"
+    with pytest.raises(Unreachable, match="cut off"):
+        next(pieces)
+
+
 def test_the_key_never_follows_a_redirect():
     world = World(httpx2.Response(307, headers={"location": "http://evil.test/healthz"}))
 
