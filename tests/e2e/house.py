@@ -3,7 +3,7 @@
 import os
 import select
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -49,15 +49,29 @@ class House:
         os.kill(self._server.pid, signal.SIGKILL)
         assert self._children.next_end(GRACE_S) is self._server
 
-    def start_worker(self, name: str) -> Child:
-        """A worker with short leases that runs `e2e_training` and needs no torch."""
-        options = ["--url", self.url, "--key-file", str(self.directory / "key"), "--name", name]
-        options += ["--trainables", "none", "--allow", "e2e_training:held", "--path", str(TRAININGS)]
-        options += ["--lease-s", str(LEASE_S)]
-        worker = self._children.start(
-            name, program_arguments("worker", options), {"STUDYHALL_HOME": str(self.directory)}
-        )
-        worker.wait_until_ready(READY_S)
+    def start_worker(
+        self,
+        name: str,
+        *,
+        options: Sequence[str] = (),
+        arguments: Sequence[str] | None = None,
+        environment: Mapping[str, str] | None = None,
+        waits: bool = True,
+    ) -> Child:
+        """A worker with short leases that runs `e2e_training` and needs no torch.
+
+        Args:
+            options: more of `studyhall worker`.
+            arguments: for Python instead of those that make it a worker.
+        """
+        usual = ["--url", self.url, "--key-file", str(self.directory / "key"), "--name", name]
+        usual += ["--trainables", "none", "--allow", "e2e_training:held", "--path", str(TRAININGS)]
+        usual += ["--lease-s", str(LEASE_S), *options]
+        program = program_arguments("worker") if arguments is None else arguments
+        settings = {"STUDYHALL_HOME": str(self.directory)} | dict(environment or {})
+        worker = self._children.start(name, [*program, *usual], settings)
+        if waits:
+            worker.wait_until_ready(READY_S)
         return worker
 
     def kill(self, child: Child) -> None:
