@@ -17,6 +17,7 @@ from studyhall.wire import TrainableInfo
 from studyhall.words import Word
 from workers.child.keeper import keep
 from workers.child.sandbox import adopt_orphans, children_of
+from workers.child.threads import thread_pools
 from workers.messages import frame
 
 
@@ -45,6 +46,7 @@ def main(control_fd: int, orders: Orders) -> None:
     adopt_orphans()
     control = socket.socket(fileno=control_fd)
     ready = frame(prepare(orders))
+    thread_pools()
     try:
         control.sendall(ready)
     except BrokenPipeError:

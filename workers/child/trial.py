@@ -18,6 +18,7 @@ from workers.child.channel import Channel
 from workers.child.context import ChannelTrial
 from workers.child.doors import CommandFailed, function_for
 from workers.child.sandbox import die_with_parent, restrict
+from workers.child.threads import limit_threads
 from workers.messages import Done, NotFeasible, Start, Verdict, WentWrong, last_part
 
 
@@ -98,9 +99,7 @@ def _enter(start: Start) -> None:
         numpy.random.seed(start.seed % 2**32)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(start.seed)
-        torch.set_num_threads(start.threads)
-    if threadpoolctl := sys.modules.get("threadpoolctl"):  # what the nursery has imported has read no variable of ours
-        threadpoolctl.threadpool_limits(start.threads)
+    limit_threads(start.threads)
 
 
 def _use_files(log_fd: int) -> None:
