@@ -8,6 +8,7 @@ where every user of the machine could read it.
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -116,6 +117,23 @@ class RetentionSettings(Group):
     ] = 1
 
 
+class WebhookSettings(Group):
+    """Whom the server may call."""
+
+    origins: Names = Field(
+        (),
+        description="Scheme, host and port of receivers: `https://hooks.example.com`. Empty: no webhooks are sent.",
+    )
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not re.fullmatch(r"https?://[A-Za-z0-9.:\[\]-]+", origin):
+                raise ValueError(f"'{origin}' is no origin; it looks like https://hooks.example.com")
+        return origins
+
+
 class LogSettings(Group):
     """Log lines, on standard error."""
 
@@ -161,6 +179,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     artifacts: ArtifactSettings = ArtifactSettings()
     retention: RetentionSettings = RetentionSettings()
+    webhooks: WebhookSettings = WebhookSettings()
     log: LogSettings = LogSettings()
 
     @field_validator("database_url")

@@ -33,6 +33,7 @@ from app.storage.committed import Committed
 from app.storage.connect import sqlite_file
 from app.storage.contents import Contents
 from app.storage.database import Database
+from app.webhook_post import WebhookPost
 from studyhall.errors import Conflict, Unavailable
 from studyhall.home import write_private
 
@@ -48,6 +49,7 @@ log = structlog.get_logger("server")
 def create_app(settings: Settings) -> Api:
     """The application on a migrated database; its lifespan starts and stops everything behind it."""
     pool = _pool(settings) if settings.engine.processes else None
+    post = WebhookPost() if settings.webhooks.origins else None
     services = Services(
         settings.database_url.get_secret_value(),
         pool,
@@ -55,6 +57,8 @@ def create_app(settings: Settings) -> Api:
         contents=_contents(settings),
         retention=Retention(**settings.retention.model_dump()),
         analyst=AnalysisPool(memory_mb=settings.engine.memory_mb),
+        post=post,
+        origins=settings.webhooks.origins,
     )
 
     @asynccontextmanager
@@ -62,6 +66,8 @@ def create_app(settings: Settings) -> Api:
         async with _started(services, pool):
             await _hand_out_first_key(services, settings)
             yield
+        if post is not None:
+            await post.close()
 
     return Api(
         services=services,

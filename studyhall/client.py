@@ -38,6 +38,7 @@ from studyhall.study import Algorithm, Budget, Objective, Retry, Stopping, Study
 from studyhall.study_handle import StudyHandle
 from studyhall.transport import PATIENCE_S, Connection, path_of
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
+from studyhall.webhooks import CreateWebhook, Webhook
 from studyhall.wire import (
     AlgorithmInfo,
     Artifact,
@@ -301,6 +302,28 @@ class Client:
     def revoke_key(self, id: str) -> None:
         """Ends a key at once; needs an admin key."""
         self.connection.send("DELETE", path_of("keys", id))
+
+    def webhooks(self) -> Iterator[Webhook]:
+        """The webhooks of the project, without their secrets."""
+        return self.connection.pages(path_of("webhooks"), Page[Webhook])
+
+    def create_webhook(self, url: str, *, kinds: Sequence[str] | None = None, study: str | None = None) -> Webhook:
+        """Sends what happens from now on to a URL; `secret` is told only here.
+
+        Args:
+            kinds: of events: `study.completed`, `trial.*`, `*`; None: the ends of studies.
+            study: name or id of one; None: all.
+        """
+        wanted = read_word(CreateWebhook, {"url": url, "kinds": kinds, "study": study})
+        return self.connection.post(path_of("webhooks"), wanted, Webhook)
+
+    def test_webhook(self, id: str) -> Webhook:
+        """Sends an empty delivery now; `error` tells what came of it."""
+        return self.connection.post(path_of("webhooks", id, "test"), None, Webhook, wait_s=10.0)
+
+    def delete_webhook(self, id: str) -> None:
+        """Ends a webhook."""
+        self.connection.send("DELETE", path_of("webhooks", id))
 
     def server(self) -> ServerInfo:
         """What the server is and how it stands."""

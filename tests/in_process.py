@@ -30,13 +30,14 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """One application for all tests that ask for it; each makes studies of its own."""
     from starlette.testclient import TestClient
 
-    from app.config import Settings
+    from app.config import Settings, WebhookSettings
     from app.main import create_app
     from app.storage import migrate
 
     directory: Path = tmp_path_factory.mktemp("in-process")
     url, key_file = f"sqlite:///{directory / 'studyhall.db'}", directory / "key"
     migrate.upgrade(url)
-    settings = Settings(database_url=url, first_key_file=key_file, hosts=("testserver",), sweep_s=0.2)
+    nobody = WebhookSettings(origins=("http://127.0.0.1:9",))  # a port at which nothing listens
+    settings = Settings(webhooks=nobody, database_url=url, first_key_file=key_file, hosts=("testserver",), sweep_s=0.2)
     with TestClient(create_app(settings), base_url=SERVER) as testing:
         yield Door(testing._transport, key_file.read_text().strip())

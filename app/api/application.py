@@ -10,7 +10,21 @@ from fastapi.telemetry import TelemetryConfig
 from pydantic_core import to_json
 from starlette.types import ASGIApp
 
-from app.api import artifacts, claims, events, exports, fleet, health, keys, logs, metrics, spaces, studies, trials
+from app.api import (
+    artifacts,
+    claims,
+    events,
+    exports,
+    fleet,
+    health,
+    keys,
+    logs,
+    metrics,
+    spaces,
+    studies,
+    trials,
+    webhooks,
+)
 from app.api.auth import Authenticator
 from app.api.documented import describe
 from app.api.front_door import FrontDoor
@@ -22,7 +36,21 @@ from app.services.services import Services
 
 ROUTES: Final = tuple(
     route
-    for subject in (claims, logs, trials, artifacts, studies, exports, events, spaces, fleet, keys, health, metrics)
+    for subject in (
+        claims,
+        logs,
+        trials,
+        artifacts,
+        studies,
+        exports,
+        events,
+        spaces,
+        fleet,
+        keys,
+        webhooks,
+        health,
+        metrics,
+    )
     for route in subject.routes.all
 )
 """Every route of the API, in the order in which they are matched: what is asked most often first."""

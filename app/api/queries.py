@@ -13,6 +13,7 @@ StudyRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.: -]+$", min_
 """A study's id or name."""
 TrialId = Annotated[str, StringConstraints(pattern=r"^tr_[A-Za-z0-9]+$", min_length=4, max_length=64)]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{8}$")]
+WebhookId = Annotated[str, StringConstraints(pattern=r"^wh_[A-Za-z0-9]+$", min_length=4, max_length=64)]
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", min_length=1, max_length=256)]
 

@@ -5,7 +5,7 @@ Routes call `write` and `read` with the verbs of this package; only what waits l
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TypeVar
@@ -24,6 +24,7 @@ from app.services.signals import ANY, Signals
 from app.services.suggesting import Pool, Suggesting
 from app.services.sweeping import Watch, sweep
 from app.services.telling import heartbeat
+from app.services.webhooks import Post, Webhooks
 from app.storage import output, reader
 from app.storage.contents import Contents, contents_beside
 from app.storage.database import Database
@@ -50,6 +51,7 @@ class Services:
         sweep_s: seconds between two rounds of the sweeper.
         contents: where the contents of artifacts are; by default beside the database.
         retention: how long logs and artifacts are kept; by default for good.
+        post, origins: send webhooks, and say whom they may call; by default there are none.
         analyst: computes analyses; None: a process of its own, once somebody asks.
     """
 
@@ -64,6 +66,8 @@ class Services:
         contents: Contents | None = None,
         retention: Retention | None = None,
         analyst: Analyst | None = None,
+        post: Post | None = None,
+        origins: Collection[str] = (),
     ) -> None:
         self.signals = Signals()
         self.meters = Meters()
@@ -75,6 +79,7 @@ class Services:
         self.clock = clock or time.time
         self.analysing = Analysing(self.database, analyst or AnalysisPool(), clock=self.clock, monotonic=monotonic)
         self.explaining = Explaining(self.database, pool)
+        self.webhooks = Webhooks(self.database, post, origins=origins, clock=self.clock)
         self.contents = contents or contents_beside(url)
         self._retention = retention or Retention()
         self._monotonic = monotonic
@@ -88,6 +93,7 @@ class Services:
         self._tasks = [
             asyncio.create_task(self._sweep_for_ever(), name="sweeper"),
             asyncio.create_task(self._tidy_for_ever(), name="tidying"),
+            asyncio.create_task(self.webhooks.tell_for_ever(), name="webhooks"),
         ]
 
     async def stop(self) -> None:

@@ -194,6 +194,22 @@ class KeyRow:
 
 
 @dataclass(slots=True, eq=False)
+class WebhookRow:
+    """A row of `webhooks`."""
+
+    id: str
+    project: str
+    study_id: str | None
+    url: str
+    kinds: str
+    secret: str
+    state: str
+    error: str | None
+    delivered_at: float | None
+    created_at: float
+
+
+@dataclass(slots=True, eq=False)
 class AnswerRow:
     """A row of `answers`."""
 

@@ -244,6 +244,31 @@ keys = Table(
     Column("revoked_at", Double),
 )
 
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("study_id", String(32), ForeignKey("studies.id", ondelete="CASCADE")),
+    Column("url", Text, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("secret", String(64), nullable=False),  # as it is: deliveries are signed with it
+    Column("state", String(16), nullable=False),
+    Column("error", Text),
+    Column("delivered_at", Double),
+    Column("created_at", Double, nullable=False),
+)
+
+webhook_cursors = Table(
+    "webhook_cursors",  # up to which event each webhook has told of each study
+    metadata,
+    Column("webhook_id", String(32), ForeignKey("webhooks.id", ondelete="CASCADE"), primary_key=True),
+    Column("study_id", String(32), ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("not_before", Double, nullable=False),
+)
+
 answers = Table(
     "answers",  # of requests that carried an Idempotency-Key, stored with their effect
     metadata,

@@ -29,6 +29,7 @@ from app.storage.rows import (
     MeasurementRow,
     StudyRow,
     TrialRow,
+    WebhookRow,
     WorkerRow,
 )
 from app.storage.statement import Session, Statement, insertion, update
@@ -61,6 +62,7 @@ Row = (
     | EventRow
     | WorkerRow
     | KeyRow
+    | WebhookRow
     | AnswerRow
 )
 
@@ -335,6 +337,10 @@ class Transaction:
         """Inserts an API key."""
         self._add(tables.keys, row)
 
+    def add_webhook(self, row: WebhookRow) -> None:
+        """Inserts a webhook."""
+        self._add(tables.webhooks, row)
+
     def add_answer(self, row: AnswerRow) -> None:
         """Keeps the answer to a request, for its repetition."""
         self._add(tables.answers, row)
@@ -396,6 +402,16 @@ class Transaction:
         self.writes += 1
         self._session.run(sql.RENEW_LEASES, [{"now": self.now}])
         self._session.run(sql.END_PAUSES, [{}])
+
+    def query(self, statement: Statement, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows of a query that another module of this package keeps."""
+        return self._fresh(statement, values)
+
+    def run(self, statement: Statement, many: Sequence[dict[str, Any]]) -> int:
+        """Runs such a statement once per set of values; how many rows it changed."""
+        self.flush()
+        self.writes += 1
+        return self._session.run(statement, many)
 
     def flush(self) -> None:
         """Writes what has gathered, parents before children.
@@ -522,6 +538,7 @@ _PARENTS_FIRST: Final = (
     tables.events,
     tables.workers,
     tables.keys,
+    tables.webhooks,
     tables.answers,
 )
 
@@ -531,6 +548,7 @@ _TABLES: Final[dict[type, tuple[Table, tuple[str, ...]]]] = {
     AttemptRow: (tables.attempts, ("trial_id", "attempt")),
     WorkerRow: (tables.workers, ("project", "name")),
     KeyRow: (tables.keys, ("id",)),
+    WebhookRow: (tables.webhooks, ("id",)),
     MeasurementRow: (tables.measurements, ("trial_id", "attempt", "step")),
     ArtifactRow: (tables.artifacts, ("trial_id", "attempt", "name")),
 }

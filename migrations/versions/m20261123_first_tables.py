@@ -283,10 +283,43 @@ def upgrade() -> None:
     )
     op.create_index("ix_artifacts_sha256", "artifacts", ["sha256"], unique=False)
 
+    op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("project", sa.String(length=64), nullable=False),
+        sa.Column("study_id", sa.String(length=32), nullable=True),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("kinds", sa.Text(), nullable=False),
+        sa.Column("secret", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("delivered_at", sa.Double(), nullable=True),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_webhooks_study_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+    )
+    op.create_table(
+        "webhook_cursors",
+        sa.Column("webhook_id", sa.String(length=32), nullable=False),
+        sa.Column("study_id", sa.String(length=32), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("not_before", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_webhook_cursors_webhook_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["study_id"], ["studies.id"], name=op.f("fk_webhook_cursors_study_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("webhook_id", "study_id", name=op.f("pk_webhook_cursors")),
+    )
+
 
 def downgrade() -> None:
     """Drops all tables, those that refer to others first."""
     for table in (
+        "webhook_cursors",
+        "webhooks",
         "audit",
         "answers",
         "keys",

@@ -111,6 +111,7 @@ def _add_the_rest(commands: "Commands[Parser]") -> None:
     add_command(key, "list", "list keys", "key:show_list")
     revoke = add_command(key, "revoke", "end a key at once", "key:revoke")
     revoke.add_argument("id", metavar="KEY", help="the key's id")
+    _add_webhooks(commands)
     add_command(commands, "doctor", "check server, key, versions, clock, engines, workers and GPU", "doctor:run")
     analyse = add_command(commands, "analyse", "print what a study's history says", "analyse:run")
     analyse.add_argument("study", metavar="STUDY", help="the study's name or id")
@@ -124,6 +125,21 @@ def _add_the_rest(commands: "Commands[Parser]") -> None:
     _add_interchange(commands)
     completion = add_command(commands, "completion", "print a completion script", "completion:show", asks=False)
     completion.add_argument("shell", choices=["bash", "zsh", "fish"])
+
+
+def _add_webhooks(commands: "Commands[Parser]") -> None:
+    webhook = add_group(commands, "webhook", "tell other services what happens")
+    create = add_command(webhook, "create", "make a webhook; its secret is shown once", "webhook:create", document=True)
+    create.add_argument("address", metavar="ADDRESS", help="where to send to; the server must allow its origin")
+    create.add_argument("--study", help="only of this study (default: all)")
+    create.add_argument(
+        "--kind", action="append", metavar="KIND", help="study.completed, trial.*, * ... (default: ends of studies)"
+    )
+    create.add_argument("--file", metavar="FILE", help="write the secret there instead, readable by you only")
+    add_command(webhook, "list", "list webhooks, and how they fare", "webhook:show_list")
+    for name, does in (("test", "send an empty delivery now"), ("delete", "end a webhook")):
+        one = add_command(webhook, name, does, f"webhook:{name}")
+        one.add_argument("id", metavar="WEBHOOK", help="its id, wh_...")
 
 
 def _add_interchange(commands: "Commands[Parser]") -> None:

@@ -129,3 +129,19 @@ def test_every_example_fits_the_schema_that_servers_tell_without_a_key(door, fil
 
     jsonschema_rs.validator_for(answer.json()).validate(json.loads(file.read_text()))
     assert not jsonschema_rs.is_valid(answer.json(), {"name": "no space"})
+
+
+def test_a_webhook_is_made_tried_listed_and_deleted(studyhall, tmp_path):
+    secret = tmp_path / "secret"
+    _, made = studyhall(
+        "webhook", "create", "http://127.0.0.1:9/in", "--kind", "study.*", "--file", str(secret), "--json"
+    )
+    webhook = json.loads(made)["id"]
+    code, said = studyhall("webhook", "test", webhook)
+    _, listed = studyhall("webhook", "list", "--text")
+    studyhall("webhook", "delete", webhook)
+
+    assert secret.read_text().startswith("whs_")
+    assert (code, "did not arrive" in said) == (5, True)
+    assert "http://127.0.0.1:9/in" in listed
+    assert studyhall("webhook", "list", "--text") == (0, "no webhooks\n")
