@@ -128,7 +128,7 @@ def test_validations_of_lightning_are_steps_and_a_second_attempt_goes_on():
     x, y = map(torch.tensor, a_table())
     rows = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=50)
 
-    class Line(library.LightningModule):  # type: ignore[misc] # imported where it is installed
+    class Line(library.LightningModule):  # type: ignore[misc,name-defined] # imported where it is installed
         def __init__(self):
             super().__init__()
             self.layer = torch.nn.Linear(3, 1)

@@ -79,9 +79,13 @@ def test_mlflow_is_told_of_an_experiment_a_run_its_parameters_and_each_step(monk
 
 
 def test_weights_and_biases_is_told_of_a_run_its_parameters_and_each_step(monkeypatch):
-    said = []
-    run = SimpleNamespace(log=lambda metrics, step: said.append((step, metrics)))
-    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=lambda **given: said.append(given) or run))
+    said: list[object] = []
+
+    def init(**given):
+        said.append(given)
+        return SimpleNamespace(log=lambda metrics, step: said.append((step, metrics)))
+
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(init=init))
 
     report_two_steps(WeightsAndBiases("search", mode="offline"))
 
