@@ -16,6 +16,7 @@ from studyhall.explanation import Predictions, PredictPoints
 from studyhall.interchange.trial_files import read_trials
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.progress import ProgressLine
+from studyhall.shares import WEEK_S, CreateShare, Share
 from studyhall.study import Study, StudyState
 from studyhall.study_analysis import StudyAnalysis
 from studyhall.transport import Connection, M, Query, path_of
@@ -221,6 +222,19 @@ class StudyHandle:
             StudyhallError: pandas is not installed.
         """
         return data_frame(self.definition, self.trials(page_size=500, **filters))
+
+    def share(self, name: str = "", *, expires_in_s: float = WEEK_S) -> Share:
+        """Makes a link with which anyone may look at this study until it expires; `link` is told only here."""
+        made = self._post("shares", CreateShare(name=name, expires_in_s=expires_in_s), Share)
+        return made.model_copy(update={"link": f"{self._connection.url}{made.link}"})
+
+    def shares(self) -> Iterator[Share]:
+        """The links to this study, without their keys."""
+        return self._connection.pages(self._path("shares"), Page[Share])
+
+    def unshare(self, id: str) -> None:
+        """Ends a link at once."""
+        self._connection.send("DELETE", self._path("shares", id))
 
     def events(self, after: int = 0, *, follow: bool = True) -> Iterator[Event]:
         """What happened after a sequence number, in order; with `follow` also what comes, until the study ends."""

@@ -558,7 +558,8 @@ class Key(Word):
 
     id: str
     name: str
-    scope: Scope
+    scope: Scope | Literal["guest"]
+    """`guest`: a share link, which reads one study."""
     project: str
     created_at: datetime
     expires_at: datetime | None = None

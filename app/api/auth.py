@@ -9,7 +9,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, get_args
 
 from app.services.key_text import hash_of, id_of
 from app.services.principal import Principal, Scope
@@ -20,7 +20,7 @@ REMEMBERED_S: Final = 5.0
 MOST_FAILURES: Final = 20
 WINDOW_S: Final = 60.0
 _MOST_REMEMBERED: Final = 10_000
-_SCOPES: Final[dict[str, Scope]] = {"admin": "admin", "user": "user", "reader": "reader", "worker": "worker"}
+_SCOPES: Final[dict[str, Scope]] = {scope: scope for scope in get_args(Scope)}
 _NOBODY: Final = "0" * 64
 
 NO_AUTHENTICATION: Final = Principal(key_id="", project="default", scope="admin")
@@ -36,6 +36,8 @@ class StoredKey(Protocol):
     def project(self) -> str: ...
     @property
     def scope(self) -> str: ...
+    @property
+    def study_id(self) -> str | None: ...
     @property
     def hash(self) -> str: ...
     @property
@@ -105,7 +107,7 @@ class Authenticator:
             return None
         if key.expires_at is not None and key.expires_at <= self._now():
             return None
-        return Principal(key_id=key.id, project=key.project, scope=_SCOPES[key.scope])
+        return Principal(key_id=key.id, project=key.project, scope=_SCOPES[key.scope], study=key.study_id)
 
     def _remember(self, digest: str, principal: Principal) -> None:
         if len(self._known) >= _MOST_REMEMBERED:

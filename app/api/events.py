@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from app.api.answering import while_connected
 from app.api.context import Caller, Context
 from app.api.queries import EventsQuery, StudyRef
-from app.api.routing import READERS, Routes
+from app.api.routing import VIEWERS, Routes
 from app.services import reading
 from studyhall.errors import FieldError, InvalidInput
 from studyhall.wire import Events
@@ -37,7 +37,7 @@ _STREAM = {
 }
 
 
-@routes.get("/v1/studies/{study}/events", scopes=READERS, responses=_STREAM)
+@routes.get("/v1/studies/{study}/events", scopes=VIEWERS, responses=_STREAM)
 async def list_events(context: Caller, study: StudyRef, query: EventsQuery) -> Events | Response:
     """Tells what happened after a sequence number, waiting for it if nothing has; or streams how far the study is.
 

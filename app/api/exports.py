@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api.context import Caller, Context
 from app.api.queries import ExportQuery, StudyRef
-from app.api.routing import READERS, Routes
+from app.api.routing import VIEWERS, Routes
 from app.services import exporting, reading
 from app.services.exporting import TrialWriter
 from app.storage.domain import definition_from
@@ -29,7 +29,7 @@ _FILES: Final = {
 }
 
 
-@routes.get("/v1/studies/{study}/export", scopes=READERS, responses=_FILES)
+@routes.get("/v1/studies/{study}/export", scopes=VIEWERS, responses=_FILES)
 async def export_study(context: Caller, study: StudyRef, query: ExportQuery) -> Response:
     """Tells all trials that there are now as one file, by number; `POST /v1/studies/{study}/trials` adds them again.
 

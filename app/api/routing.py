@@ -31,8 +31,10 @@ OPEN: Final[Scopes] = frozenset()
 ADMINS: Final[Scopes] = frozenset({"admin"})
 USERS: Final[Scopes] = frozenset({"admin", "user"})
 READERS: Final[Scopes] = frozenset({"admin", "user", "reader"})
+VIEWERS: Final[Scopes] = READERS | {"guest"}
+"""Also who has a share link: what is reached so goes by a study or a trial, and `reading.find_*` keeps to one."""
 WORKERS: Final[Scopes] = frozenset({"admin", "user", "worker"})
-EVERY_KEY: Final[Scopes] = frozenset({"admin", "user", "reader", "worker"})
+EVERY_KEY: Final[Scopes] = VIEWERS | {"worker"}
 
 _JSON: Final = (b"content-type", b"application/json")
 _NOT_STORED: Final = (b"cache-control", b"no-store")

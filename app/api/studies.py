@@ -8,7 +8,7 @@ from starlette.responses import Response
 from app.api.answering import answer_once, page_of, write_once
 from app.api.context import Caller
 from app.api.queries import AnalysisQuery, CourseQuery, DeleteStudyQuery, PageQuery, StudiesQuery, StudyRef
-from app.api.routing import EVERY_KEY, READERS, USERS, Routes
+from app.api.routing import EVERY_KEY, READERS, USERS, VIEWERS, Routes
 from app.services import lists, reading, studies
 from app.services.analysing import Asked
 from app.services.principal import Principal
@@ -48,7 +48,7 @@ async def create_study(context: Caller, body: CreateStudy) -> Study | Response:
     return study
 
 
-@routes.get("/v1/studies", scopes=READERS)
+@routes.get("/v1/studies", scopes=VIEWERS)
 async def list_studies(context: Caller, query: StudiesQuery) -> Page[Study]:
     """Lists studies, newest first."""
     return await context.services.read(partial(lists.studies, principal=context.principal, **dict(query)))
@@ -82,7 +82,7 @@ async def delete_study(context: Caller, study: StudyRef, query: DeleteStudyQuery
     await context.services.write(lambda tx: studies.delete_study(tx, context.principal, study, force=query.force))
 
 
-@routes.get("/v1/studies/{study}/parameters", scopes=READERS)
+@routes.get("/v1/studies/{study}/parameters", scopes=VIEWERS)
 async def list_parameters(context: Caller, study: StudyRef, query: PageQuery) -> Page[Parameter]:
     """Lists all parameters that a trial may have: those declared, then those that the architecture stands for."""
     found = await context.services.read(partial(reading.parameters, principal=context.principal, name=study))
@@ -107,7 +107,7 @@ async def stop_study(context: Caller, study: StudyRef, body: StopStudy = _GRACEF
     return await write_once(context, lambda tx: studies.stop_study(tx, context.principal, study, body))
 
 
-@routes.get("/v1/studies/{study}/best", scopes=READERS)
+@routes.get("/v1/studies/{study}/best", scopes=VIEWERS)
 async def get_best(context: Caller, study: StudyRef) -> Best:
     """Tells the best trial; for several objectives the Pareto front."""
     best, sequence = await context.services.read(partial(reading.best, principal=context.principal, name=study))
@@ -115,7 +115,7 @@ async def get_best(context: Caller, study: StudyRef) -> Best:
     return best
 
 
-@routes.get("/v1/studies/{study}/pareto", scopes=READERS)
+@routes.get("/v1/studies/{study}/pareto", scopes=VIEWERS)
 async def get_pareto(context: Caller, study: StudyRef) -> Best:
     """Tells the Pareto front."""
     front, sequence = await context.services.read(partial(reading.pareto, principal=context.principal, name=study))
@@ -123,7 +123,7 @@ async def get_pareto(context: Caller, study: StudyRef) -> Best:
     return front
 
 
-@routes.get("/v1/studies/{study}/summary", scopes=READERS)
+@routes.get("/v1/studies/{study}/summary", scopes=VIEWERS)
 async def get_summary(context: Caller, study: StudyRef) -> Summary:
     """Tells a study at a glance."""
     services = context.services
@@ -139,7 +139,7 @@ async def predict(context: Caller, study: StudyRef, body: PredictPoints) -> Pred
     return await context.services.explaining.predict(context.principal, study, body)
 
 
-@routes.get("/v1/studies/{study}/analyses/history", scopes=READERS)
+@routes.get("/v1/studies/{study}/analyses/history", scopes=VIEWERS)
 async def get_history(context: Caller, study: StudyRef, query: CourseQuery) -> History:
     """Tells the course of a search in columns: number, state, value, best so far, time of finish."""
     history, sequence = await context.services.read(
@@ -149,7 +149,7 @@ async def get_history(context: Caller, study: StudyRef, query: CourseQuery) -> H
     return history
 
 
-@routes.get("/v1/studies/{study}/analyses/{kind}", scopes=READERS)
+@routes.get("/v1/studies/{study}/analyses/{kind}", scopes=VIEWERS)
 async def get_analysis(
     context: Caller, study: StudyRef, kind: AnalysisKind, query: AnalysisQuery
 ) -> Analysis | Response:

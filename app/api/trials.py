@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api.answering import page_of, write_once
 from app.api.context import Caller
 from app.api.queries import ColumnsQuery, MeasurementsQuery, PageQuery, StudyRef, TrialId, TrialsQuery
-from app.api.routing import EVERY_KEY, READERS, USERS, Routes
+from app.api.routing import EVERY_KEY, USERS, VIEWERS, Routes
 from app.services import lists, reading, trials
 from app.services.columns import trial_columns
 from app.storage.reader import TrialFilter
@@ -35,7 +35,7 @@ _NO_REASON = Ask()
 _PAGE = TypeAdapter(Page[Trial])
 
 
-@routes.get("/v1/studies/{study}/trials", scopes=READERS)
+@routes.get("/v1/studies/{study}/trials", scopes=VIEWERS)
 async def list_trials(context: Caller, study: StudyRef, query: TrialsQuery) -> Page[Trial] | Response:
     """Lists the trials of a study."""
     fields = _fields(query.fields)
@@ -53,7 +53,7 @@ async def list_trials(context: Caller, study: StudyRef, query: TrialsQuery) -> P
     return page if fields is None else _with_only(page, fields)
 
 
-@routes.get("/v1/studies/{study}/trials/columns", scopes=READERS)
+@routes.get("/v1/studies/{study}/trials/columns", scopes=VIEWERS)
 async def get_trial_columns(context: Caller, study: StudyRef, query: ColumnsQuery) -> TrialColumns | Response:
     """Tells many trials at once, newest first, in columns: for charts and tables of very large studies."""
     body = await context.services.read(partial(trial_columns, principal=context.principal, name=study, **dict(query)))
@@ -81,13 +81,13 @@ async def get_trial(context: Caller, trial: TrialId) -> Trial:
     return await context.services.read(partial(reading.get_trial, principal=context.principal, trial_id=trial))
 
 
-@routes.get("/v1/trials/{trial}/explain", scopes=READERS)
+@routes.get("/v1/trials/{trial}/explain", scopes=VIEWERS)
 async def explain_trial(context: Caller, trial: TrialId) -> Explanation:
     """Tells why a trial was suggested: by which engine, what it promised and traded, and what came of it."""
     return await context.services.explaining.explain(context.principal, trial)
 
 
-@routes.get("/v1/trials/{trial}/network", scopes=READERS, problems=[reading.NoNetwork])
+@routes.get("/v1/trials/{trial}/network", scopes=VIEWERS, problems=[reading.NoNetwork])
 async def get_network(context: Caller, trial: TrialId) -> Network:
     """Tells the network that a trial's parameters describe: layers with shapes, parameters and operations."""
     return await context.services.read(partial(reading.get_network, principal=context.principal, trial_id=trial))
@@ -132,7 +132,7 @@ async def retry_trial(context: Caller, trial: TrialId) -> Trial | Response:
     )
 
 
-@routes.get("/v1/trials/{trial}/measurements", scopes=READERS)
+@routes.get("/v1/trials/{trial}/measurements", scopes=VIEWERS)
 async def list_measurements(context: Caller, trial: TrialId, query: MeasurementsQuery) -> Page[RecordedMeasurement]:
     """Lists the measurements of a trial, by attempt and step."""
     return await context.services.read(
@@ -140,7 +140,7 @@ async def list_measurements(context: Caller, trial: TrialId, query: Measurements
     )
 
 
-@routes.get("/v1/trials/{trial}/attempts", scopes=READERS)
+@routes.get("/v1/trials/{trial}/attempts", scopes=VIEWERS)
 async def list_attempts(context: Caller, trial: TrialId, query: PageQuery) -> Page[Attempt]:
     """Lists the attempts of a trial, first to last."""
     found = await context.services.read(partial(lists.attempts, principal=context.principal, trial_id=trial))

@@ -52,8 +52,8 @@ def _create(tx: Transaction, *, project: str, request: CreateKey, by: str) -> Ke
     made = make_key()
     lives_s = request.expires_in_s if request.expires_in_s is not None else LIVES_S[request.scope]
     row = KeyRow(
-        id=made.id, project=project, name=request.name, scope=request.scope, hash=made.hash, created_at=tx.now,
-        expires_at=None if lives_s is None else tx.now + lives_s, revoked_at=None,
+        id=made.id, project=project, name=request.name, scope=request.scope, study_id=None, hash=made.hash,
+        created_at=tx.now, expires_at=None if lives_s is None else tx.now + lives_s, revoked_at=None,
     )  # fmt: skip
     tx.add_key(row)
     tx.audit(project=project, key_id=by, action="key.created", subject=made.id, scope=request.scope)

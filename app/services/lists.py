@@ -2,7 +2,7 @@
 
 from app.services.fleet import OFFLINE_AFTER_S
 from app.services.principal import Principal
-from app.services.reading import find_study, find_trial
+from app.services.reading import find_study, find_trial, get_study
 from app.storage import reader
 from app.storage.reader import TrialFilter
 from studyhall.study import Study
@@ -20,7 +20,9 @@ def studies(
     name: str | None = None,
     label: str | None = None,
 ) -> Page[Study]:
-    """Studies, newest first."""
+    """Studies, newest first; for a guest the one that is shared."""
+    if principal.study is not None:
+        return Page[Study].model_construct(items=(get_study(connection, principal=principal, name=principal.study),))
     return reader.studies_page(
         connection, principal.project, limit=limit, cursor=cursor, state=state, name=name, label=label
     )

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Scope = Literal["admin", "user", "reader", "worker"]
+Scope = Literal["admin", "user", "reader", "worker", "guest"]
+"""A guest has a share link: one study, and nothing but reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,3 +14,5 @@ class Principal:
     key_id: str
     project: str
     scope: Scope
+    study: str | None = None
+    """Of a guest: the id of the only study that exists for it."""

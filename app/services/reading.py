@@ -29,7 +29,7 @@ def find_study(connection: reader.Connection, principal: Principal, name: str) -
         NotFound: there is none in this project.
     """
     row = reader.study_row(connection, principal.project, name)
-    if row is None:
+    if row is None or principal.study not in (None, row.id):
         raise no_study()
     return row
 
@@ -41,7 +41,7 @@ def find_trial(connection: reader.Connection, principal: Principal, trial_id: st
         NotFound: there is none in this project.
     """
     row = reader.trial_row(connection, principal.project, trial_id)
-    if row is None:
+    if row is None or principal.study not in (None, row.study_id):
         raise no_trial()
     return row
 

@@ -387,6 +387,13 @@ def keys(connection: Connection, project: str | None) -> list[Key]:
     return [key_from(KeyRow(*row)) for row in connection.execute(query)]
 
 
+def guests(connection: Connection, study_id: str) -> list[KeyRow]:
+    """The keys that open one study only, oldest first."""
+    k = tables.keys.c
+    query = select(*tables.keys.columns).where(k.study_id == study_id).order_by(k.created_at).limit(2000)
+    return [KeyRow(*row) for row in connection.execute(query)]
+
+
 def _conditions(connection: Connection, filter: TrialFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filter.state:

@@ -187,6 +187,7 @@ class KeyRow:
     project: str
     name: str
     scope: str
+    study_id: str | None
     hash: str
     created_at: float
     expires_at: float | None

@@ -238,6 +238,7 @@ keys = Table(
     Column("project", String(64), nullable=False),
     Column("name", String(128), nullable=False),
     Column("scope", String(16), nullable=False),
+    Column("study_id", String(32), ForeignKey("studies.id", ondelete="CASCADE")),  # of a guest: the only one it sees
     Column("hash", String(64), nullable=False),
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double),

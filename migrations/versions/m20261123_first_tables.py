@@ -35,18 +35,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
     )
     op.create_table(
-        "keys",
-        sa.Column("id", sa.String(length=16), nullable=False),
-        sa.Column("project", sa.String(length=64), nullable=False),
-        sa.Column("name", sa.String(length=128), nullable=False),
-        sa.Column("scope", sa.String(length=16), nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("expires_at", sa.Double(), nullable=True),
-        sa.Column("revoked_at", sa.Double(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
-    )
-    op.create_table(
         "studies",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("project", sa.String(length=64), nullable=False),
@@ -119,6 +107,20 @@ def upgrade() -> None:
         sa.Column("first_seen_at", sa.Double(), nullable=False),
         sa.Column("last_seen_at", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("project", "name", name=op.f("pk_workers")),
+    )
+    op.create_table(
+        "keys",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("project", sa.String(length=64), nullable=False),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("study_id", sa.String(length=32), nullable=True),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("expires_at", sa.Double(), nullable=True),
+        sa.Column("revoked_at", sa.Double(), nullable=True),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_keys_study_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
     )
     op.create_table(
         "levels",

@@ -8,6 +8,7 @@ from studyhall.commands.command_parser import (
     add_limit,
     add_named,
     add_trial_argument,
+    duration_s,
 )
 
 
@@ -48,6 +49,12 @@ def add_studies(commands: "Commands[Parser]") -> None:
     )
     stop.add_argument("--reason", help="kept with the study")
     stop.add_argument("--wait", action="store_true", help="until no trial runs any more")
+    share = add_named(study, "share", "make a link with which anyone may look at a study", "share:create")
+    share.add_argument("--name", default="", help="whom it is for")
+    share.add_argument("--expires-in", type=duration_s, default=7 * 86_400.0, metavar="TIME", help="(default: 7d)")
+    add_named(study, "shares", "list the links to a study", "share:show_list")
+    unshare = add_named(study, "unshare", "end such a link at once", "share:revoke")
+    unshare.add_argument("id", metavar="LINK", help="its id, as 'shares' lists it")
     delete = add_named(study, "delete", "delete a study and all its trials", "study:delete")
     delete.add_argument("--yes", action="store_true", help="do not ask")
     delete.add_argument("--force", action="store_true", help="even while trials are running")

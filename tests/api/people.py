@@ -37,6 +37,7 @@ class Keyring:
             "project": project,
             "name": scope,
             "scope": scope,
+            "study_id": None,
             "hash": made.hash,
             "created_at": 0.0,
             "expires_at": None,

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from app.api.application import ROUTES, Api
 from app.api.context import Caller, Open
 from app.api.queries import TrialId
-from app.api.routing import ADMINS, EVERY_KEY, OPEN, READERS, USERS, WORKERS, Routes, StrictRoute
+from app.api.routing import ADMINS, EVERY_KEY, OPEN, READERS, USERS, VIEWERS, WORKERS, Routes, StrictRoute
 from studyhall.wire import Health, Heartbeat
 from studyhall.words import Word
 from tests.api.people import Keyring
@@ -238,7 +238,7 @@ def test_who_has_no_key_hears_that_first_whatever_else_is_wrong(client: TestClie
 
 
 def test_every_route_of_the_house_declares_who_may_use_it() -> None:
-    known = {OPEN, ADMINS, USERS, READERS, WORKERS, EVERY_KEY}
+    known = {OPEN, ADMINS, USERS, READERS, VIEWERS, WORKERS, EVERY_KEY}
 
     assert all(isinstance(route, StrictRoute) and route.scopes in known for route in ROUTES)
     assert {route.path for route in ROUTES if not route.scopes} == {"/healthz", "/readyz"}

@@ -145,3 +145,14 @@ def test_a_webhook_is_made_tried_listed_and_deleted(studyhall, tmp_path):
     assert (code, "did not arrive" in said) == (5, True)
     assert "http://127.0.0.1:9/in" in listed
     assert studyhall("webhook", "list", "--text") == (0, "no webhooks\n")
+
+
+def test_a_study_is_shared_and_unshared(studyhall, study):
+    _, made = studyhall("study", "share", study.name, "--name", "reviewer", "--expires-in", "2d", "--json")
+    share = json.loads(made)
+    _, listed = studyhall("study", "shares", study.name, "--text")
+    studyhall("study", "unshare", study.name, share["id"])
+    _, after = studyhall("study", "shares", study.name, "--text")
+
+    assert share["link"].startswith("http://testserver/#key=hps_")
+    assert ("reviewer" in listed, "revoked" in listed, "revoked" in after) == (True, False, True)

@@ -233,3 +233,18 @@ def test_a_studys_health_is_shown_with_its_evidence(page: Page, study: StudyHand
     urgent = page.locator(".check.act")
     expect(urgent).to_contain_text("Many trials fail")
     expect(urgent).to_contain_text("no disk")
+
+
+def test_a_share_link_opens_its_study_live(page: Page, study: StudyHandle) -> None:
+    link = study.share("a reviewer").link
+    assert link is not None
+    page.evaluate("sessionStorage.clear()")
+
+    page.goto("about:blank")
+    page.goto(link)
+
+    expect(page.locator("h1")).to_have_text(study.name)
+    expect(page.locator(".freshness")).to_have_attribute("data-state", "live")
+    study.ask().complete(accuracy=0.75)
+    expect(page.locator(".best-card .figure")).to_have_text("0.75")
+    assert "hps_" not in page.url
