@@ -106,6 +106,12 @@ class RetentionSettings(Group):
     logs_days: Days | None = Field(
         None, description="Days from a trial's end until the logs of its attempts are forgotten. By default never."
     )
+    archive_days: Days | None = Field(
+        None, description="Days from a study's end until it is archived: out of lists and read-only. By default never."
+    )
+    studies_days: Days | None = Field(
+        None, description="Days from then until it is deleted with all its trials. By default never."
+    )
     best: Annotated[
         int,
         Field(

@@ -179,10 +179,11 @@ class Client:
         state: StudyState | str | Sequence[StudyState | str] | None = None,
         name: str | None = None,
         label: str | None = None,
+        archived: bool = False,
         page_size: int = 100,
     ) -> Iterator[StudyHandle]:
-        """All studies that match, page by page as they are needed."""
-        query = {"state": state, "name": name, "label": label}
+        """All studies that match, page by page as they are needed; `archived`: those put away instead of the others."""
+        query = {"state": state, "name": name, "label": label, "archived": archived or None}
         found = self.connection.pages(path_of("studies"), Page[Study], query=query, page_size=page_size)
         return map(self._handle, found)
 

@@ -180,6 +180,12 @@ class StudyBusy(Conflict):
     code = "study-busy"
 
 
+class StudyArchived(Conflict):
+    """The study is archived and cannot be changed; take it back with POST /v1/studies/STUDY/unarchive first."""
+
+    code = "study-archived"
+
+
 class StudyEnded(Conflict):
     """The study has ended; resume it or create a new one."""
 

@@ -224,6 +224,8 @@ class Study(StudyDefinition):
     created_at: datetime
     updated_at: datetime
     ended_at: datetime | None = None
+    archived_at: datetime | None = None
+    """Since when it is put away: not in lists, and read-only."""
 
 
 def definition_of(study: Study) -> StudyDefinition:

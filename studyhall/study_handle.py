@@ -272,6 +272,14 @@ class StudyHandle:
         """Ends the study: `drain` lets running trials end, `graceful` asks them to, `kill` cancels them at once."""
         return self._keep(self._post("stop", StopStudy(mode=mode, reason=reason), Study))
 
+    def archive(self) -> Study:
+        """Puts the study away, once it has ended: out of the lists, and read-only."""
+        return self._keep(self._post("archive", None, Study))
+
+    def unarchive(self) -> Study:
+        """Takes it back, as it was."""
+        return self._keep(self._post("unarchive", None, Study))
+
     def change(self, **fields: Any) -> Study:
         """Changes what may change.
 

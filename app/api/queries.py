@@ -30,6 +30,7 @@ class StudiesQuery(PageQuery):
 
     state: Annotated[tuple[StudyState, ...], Field(max_length=10, description="Any of these.")] = ()
     name: Annotated[Text | None, Field(description="A part of the name.")] = None
+    archived: Annotated[bool, Field(description="Those that are put away, instead of the others.")] = False
     label: Annotated[Text | None, Field(description="`key` or `key=value`.")] = None
 
 

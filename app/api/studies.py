@@ -9,7 +9,7 @@ from app.api.answering import answer_once, page_of, write_once
 from app.api.context import Caller
 from app.api.queries import AnalysisQuery, CourseQuery, DeleteStudyQuery, PageQuery, StudiesQuery, StudyRef
 from app.api.routing import EVERY_KEY, READERS, USERS, VIEWERS, Routes
-from app.services import lists, reading, studies
+from app.services import archiving, lists, reading, studies
 from app.services.analysing import Asked
 from app.services.principal import Principal
 from app.storage.transaction import Transaction
@@ -99,6 +99,18 @@ async def pause_study(context: Caller, study: StudyRef) -> Study | Response:
 async def resume_study(context: Caller, study: StudyRef) -> Study | Response:
     """Hands out trials again, also of a study that had ended."""
     return await write_once(context, lambda tx: studies.resume_study(tx, context.principal, study))
+
+
+@routes.post("/v1/studies/{study}/archive", scopes=USERS, problems=[StudyBusy])
+async def archive_study(context: Caller, study: StudyRef) -> Study | Response:
+    """Puts a study away that has ended: it leaves the lists and cannot be changed."""
+    return await write_once(context, lambda tx: archiving.archive_study(tx, context.principal, study))
+
+
+@routes.post("/v1/studies/{study}/unarchive", scopes=USERS)
+async def unarchive_study(context: Caller, study: StudyRef) -> Study | Response:
+    """Takes a study back, as it was."""
+    return await write_once(context, lambda tx: archiving.unarchive_study(tx, context.principal, study))
 
 
 @routes.post("/v1/studies/{study}/stop", scopes=USERS, problems=[RequestInProgress])

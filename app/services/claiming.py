@@ -194,7 +194,7 @@ def _candidates(
 ) -> Iterator[tuple[StudyRow, float | None]]:
     """Studies to try one after the other, with the most turns that any study has had; None where nobody takes turns."""
     if claim.study is not None:
-        study = study_of(tx, principal, claim.study)
+        study = study_of(tx, principal, claim.study, archived=True)
         handed.study_state = study.state
         if study.state == "active" and claim.capabilities is not None:
             _check_fits(claim.worker, claim.capabilities, study)

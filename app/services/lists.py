@@ -1,5 +1,7 @@
 """Pages of what a project has: studies, trials and what belongs to them, workers, keys."""
 
+from typing import Any
+
 from app.services.fleet import OFFLINE_AFTER_S
 from app.services.principal import Principal
 from app.services.reading import find_study, find_trial, get_study
@@ -19,13 +21,13 @@ def studies(
     state: tuple[str, ...] = (),
     name: str | None = None,
     label: str | None = None,
+    archived: bool = False,
 ) -> Page[Study]:
     """Studies, newest first; for a guest the one that is shared."""
     if principal.study is not None:
         return Page[Study].model_construct(items=(get_study(connection, principal=principal, name=principal.study),))
-    return reader.studies_page(
-        connection, principal.project, limit=limit, cursor=cursor, state=state, name=name, label=label
-    )
+    filters: dict[str, Any] = {"state": state, "name": name, "label": label, "archived": archived}
+    return reader.studies_page(connection, principal.project, limit=limit, cursor=cursor, **filters)
 
 
 def trials(

@@ -3,21 +3,25 @@
 from app.services.principal import Principal
 from app.storage.rows import StudyRow, TrialRow
 from app.storage.transaction import Transaction
-from studyhall.errors import NotFound
+from studyhall.errors import NotFound, StudyArchived
 
 
-def study_of(tx: Transaction, principal: Principal, name: str) -> StudyRow:
+def study_of(tx: Transaction, principal: Principal, name: str, *, archived: bool = False) -> StudyRow:
     """A study by id or name, locked.
+
+    Args:
+        archived: also one that is put away; for verbs that change nothing in it.
 
     Raises:
         NotFound: there is none in this project.
+        StudyArchived: it is put away.
     """
     study = tx.study(name) if name.startswith("st_") else None
     if study is None:
         study = tx.study_named(principal.project, name)
     if study is None or study.project != principal.project:
         raise no_study()
-    return study
+    return study if archived else _open(study)
 
 
 def trial_of(tx: Transaction, principal: Principal, id: str) -> tuple[StudyRow, TrialRow]:
@@ -25,6 +29,7 @@ def trial_of(tx: Transaction, principal: Principal, id: str) -> tuple[StudyRow, 
 
     Raises:
         NotFound: there is none in this project.
+        StudyArchived: its study is put away.
     """
     trial = tx.trial(id)
     if trial is None:
@@ -32,7 +37,13 @@ def trial_of(tx: Transaction, principal: Principal, id: str) -> tuple[StudyRow, 
     study = tx.study_of(trial)
     if study.project != principal.project:
         raise no_trial()
-    return study, trial
+    return _open(study), trial
+
+
+def _open(study: StudyRow) -> StudyRow:
+    if study.archived_at is not None:
+        raise StudyArchived
+    return study
 
 
 def no_study() -> NotFound:

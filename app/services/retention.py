@@ -23,12 +23,16 @@ class Retention:
     """How long outputs are kept after a trial's end, in days; None: for good.
 
     Args:
+        archive_days: from a study's end until it is put away.
+        studies_days: from there until it is deleted.
         best: how many of the best trials of each study keep theirs however old they are; with several objectives, all
             on the front do.
     """
 
     artifacts_days: float | None = None
     logs_days: float | None = None
+    archive_days: float | None = None
+    studies_days: float | None = None
     best: int = 1
 
 

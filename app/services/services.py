@@ -15,6 +15,7 @@ import structlog
 from app.meters import Meters
 from app.services.analysing import Analysing, Analyst
 from app.services.analysis_pool import AnalysisPool
+from app.services.archiving import archive_old
 from app.services.claiming import Handed, answer, claim_trials, touches
 from app.services.explaining import Explaining
 from app.services.keys import create_first_key
@@ -183,10 +184,12 @@ class Services:
         return ended
 
     async def tidy(self) -> int:
-        """Forgets outputs that have outlived their time, and contents that no trial has any more; how many contents."""
+        """Forgets outputs, studies and contents that have outlived their time; how many contents."""
         forgotten = await forget_outputs(self.database, self._retention, self.clock())
         if any(forgotten.values()):
             log.info("outputs_forgotten", **forgotten)
+        if put_away := await archive_old(self.database, self._retention, self.clock()):
+            log.info("studies_put_away", **put_away)
         gone = 0
         old = await asyncio.to_thread(lambda: list(self.contents.old()))
         for start in range(0, len(old), 500):

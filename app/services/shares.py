@@ -14,7 +14,7 @@ from studyhall.shares import CreateShare, Share
 
 def create_share(tx: Transaction, principal: Principal, name: str, request: CreateShare) -> Share:
     """A new link to a study; it is told this once."""
-    study, made = study_of(tx, principal, name), make_key()
+    study, made = study_of(tx, principal, name, archived=True), make_key()
     row = KeyRow(
         id=made.id, project=study.project, name=request.name, scope="guest", study_id=study.id, hash=made.hash,
         created_at=tx.now, expires_at=tx.now + request.expires_in_s, revoked_at=None,
@@ -36,7 +36,7 @@ def revoke_share(tx: Transaction, principal: Principal, name: str, id: str) -> N
     Raises:
         NotFound: the study has no such link.
     """
-    study, key = study_of(tx, principal, name), tx.key(id)
+    study, key = study_of(tx, principal, name, archived=True), tx.key(id)
     if key is None or key.study_id != study.id:
         raise NotFound("there is no such link; GET /v1/studies/STUDY/shares lists those there are")
     if key.revoked_at is None:

@@ -149,7 +149,7 @@ def delete_study(tx: Transaction, principal: Principal, name: str, *, force: boo
     Raises:
         StudyBusy: trials are running and `force` is not given.
     """
-    study = study_of(tx, principal, name)
+    study = study_of(tx, principal, name, archived=True)
     if study.running and not force:
         raise StudyBusy(f"{study.running} trials are running; stop the study first, or pass force=true")
     tx.audit(project=study.project, key_id=principal.key_id, action="study.deleted", subject=study.id, name=study.name)
@@ -193,6 +193,7 @@ def _first_row(tx: Transaction, principal: Principal, request: CreateStudy) -> S
         created_at=tx.now,
         updated_at=tx.now,
         ended_at=None,
+        archived_at=None,
     )
 
 

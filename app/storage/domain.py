@@ -51,6 +51,7 @@ def study_from(row: StudyRow) -> Study:
         created_at=moment(row.created_at),
         updated_at=moment(row.updated_at),
         ended_at=moment_or_none(row.ended_at),
+        archived_at=moment_or_none(row.archived_at),
     )
 
 

@@ -72,22 +72,36 @@ def studies_page(
     state: Sequence[str] = (),
     name: str | None = None,
     label: str | None = None,
+    archived: bool = False,
 ) -> Page[Study]:
     """Studies, newest first; `name` matches any part of a name, literally."""
-    query = select(*tables.studies.columns).where(_S.project == project)
+    place = _S.archived_at.is_not(None) if archived else _S.archived_at.is_(None)
+    query = select(*tables.studies.columns).where(_S.project == project, place)
     if state:
         query = query.where(_S.state.in_(state))
     if name:
         query = query.where(_S.name.contains(name, autoescape=True))
     if label:
         query = query.where(_has_label(connection, _S.definition, "labels", label=label))
-    of = _list_of("studies", project, *state, name, label)
+    of = _list_of("studies", project, *state, name, label, "archived" if archived else "")
     if cursor is not None:
         query = query.where(_S.id < _place(cursor, of))
     rows = [StudyRow(*row) for row in connection.execute(query.order_by(_S.id.desc()).limit(limit + 1))]
     return _page(
         [study_from(row) for row in rows[:limit]], _cursor(of, rows[limit - 1].id) if len(rows) > limit else None
     )
+
+
+def studies_ended_before(connection: Connection, *, before: float, limit: int) -> list[str]:
+    """Studies of all projects that ended before a time and are not put away."""
+    query = select(_S.id).where(_S.ended_at < before, _S.archived_at.is_(None)).order_by(_S.ended_at).limit(limit)
+    return [row[0] for row in connection.execute(query)]
+
+
+def studies_archived_before(connection: Connection, *, before: float, limit: int) -> list[str]:
+    """Studies of all projects that were put away before a time."""
+    query = select(_S.id).where(_S.archived_at < before).order_by(_S.archived_at).limit(limit)
+    return [row[0] for row in connection.execute(query)]
 
 
 def trials_page(

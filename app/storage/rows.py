@@ -42,6 +42,7 @@ class StudyRow:
     created_at: float
     updated_at: float
     ended_at: float | None
+    archived_at: float | None
 
 
 @dataclass(slots=True, eq=False)

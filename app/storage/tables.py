@@ -75,6 +75,7 @@ studies = Table(
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
     Column("ended_at", Double),
+    Column("archived_at", Double),  # put away since: not in lists, and read-only
     UniqueConstraint("project", "name"),
     CheckConstraint("max_trials IS NULL OR created <= max_trials", name="budget"),
     CheckConstraint("waiting >= 0 AND running >= 0", name="counts"),

@@ -68,6 +68,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Double(), nullable=False),
         sa.Column("updated_at", sa.Double(), nullable=False),
         sa.Column("ended_at", sa.Double(), nullable=True),
+        sa.Column("archived_at", sa.Double(), nullable=True),
         sa.CheckConstraint("max_trials IS NULL OR created <= max_trials", name=op.f("ck_studies_budget")),
         sa.CheckConstraint("waiting >= 0 AND running >= 0", name=op.f("ck_studies_counts")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_studies")),

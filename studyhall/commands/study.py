@@ -7,11 +7,12 @@ from studyhall.commands.asking import client_for, limited
 from studyhall.commands.assignments import changed_fields, read_assignments
 from studyhall.commands.printing import cell_text, print_facts, print_json, print_json_line, print_table
 from studyhall.commands.study_file import read_study_file
-from studyhall.errors import InvalidInput
+from studyhall.errors import Conflict, InvalidInput
 from studyhall.progress import ProgressLine
 from studyhall.study import Study, StudyState
 from studyhall.study_handle import StudyHandle
 from studyhall.trial import Trial
+from studyhall.wire import Summary
 
 REPAINT_S = 1.0
 """How often the time that has passed is painted anew, in seconds."""
@@ -23,8 +24,8 @@ def create(arguments: argparse.Namespace) -> int:
     definition = read_study_file(arguments.file, **changes)
     study = client_for(arguments).create_study_from(definition)
     if arguments.wait and not arguments.watch:
-        for _ in study.summaries():
-            pass
+        for summary in study.summaries():
+            _check_goes_on(summary)
         _say(study.refresh(), as_json=arguments.json)
         return _code(study)
     if not arguments.json:
@@ -36,7 +37,8 @@ def create(arguments: argparse.Namespace) -> int:
 
 def show_list(arguments: argparse.Namespace) -> None:
     """Lists studies."""
-    found = client_for(arguments).studies(state=arguments.state, label=arguments.label)
+    filters = {"state": arguments.state, "label": arguments.label, "archived": arguments.archived}
+    found = client_for(arguments).studies(**filters)
     studies = [study.definition for study in limited(found, arguments.limit)]
     if arguments.json:
         print_json([study.to_dict() for study in studies])
@@ -126,6 +128,16 @@ def stop(arguments: argparse.Namespace) -> None:
     _say(_settled(study, wait=arguments.wait), as_json=arguments.json)
 
 
+def archive(arguments: argparse.Namespace) -> None:
+    """Puts an ended study away."""
+    _say(_study(arguments).archive(), as_json=arguments.json)
+
+
+def unarchive(arguments: argparse.Namespace) -> None:
+    """Takes an archived study back."""
+    _say(_study(arguments).unarchive(), as_json=arguments.json)
+
+
 def delete(arguments: argparse.Namespace) -> None:
     """Deletes a study, after asking."""
     study = _study(arguments)
@@ -149,12 +161,19 @@ def _watch(study: StudyHandle, *, as_json: bool) -> int:
             line.show(summary, goal=objective, total=total)
             if as_json:
                 print_json_line(summary.to_dict())
+            _check_goes_on(summary)
     if not as_json:
         _say(study.refresh(), as_json=False)
         found = study.best() if len(study.definition.objectives) == 1 else None
         if found:
             _print_best(found)
     return _code(study)
+
+
+def _check_goes_on(summary: Summary) -> None:
+    """Ends a wait that a person has to end: nothing runs, and nothing will before the study is resumed."""
+    if summary.state is StudyState.PAUSED and not summary.trials.get("running"):
+        raise Conflict(f"study '{summary.name}' is paused and nothing runs: studyhall study resume '{summary.name}'")
 
 
 def _settled(study: StudyHandle, *, wait: bool) -> Study:
@@ -199,6 +218,7 @@ def _facts(study: Study) -> dict[str, object]:
         "description": study.description,
         "created": study.created_at,
         "ended": study.ended_at,
+        "archived": study.archived_at,
     }
 
 
@@ -213,7 +233,8 @@ def _say(study: Study, *, as_json: bool) -> None:
         print_json(study.to_dict())
     else:
         why = f" ({study.reason})" if study.reason else ""
-        sys.stdout.write(f"study '{study.name}' is {study.state}{why}\n")
+        put_away = " and archived" if study.archived_at else ""
+        sys.stdout.write(f"study '{study.name}' is {study.state}{why}{put_away}\n")
 
 
 def _confirm(study: Study) -> None:

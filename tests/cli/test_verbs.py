@@ -156,3 +156,30 @@ def test_a_study_is_shared_and_unshared(studyhall, study):
 
     assert share["link"].startswith("http://testserver/#key=hps_")
     assert ("reviewer" in listed, "revoked" in listed, "revoked" in after) == (True, False, True)
+
+
+def test_an_ended_study_is_put_away_and_taken_back(studyhall, study):
+    assert studyhall("study", "archive", study.name)[0] == 5  # it has not ended
+    study.stop()
+    _, said = studyhall("study", "archive", study.name, "--text")
+    _, listed = studyhall("study", "list", "--limit", "0")
+    _, away = studyhall("study", "list", "--archived", "--limit", "0")
+    code, _ = studyhall("trial", "queue", study.name, "x=0.5")
+    studyhall("study", "unarchive", study.name)
+
+    assert said == f"study '{study.name}' is completed (user) and archived\n"
+    assert (study.id in listed, study.id in away, code) == (False, True, 5)
+    assert studyhall("study", "change", study.name, "priority=2")[0] == 0
+
+
+@pytest.mark.parametrize("verb", ["watch", "create"])
+def test_waiting_for_a_paused_study_ends_and_says_what_to_do(studyhall, study, verb, tmp_path):
+    study.pause()
+    definition = {"name": study.name, "space": study.definition.space.to_dict(), "objectives": [{"metric": "loss"}]}
+    (tmp_path / "study.json").write_text(json.dumps(definition))
+    create = ("create", str(tmp_path / "study.json"), "--if-exists", "get", "--wait")
+
+    code, said = studyhall("study", *(create if verb == "create" else ("watch", study.name)))
+
+    assert code == 5
+    assert f"is paused and nothing runs: studyhall study resume '{study.name}'" in said
