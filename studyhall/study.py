@@ -15,7 +15,7 @@ Goal = Literal["minimize", "maximize"]
 
 
 class Objective(Word):
-    """A metric and what to do with it; at `target` the study may end."""
+    """A metric and what to do with it; a study ends when one trial is as good as every `target` that is given."""
 
     metric: MetricName
     goal: Goal = "minimize"
@@ -59,6 +59,9 @@ class Budget(Word):
     max_seconds: Annotated[float, Field(gt=0, le=1e9)] | None = None
     max_failed: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     max_device_seconds: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    min_improvement: Annotated[float, Field(ge=0, le=1e300)] | None = None
+    """In units of the objective: the search has converged when its model expects less of one more trial, several times
+    in a row. Needs one objective and an engine that predicts (`GET /v1/algorithms`)."""
 
     @property
     def ends_by_time(self) -> bool:
@@ -214,12 +217,14 @@ class Study(StudyDefinition):
     id: str
     state: StudyState
     reason: str | None = None
-    """Why it is not active: `user`, `budget`, `target`, `exhausted`, `max_failed`, …"""
+    """Why it is not active: `user`, `budget`, `target`, `converged`, `exhausted`, `max_failed`, …"""
     space_version: int = 1
     sequence: int
     """Raised by every write to the study: its version (ETag), the event cursor and the cache key."""
     trials: TrialCounts = TrialCounts()
     best: Incumbent | None = None
+    expected_improvement: float | None = None
+    """By how much the next trial would improve on the best, as the model last saw it, in units of the objective."""
     device_seconds: float = 0.0
     created_at: datetime
     updated_at: datetime

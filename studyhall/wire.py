@@ -469,6 +469,8 @@ class AlgorithmInfo(Word):
     kind: Literal["engine", "stopping"] = "engine"
     summary: str
     options: dict[str, Any]
+    predicts: bool = False
+    """Its suggestions say what is expected of them: what `budget.min_improvement` needs."""
 
 
 class TrainableInfo(Word):

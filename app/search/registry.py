@@ -44,6 +44,8 @@ class Entry:
     """The module whose `suggest(space, history, count, *, options, seed, number)` is the engine."""
     instant: bool = False
     """Pure Python and under a millisecond: runs inside the API process, needs no engine process."""
+    predicts: bool = False
+    """Its suggestions say what is expected of them."""
 
 
 ENTRIES: Final[dict[str, Entry]] = {
@@ -54,12 +56,14 @@ ENTRIES: Final[dict[str, Entry]] = {
             "Chooses and blends engines by space, results and budget; the default.",
             AutoOptions,
             "app.search.auto",
+            predicts=True,
         ),
         Entry(
             "bayes",
             "Bayesian optimisation: a Gaussian process that knows conditions, categories and failures.",
             BayesOptions,
             "app.search.bayes.engine",
+            predicts=True,
         ),
         Entry(
             "random",
@@ -162,7 +166,8 @@ def engine(algorithm: Algorithm) -> Engine:
 def algorithms() -> tuple[AlgorithmInfo, ...]:
     """What `GET /v1/algorithms` tells: each engine and the JSON schema of its options."""
     return tuple(
-        AlgorithmInfo(name=e.name, summary=e.summary, options=e.options.model_json_schema()) for e in ENTRIES.values()
+        AlgorithmInfo(name=e.name, summary=e.summary, options=e.options.model_json_schema(), predicts=e.predicts)
+        for e in ENTRIES.values()
     )
 
 

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from app.search.engine import Observation
 from app.services.claiming import seeded
+from app.services.convergence import promise
 from app.services.engine_pool import EngineFailed, EngineLate, HistoryChanges, SuggestRequest
 from app.services.histories import changes_after
 from app.services.lookup import no_trial
@@ -147,7 +148,7 @@ class Explaining:
 
 
 def odds(trial: Trial, definition: StudyDefinition, earlier: Sequence[Observation]) -> tuple[Odds, ...]:
-    """What a suggestion promised, against the best of what was known: Jones et al. 1998, eq. 15, in its two parts.
+    """What a suggestion promised, against the best of what was known.
 
     Args:
         earlier: the results there were when the trial was suggested.
@@ -174,14 +175,10 @@ def _odds(trial: Trial, objective: Objective, values: Sequence[float]) -> Odds:
     if not values:
         return odds
     best = min(values) if objective.goal == "minimize" else max(values)
-    gain = best - mean if objective.goal == "minimize" else mean - best
-    z = gain / deviation if deviation > 0 else math.copysign(math.inf, gain)
-    chance = 0.5 * math.erfc(-z / math.sqrt(2.0))
-    by_mean = gain * chance
-    by_doubt = deviation * math.exp(-0.5 * min(z * z, 1e4)) / math.sqrt(2.0 * math.pi)
-    if not all(map(math.isfinite, (by_mean, by_doubt))):
+    found = promise(mean, deviation, best=best, goal=objective.goal)
+    if found is None:
         return odds.model_copy(update={"best": best})
-    parts = {"chance": chance, "improvement": by_mean + by_doubt, "by_mean": by_mean, "by_doubt": by_doubt}
+    parts = {**found._asdict(), "improvement": found.by_mean + found.by_doubt}
     return odds.model_copy(update={"best": best, **parts})
 
 

@@ -18,6 +18,8 @@ from studyhall.trial import INFRASTRUCTURE, MOVES, TrialState
 
 HEARTBEATS_PER_LEASE = 3
 LONGEST_PAUSE_S = 300.0
+ANSWERS_TO_CONVERGE = 5
+"""So many answers of the engine in a row must promise too little: more than one of its views must see it so."""
 
 
 def new_id(prefix: str, now: float) -> str:
@@ -188,7 +190,7 @@ def rescore(tx: Transaction, study: StudyRow) -> None:
 
 
 def settle(tx: Transaction, study: StudyRow) -> None:
-    """Ends the study when its budget is spent, its target reached, its space used up or too much has failed."""
+    """Ends the study when its budget is spent, its targets reached, its space used up or too much has failed."""
     if study.state == "stopping":
         if study.running == 0:
             end(tx, study, "completed", study.reason or "user")
@@ -196,14 +198,27 @@ def settle(tx: Transaction, study: StudyRow) -> None:
     if study.state not in ("active", "paused"):
         return
     definition = definition_from(study.definition)
-    objective = definition.objectives[0]
     if definition.budget.max_failed is not None and study.failed >= definition.budget.max_failed:
         stop_all(tx, study, "max_failed")
         end(tx, study, "failed", "max_failed")
-    elif study.best_value is not None and objective.reaches_target(study.best_value):
+    elif _reaches_targets(tx, study, definition):
         stop(tx, study, "target")
+    elif study.converging >= ANSWERS_TO_CONVERGE:
+        stop(tx, study, "converged", ask_running=False)
     elif study.running == 0 and study.waiting == 0 and _spent(study):
         end(tx, study, "completed", "exhausted" if study.exhausted else "budget")
+
+
+def _reaches_targets(tx: Transaction, study: StudyRow, definition: StudyDefinition) -> bool:
+    """Whether one trial is as good as every target."""
+    wanted = [objective for objective in definition.objectives if objective.target is not None]
+    if not wanted:
+        return False
+    if len(definition.objectives) == 1:
+        return study.best_value is not None and wanted[0].reaches_target(study.best_value)
+    # Whatever reaches them all is on the front, or dominated by something there that reaches them, too.
+    front = [from_text(trial.metrics or "{}") for trial in tx.front(study)]
+    return any(all(o.reaches_target(metrics[o.metric]) for o in wanted) for metrics in front)
 
 
 def _spent(study: StudyRow) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from app.search import registry
 from app.search.random import check_feasible
 from app.search.stopping import rule
+from app.services.convergence import check_convergence
 from app.services.lookup import study_of
 from app.services.moves import cancel_all, cancel_one_waiting, cancel_waiting, end, new_id, settle, stop
 from app.services.principal import Principal
@@ -37,6 +38,7 @@ def check_definition(definition: CreateStudy) -> None:
     """
     registry.check(definition.algorithm)
     rule(definition.stopping)
+    check_convergence(definition)
     check_feasible(definition.space, definition.algorithm.seed or 0)
 
 
@@ -85,6 +87,8 @@ def patch_study(
         "parallelism": definition.parallelism,
         "priority": definition.priority,
     }
+    if patch.budget is not None or patch.space is not None:
+        columns["converging"] = 0
     if patch.algorithm is not None and patch.algorithm.seed is not None:
         columns["seed"] = patch.algorithm.seed
     if patch.space is not None:
@@ -120,7 +124,7 @@ def resume_study(tx: Transaction, principal: Principal, name: str) -> Study:
         return study_from(study)
     if study.max_trials is not None and study.created >= study.max_trials and study.waiting + study.running == 0:
         raise BudgetExhausted(f"all {study.max_trials} trials of the budget are made; raise budget.max_trials first")
-    tx.change(study, state="active", reason=None, ended_at=None)
+    tx.change(study, state="active", reason=None, ended_at=None, converging=0)
     tx.record(study, "study.resumed")
     tx.openings.add(study.id)
     return study_from(study)
@@ -188,6 +192,8 @@ def _first_row(tx: Transaction, principal: Principal, request: CreateStudy) -> S
         best_trial=None,
         best_number=None,
         best_value=None,
+        expected_improvement=None,
+        converging=0,
         device_seconds=0.0,
         last_result=0,
         created_at=tx.now,
@@ -212,6 +218,7 @@ def _patched(study: StudyRow, patch: PatchStudy) -> StudyDefinition:
     new = CreateStudy.model_validate_json(json.dumps(kept))
     registry.check(new.algorithm)
     rule(new.stopping)
+    check_convergence(new)
     if patch.space is not None:
         check_feasible(new.space, study.seed)
     return StudyDefinition.model_validate_json(json.dumps(kept))

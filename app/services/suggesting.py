@@ -21,6 +21,7 @@ from app.meters import Meters
 from app.search.engine import Suggestion
 from app.search.random import draw
 from app.services.claiming import add_trial, budget_left, room, seeded
+from app.services.convergence import weigh
 from app.services.engine_pool import EngineFailed, EngineLate, HistoryChanges, SuggestRequest
 from app.services.histories import changes_after
 from app.services.moves import settle
@@ -292,6 +293,11 @@ def insert_suggestions(tx: Transaction, *, study_id: str, batch: _Batch, insist:
         return True
     if study.next_number != batch.number and batch.plan.missing and not insist:
         return False
+    weigh(tx, study, batch.suggestions)
+    if study.converging:
+        settle(tx, study)
+        if study.state != "active":
+            return True
     anew = batch.suggestions[: len(batch.plan.stale)]
     for number, suggestion in zip(batch.plan.stale, anew, strict=False):
         _replace(tx, study, number, suggestion, batch)

@@ -47,6 +47,7 @@ def study_from(row: StudyRow) -> Study:
         sequence=row.sequence,
         trials=counts_from(row),
         best=incumbent_from(row),
+        expected_improvement=row.expected_improvement,
         device_seconds=row.device_seconds,
         created_at=moment(row.created_at),
         updated_at=moment(row.updated_at),

@@ -37,6 +37,8 @@ class StudyRow:
     best_trial: str | None
     best_number: int | None
     best_value: float | None
+    expected_improvement: float | None
+    converging: int
     device_seconds: float
     last_result: int
     created_at: float

@@ -70,6 +70,8 @@ studies = Table(
     Column("best_trial", String(32)),
     Column("best_number", Integer),
     Column("best_value", Double),
+    Column("expected_improvement", Double),  # of the next trial, as the engine last foretold it
+    Column("converging", Integer, nullable=False),  # so many answers in a row have promised less than is worth it
     Column("device_seconds", Double, nullable=False),
     Column("last_result", BigInteger, nullable=False),  # the sequence number at which a trial last ended
     Column("created_at", Double, nullable=False),

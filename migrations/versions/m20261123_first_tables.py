@@ -63,6 +63,8 @@ def upgrade() -> None:
         sa.Column("best_trial", sa.String(length=32), nullable=True),
         sa.Column("best_number", sa.Integer(), nullable=True),
         sa.Column("best_value", sa.Double(), nullable=True),
+        sa.Column("expected_improvement", sa.Double(), nullable=True),
+        sa.Column("converging", sa.Integer(), nullable=False),
         sa.Column("device_seconds", sa.Double(), nullable=False),
         sa.Column("last_result", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.Double(), nullable=False),

@@ -105,6 +105,10 @@ class Study:
         return min((point[0] for point in self.points().values()), default=None) if self.objectives == 1 else None
 
     @property
+    def is_at_target(self) -> bool:
+        return self.aim is not None and any(point[0] <= self.aim for point in self.points().values())
+
+    @property
     def front(self) -> set[int]:
         points = self.points() if self.objectives > 1 else {}
         return {
@@ -523,7 +527,7 @@ class Model:
             for trial in study.trials:
                 trial.stop = trial.stop or trial.state == "running"
             self._end(study, "failed")
-        elif study.aim is not None and study.best_value is not None and study.best_value <= study.aim:
+        elif study.is_at_target:
             self._stop(study, ask_running=True)
         elif study.count("running", "waiting") == 0 and study.budget_left == 0:
             self._end(study, "completed")

@@ -97,6 +97,20 @@ def test_a_study_ends_at_its_target_and_asks_the_others_to_stop(house: House) ->
     assert (row.state, row.reason, row.pruned) == ("completed", "target", 1)
 
 
+def test_with_several_objectives_one_trial_must_reach_every_target(house: House) -> None:
+    objectives = [{"metric": "loss", "target": 0.1}, {"metric": "cost", "target": 5.0}, {"metric": "size"}]
+    study = house.study(objectives=objectives)
+    states = []
+
+    for loss, cost in [(0.05, 9.0), (0.5, 1.0), (0.1, 5.0)]:
+        held = house.hold(study.id)
+        house.do(complete, held.id, Complete(**held.lease, metrics={"loss": loss, "cost": cost, "size": 1.0}))
+        states.append(house.study_row(study.id).state)
+
+    assert states == ["active", "active", "completed"]
+    assert house.study_row(study.id).reason == "target"
+
+
 def test_a_study_with_too_many_failures_has_failed(house: House) -> None:
     study = house.study(budget={"max_failed": 2})
     for _ in range(2):

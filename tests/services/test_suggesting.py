@@ -8,12 +8,17 @@ import pytest
 
 from app.search.engine import Suggestion
 from app.search.random import draw
+from app.services.convergence import check_convergence
 from app.services.engine_pool import EngineFailed, EngineLate, SuggestRequest
+from app.services.moves import ANSWERS_TO_CONVERGE
 from app.services.services import Services
 from app.services.studies import create_study
 from app.services.suggesting import Plan, ahead, make_plan
 from app.services.telling import complete
 from app.storage import reader
+from app.storage.domain import study_from
+from app.storage.rows import StudyRow
+from studyhall.errors import InvalidInput
 from studyhall.study import Study
 from studyhall.trial import Prediction
 from studyhall.wire import Claim, Claimed, Complete, CreateStudy
@@ -34,6 +39,7 @@ class SpokenPool:
         self.go = asyncio.Event()
         self.go.set()
         self.fewer = 0
+        self.predicted: Prediction | None = None
 
     async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
         self.requests.append(request)
@@ -43,7 +49,7 @@ class SpokenPool:
         if self.error is not None:
             raise self.error
         numbers = range(request.number, request.number + request.count - self.fewer)
-        return tuple(Suggestion(draw(request.space, 1, n), "model", "spoken") for n in numbers)
+        return tuple(Suggestion(draw(request.space, 1, n), "model", "spoken", self.predicted) for n in numbers)
 
     async def predict(self, request: SuggestRequest) -> tuple[Prediction, ...]:
         raise EngineFailed("there is no engine in this test")
@@ -220,3 +226,73 @@ async def test_a_server_without_engines_is_served_by_an_engine_process_elsewhere
     assert claimed.trials[0].trial.why == "spoken"
     await server.stop()
     await engine.stop()
+
+
+async def predicting(services: Services, **fields: object) -> Study:
+    return await study(services, algorithm={"name": "bayes", "seed": 1, "ahead": 0}, **fields)
+
+
+async def answered(services: Services, made: Study, loss: float) -> None:
+    token = new_token()
+    claimed, _ = await services.claim(ADMIN, Claim(token=token, worker="w", study=made.id, wait_s=20.0))
+    if claimed is not None:
+        ended = Complete(token=token, attempt=1, metrics={"loss": loss})
+        await services.write(lambda tx: complete(tx, ADMIN, claimed.trials[0].trial.id, ended))
+
+
+def row_of(services: Services, made: Study) -> StudyRow:
+    row = services.database.read_now(lambda connection: reader.study_by_id(connection, made.id))
+    assert row is not None
+    return row
+
+
+async def test_a_study_has_converged_when_answers_in_a_row_promise_less_than_is_worth_it(
+    services: Services, pool: SpokenPool
+) -> None:
+    made = await predicting(services, budget={"min_improvement": 0.01})
+    await answered(services, made, 0.5)
+
+    pool.predicted = Prediction(mean={"loss": 0.6}, deviation={"loss": 0.01})
+    for _ in range(ANSWERS_TO_CONVERGE):
+        assert row_of(services, made).state == "active"
+        await answered(services, made, 0.6)
+
+    row = row_of(services, made)
+    assert (row.state, row.reason, row.created) == ("completed", "converged", ANSWERS_TO_CONVERGE)
+    assert row.expected_improvement is not None
+    assert row.expected_improvement < 1e-6
+
+
+async def test_one_answer_that_promises_enough_starts_the_count_anew(services: Services, pool: SpokenPool) -> None:
+    made = await predicting(services, budget={"min_improvement": 0.01})
+    await answered(services, made, 0.5)
+
+    for mean in (0.6, 0.6, 0.6, 0.6, 0.4, 0.6, 0.6, 0.6, 0.6):
+        pool.predicted = Prediction(mean={"loss": mean}, deviation={"loss": 0.01})
+        await answered(services, made, 0.6)
+
+    row = row_of(services, made)
+    assert (row.state, row.converging) == ("active", 4)
+
+
+async def test_without_a_limit_the_estimate_is_told_and_nothing_ends(services: Services, pool: SpokenPool) -> None:
+    made = await predicting(services)
+    await answered(services, made, 0.5)
+
+    pool.predicted = Prediction(mean={"loss": 0.4}, deviation={"loss": 0.0})
+    await answered(services, made, 0.6)
+
+    assert study_from(row_of(services, made)).expected_improvement == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"algorithm": {"name": "tpe"}}, {"objectives": [{"metric": "loss"}, {"metric": "cost"}]}]
+)
+def test_convergence_is_refused_where_nothing_could_tell_it(fields: dict[str, object]) -> None:
+    body = {"name": "s", "space": SPACE, "objectives": [{"metric": "loss"}], "budget": {"min_improvement": 0.1}}
+    request = CreateStudy.model_validate_json(json.dumps(body | fields))
+
+    with pytest.raises(InvalidInput) as refused:
+        check_convergence(request)
+
+    assert [fault.pointer for fault in refused.value.errors] == ["/budget/min_improvement"]

@@ -8,6 +8,7 @@ const REASONS = {
   user: "by a person",
   budget: "budget spent",
   target: "target reached",
+  converged: "converged",
   exhausted: "every configuration tried",
   max_failed: "too many trials failed",
 };

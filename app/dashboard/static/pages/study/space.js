@@ -186,6 +186,7 @@ function budgetText(budget) {
     budget?.max_seconds ? formatDuration(budget.max_seconds) : null,
     budget?.max_failed ? `${formatNumber(budget.max_failed)} failures` : null,
     budget?.max_device_seconds ? `${formatDuration(budget.max_device_seconds)} of device time` : null,
+    budget?.min_improvement ? `until less than ${formatNumber(budget.min_improvement)} is to be gained` : null,
   ].filter(Boolean);
   return parts.join(", ") || "none: it runs until it is stopped";
 }
