@@ -1,5 +1,7 @@
 """The study: one search, from its definition to how it ended."""
 
+import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -12,6 +14,7 @@ from studyhall.space import Space
 from studyhall.words import Count, Finite, Labels, MetricName, PlainText, StudyName, Versions, Word
 
 Goal = Literal["minimize", "maximize"]
+LONGEST_PATTERN = 500
 
 
 class Objective(Word):
@@ -112,7 +115,32 @@ class Task(Word):
         doors = [self.trainable, self.entry_point, self.command]
         if sum(door is not None for door in doors) != 1:
             raise invalid([("", "give exactly one of trainable, entry_point and command")])
+        if self.command is not None and (faults := list(_command_faults(self.settings))):
+            raise invalid(faults)
         return self
+
+
+def _command_faults(settings: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:
+    """What a worker could not read a program's metrics by: `metrics_file`, `patterns`."""
+    file, patterns = settings.get("metrics_file"), settings.get("patterns", {})
+    if file is not None and (not isinstance(file, str) or file.startswith("/") or ".." in file.split("/")):
+        yield "/settings/metrics_file", "the path of a file below the attempt's directory"
+    if not isinstance(patterns, dict):
+        yield "/settings/patterns", "an object of regular expressions by metric"
+        return
+    for metric, pattern in patterns.items():
+        if fault := _pattern_fault(str(pattern)):
+            yield f"/settings/patterns/{metric}", fault
+
+
+def _pattern_fault(pattern: str) -> str | None:
+    if len(pattern) > LONGEST_PATTERN:
+        return f"is longer than {LONGEST_PATTERN} characters"
+    try:
+        groups = re.compile(pattern).groups
+    except (re.error, RecursionError, OverflowError, Warning) as error:
+        return f"is no regular expression: {error}"
+    return None if groups else "needs a group around the number: 'loss: (\\S+)'"
 
 
 class StudyState(StrEnum):

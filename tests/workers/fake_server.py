@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -62,6 +63,14 @@ class Held:
     def steps(self) -> list[int]:
         """The steps reported by the current attempt."""
         return sorted(self.measurements)
+
+    def hear(self, measurements: Iterable[Measurement]) -> None:
+        """Keeps measurements; more metrics of a known step are added to it."""
+        for each in measurements:
+            known = self.measurements.get(each.step)
+            self.measurements[each.step] = (
+                each if known is None else each.model_copy(update={"metrics": {**known.metrics, **each.metrics}})
+            )
 
     @property
     def id(self) -> str:
@@ -155,7 +164,7 @@ class FakeServer:
             await self._wait(lambda: trial.stop is not None or _refusal(trial, kind) is not None, kind.wait_s)
             return _refusal(trial, kind) or self._told(trial)
         if isinstance(kind, Report):
-            trial.measurements |= {each.step: each for each in kind.measurements}
+            trial.hear(kind.measurements)
             return self._told(trial)
         return self._end(trial, kind)
 
@@ -175,7 +184,7 @@ class FakeServer:
         trial.ending = ending
         if not isinstance(ending, Complete):
             return httpx2.Response(200, text=self._trial(trial).to_json())
-        trial.measurements |= {each.step: each for each in ending.measurements}
+        trial.hear(ending.measurements)
         claimed = None
         if ending.claim is not None and (given := self._hand_out(ending.claim.token)):
             claimed = Claimed(trials=(given,))

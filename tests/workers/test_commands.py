@@ -4,10 +4,13 @@ import json
 
 import pytest
 
+from studyhall.definition import read_word
 from studyhall.errors import InvalidInput
+from studyhall.study import Task
 from studyhall.trial_context import LocalTrial
 from studyhall.wire import Complete, Fail
-from workers.child.command import fill_template, metrics_in
+from workers.child.command import fill_template
+from workers.child.metric_lines import MetricLines, metrics_in
 
 
 def python(code: str, *arguments: str) -> dict[str, list[str]]:
@@ -92,3 +95,60 @@ def test_other_lines_are_just_lines(line):
 
 def test_metrics_are_read_from_a_line():
     assert metrics_in(json.dumps({"step": 1, "loss": 0.5})) == {"step": 1, "loss": 0.5}
+
+
+def test_json_lines_in_a_file_are_read_like_printed_ones(run_trial):
+    code = """
+import sys
+with open(sys.argv[1], "w") as file:
+    file.write('{"step": 1, "loss": 0.5}\\n{"step": 2, "loss": 0.25}\\n')
+    print('training', flush=True)
+    file.write('{"loss": 0.125}')
+"""
+    trial = run_trial(python(code, "{trial.workdir}/out.jsonl") | {"settings": {"metrics_file": "out.jsonl"}})
+
+    assert trial.steps == [1, 2]
+    assert trial.ending.metrics == {"loss": 0.125}
+    assert trial.log == "training\n"
+
+
+def test_a_program_that_knows_nothing_of_us_is_read_by_patterns(run_trial):
+    code = """
+for epoch in (1, 2): print("Epoch %d/2" % epoch); print("  train 9.0  valid %.3e" % (1 / epoch))
+print("test accuracy 97 %")
+"""
+    patterns = {"step": r"^Epoch (\d+)", "loss": r"valid (\S+)", "accuracy": r"accuracy (\d+)"}
+    trial = run_trial(python(code) | {"settings": {"patterns": patterns}})
+
+    assert [trial.measurements[step].metrics["loss"] for step in (1, 2)] == [1.0, 0.5]
+    assert trial.ending.metrics == {"loss": 0.5, "accuracy": 97.0}
+
+
+def test_without_a_step_the_last_match_of_a_pattern_is_the_result():
+    lines = MetricLines({"patterns": {"loss": "loss=(.*)"}})
+
+    assert [lines.read(line) for line in ("loss=2", "loss=unknown", "done", "loss=1e-3")] == [
+        {"loss": 2.0},
+        None,
+        None,
+        {"loss": 0.001},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "pointer", "message"),
+    [
+        ({"patterns": {"loss": "("}}, "/settings/patterns/loss", "is no regular expression"),
+        ({"patterns": {"loss": "loss"}}, "/settings/patterns/loss", "needs a group"),
+        ({"patterns": ["loss"]}, "/settings/patterns", "an object of regular expressions by metric"),
+        ({"metrics_file": "/etc/passwd"}, "/settings/metrics_file", "below the attempt's directory"),
+        ({"metrics_file": "../other"}, "/settings/metrics_file", "below the attempt's directory"),
+    ],
+)
+def test_settings_of_a_command_that_cannot_work_are_refused_by_name(settings, pointer, message):
+    with pytest.raises(InvalidInput) as refused:
+        read_word(Task, {"command": ["train"], "settings": settings})
+
+    (fault,) = refused.value.errors
+    assert fault.pointer == pointer
+    assert message in fault.message

@@ -6,6 +6,10 @@
 
 Each printed line that is a JSON object of numbers is read: with a "step" it is a measurement, without one it is (part
 of) the result. Every other line is log. No shell is involved: an argument stays one argument whatever it holds.
+
+A program that shall not print JSON has two other ways, in the task's settings: `metrics_file`, a path below the
+attempt's own directory (`{trial.workdir}`, where the program starts) to which it writes the same lines, and `patterns`
+(`workers.child.metric_lines`).
 """
 
 import json
@@ -15,15 +19,16 @@ import selectors
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from studyhall.errors import InvalidInput
 from studyhall.trial import FailureKind
 from studyhall.trial_context import TrialContext
+from workers.child.metric_lines import LONGEST_LINE, STEP, MetricLines, MetricsFile, metrics_in
 
 CHECK_EVERY_S: Final = 0.5
-LONGEST_LINE: Final = 65_536
 _PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_./-]*)\}")
 
 
@@ -48,17 +53,17 @@ def run_command(template: Sequence[str], parameters: Mapping[str, Any], trial: T
     except OSError as error:
         raise CommandFailed("user_error", f"'{arguments[0]}' cannot be started: {error.strerror}") from error
     result: dict[str, float] = {}
+    told, file, look_at = MetricLines(trial.settings), _metrics_file(trial), 0.0
     for line in _lines(program, trial):
         sys.stdout.write(line)
-        metrics = metrics_in(line)
-        if metrics is None:
-            continue
-        if "step" in metrics:
-            step = metrics.pop("step")
-            _report(trial, step, metrics)
-        else:
-            result |= metrics
-    _check_end(program.wait(), trial)
+        _take(told.read(line), trial, result)
+        if file is not None and time.monotonic() >= look_at:
+            look_at = time.monotonic() + CHECK_EVERY_S
+            _take_all(file.new_lines(), trial, result)
+    code = program.wait()
+    if file is not None:
+        _take_all(file.new_lines(is_last=True), trial, result)
+    _check_end(code, trial)
     return result
 
 
@@ -79,17 +84,25 @@ def fill_template(template: Sequence[str], parameters: Mapping[str, Any], trial:
     return filled
 
 
-def metrics_in(line: str) -> dict[str, float] | None:
-    """The metrics that a line of output tells, or None when it is just a line."""
-    if not line.startswith("{") or len(line) > LONGEST_LINE:
-        return None
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    if not found or not all(isinstance(value, int | float) for value in found.values()):
-        return None
-    return {name: value for name, value in found.items() if not isinstance(value, bool)}
+def _metrics_file(trial: TrialContext) -> MetricsFile | None:
+    name = trial.settings.get("metrics_file")
+    return None if name is None else MetricsFile(trial.workdir / str(name))
+
+
+def _take(metrics: dict[str, float] | None, trial: TrialContext, result: dict[str, float]) -> None:
+    """A measurement, where it has a step; otherwise a part of the result."""
+    if metrics is None:
+        return
+    step = metrics.pop(STEP, None)
+    if step is None:
+        result |= metrics
+    else:
+        _report(trial, step, metrics)
+
+
+def _take_all(lines: Iterable[str], trial: TrialContext, result: dict[str, float]) -> None:
+    for line in lines:
+        _take(metrics_in(line), trial, result)
 
 
 def _report(trial: TrialContext, step: float, metrics: dict[str, float]) -> None:
@@ -100,7 +113,7 @@ def _report(trial: TrialContext, step: float, metrics: dict[str, float]) -> None
 
 
 def _lines(program: "subprocess.Popen[bytes]", trial: TrialContext) -> Iterator[str]:
-    """The program's output line by line; in its silences looks whether the trial is stopped."""
+    """The program's output line by line, and "" now and then in its silences; looks whether the trial is stopped."""
     assert program.stdout is not None  # noqa: S101 - Popen was asked for a pipe
     asked = False
     rest = b""
@@ -111,6 +124,7 @@ def _lines(program: "subprocess.Popen[bytes]", trial: TrialContext) -> Iterator[
                 asked = True
                 program.send_signal(signal.SIGTERM)
             if not ready.select(CHECK_EVERY_S):
+                yield ""
                 continue
             piece = program.stdout.read1(65_536)  # type: ignore[attr-defined] # a buffered reader has it
             *lines, rest = (rest + piece).split(b"\n")

@@ -1,0 +1,79 @@
+"""What a program's output tells: JSON lines, on stdout or in a file, and patterns for programs that print neither."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+LONGEST_LINE: Final = 65_536
+STEP: Final = "step"
+
+
+def metrics_in(line: str) -> dict[str, float] | None:
+    """The metrics that a JSON line tells, or None when it is just a line."""
+    if not line.startswith("{") or len(line) > LONGEST_LINE:
+        return None
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    if not found or not all(isinstance(value, int | float) for value in found.values()):
+        return None
+    return {name: value for name, value in found.items() if not isinstance(value, bool)}
+
+
+class MetricLines:
+    """Reads the lines of one program.
+
+    Args:
+        settings: the task's. `patterns` are regular expressions by metric, whose first group is the number; that of
+            `step` says which step the numbers on its line and on those after it belong to.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        patterns: Mapping[str, str] = settings.get("patterns") or {}
+        self._patterns = {name: re.compile(pattern) for name, pattern in patterns.items()}
+        self._step: float | None = None
+
+    def read(self, line: str) -> dict[str, float] | None:
+        """The metrics on a line, with their step where there is one; None when it is just a line."""
+        found = metrics_in(line)
+        if found is not None or not self._patterns:
+            return found
+        told = {
+            name: value for name, pattern in self._patterns.items() if (value := _number(pattern, line)) is not None
+        }
+        self._step = told.pop(STEP, self._step)
+        if not told:
+            return None
+        return told if self._step is None else {STEP: self._step, **told}
+
+
+class MetricsFile:
+    """The file that a program writes its JSON lines to, read as far as it is there."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._at, self._rest = path, 0, b""
+
+    def new_lines(self, *, is_last: bool = False) -> Iterator[str]:
+        """The whole lines since the last time; at the end of the program also one that nothing ends."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                piece = file.read()
+        except FileNotFoundError:
+            return
+        self._at += len(piece)
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        if is_last and self._rest:
+            lines, self._rest = [*lines, self._rest], b""
+        yield from (line.decode("utf-8", "replace") for line in lines)
+
+
+def _number(pattern: "re.Pattern[str]", line: str) -> float | None:
+    found = pattern.search(line[:LONGEST_LINE])
+    try:
+        return None if found is None else float(found[1])
+    except ValueError:
+        return None  # the group holds something else on this line
