@@ -143,12 +143,18 @@ class Slot:
                 return None
             await asyncio.sleep(pause_s if idle_s is None else min(pause_s, idle_s))
 
+    @property
+    def _patience_s(self) -> float:
+        """How long a claim may wait: no longer than this worker is to stay without work."""
+        idle_s = self._configuration.exit_when_idle_s
+        return self._configuration.wait_s if idle_s is None else min(self._configuration.wait_s, idle_s)
+
     def _claim_with(self, token: str) -> Claim:
         return Claim(
             token=token,
             worker=self._configuration.name,
             study=self._configuration.study,
-            wait_s=self._configuration.wait_s,
+            wait_s=self._patience_s,
             lease_s=self._configuration.lease_s,
             capabilities=self._capabilities,
         )

@@ -1,0 +1,129 @@
+"""The REST reference: an example of every operation, played by curl and by Python; and the site it is part of."""
+
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+
+import pytest
+
+from app.api.application import ROUTES
+from app.api.documented import describe
+from docs.reference.curl import curl_of
+from docs.reference.examples import EXAMPLES
+from docs.reference.links import faults_of
+from docs.reference.pages import subjects_of
+from studyhall.client import Client
+from studyhall.wire import RegisterWorker, Worker
+from tests.docs.blocks import ROOT
+from tests.docs.conftest import make_digits
+from tests.docs.players import Shell
+
+OPERATIONS = {
+    operation["operationId"]: (method, path, operation)
+    for operations in subjects_of(describe(ROUTES, version="0")).values()
+    for method, path, operation in operations
+}
+_LR = {"name": "lr", "type": "float", "low": 1e-5, "high": 0.1, "scale": "log"}
+_NETWORK = {"input": [4], "output": 2, "body": [{"op": "linear", "out": {"choice": [4, 8]}}]}
+
+pytestmark = pytest.mark.xdist_group("docs")
+
+
+def test_every_operation_has_an_example():
+    assert set(EXAMPLES) == set(OPERATIONS)
+
+
+@pytest.fixture(scope="module")
+def client(house, tmp_path_factory):
+    """A client of its own; the study of the pages comes back when the examples have been played."""
+    with Client(house.url, house.client.connection.key) as client:
+        client.study("digits").delete(force=True)
+        yield client
+        client.study("digits").delete(force=True)
+        make_digits(house)
+
+
+@pytest.fixture
+def played(client, house, tmp_path, monkeypatch):
+    """What an example may name: a study with three results, a trial, a worker, a key."""
+    monkeypatch.chdir(tmp_path)
+    client.connection.post("/v1/workers", RegisterWorker(name="gpu-box", version="0.1.0"), Worker)
+    yield {"client": client, "URL": house.url, "KEY": client.connection.key}
+    for study in client.studies():
+        if study.name == "small":
+            client.study(study.id).delete(force=True)
+
+
+def made(names, kind):
+    """A new `digits`, and the trial that an example is about."""
+    client = names["client"]
+    for study in client.studies():
+        if study.name == "digits":
+            client.study(study.id).delete(force=True)
+    space = {"parameters": [_LR]} | ({"architecture": _NETWORK} if kind == "network" else {})
+    study = client.create_study("digits", space, {"metric": "loss"}, algorithm={"name": "random", "seed": 1})
+    if kind != "network":
+        study.add(
+            *({"parameters": {"lr": x}, "metrics": {"loss": x}, "state": "completed"} for x in (0.001, 0.01, 0.1))
+        )
+    trial = study.ask()
+    trial.report(0, loss=1.0)
+    client.connection.send(
+        "POST",
+        f"/v1/trials/{trial.id}/artifacts",
+        content=b"y = 2 x",
+        query={"name": "model.txt", "attempt": 1},
+        headers={"X-Lease-Token": trial._token},
+    )
+    if kind == "completed":
+        trial.complete(loss=1.0)
+    key = client.create_key("to-revoke", "reader")
+    return names | {"study": study, "trial": trial, "TOKEN": trial._token, "KEY_ID": key.id}
+
+
+@pytest.mark.parametrize("operation", sorted(EXAMPLES))
+def test_an_example_works_in_python(operation, played):
+    example = EXAMPLES[operation]
+
+    exec(compile(example.python, operation, "exec"), made(played, example.trial))  # noqa: S102 -- an example of ours
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="NO curl: its examples are not run")
+@pytest.mark.parametrize("operation", sorted(EXAMPLES))
+def test_an_example_works_with_curl(operation, played, tmp_path):
+    method, path, described = OPERATIONS[operation]
+    example = EXAMPLES[operation]
+    names = made(played, example.trial)
+    words = {name: value for name, value in names.items() if isinstance(value, str)}
+    environment = os.environ | words | {"TRIAL": names["trial"].id, "NEW_TOKEN": uuid.uuid4().hex}
+
+    with Shell(tmp_path, environment) as shell:
+        shell.run(curl_of(method, path, example, has_key=bool(described.get("security"))))
+
+
+def test_the_site_is_built_without_a_warning_and_fetches_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", ROOT / "docs", tmp_path / "site"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "rest" / "studies.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("page", "fault"),
+    [
+        ('<a href="gone.html">', "links to gone.html"),
+        ('<a href="#nowhere">', "links to #nowhere"),
+        ('<script src="https://cdn.example/x.js">', "fetches https://cdn.example/x.js"),
+    ],
+)
+def test_a_page_that_leads_nowhere_or_fetches_something_is_found(page, fault, tmp_path):
+    (tmp_path / "index.html").write_text(page)
+
+    assert [found.partition(" ")[2] for found in faults_of(tmp_path)] == [fault]
