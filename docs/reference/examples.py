@@ -88,6 +88,13 @@ EXAMPLES: Final[dict[str, Example]] = {
     "predict": Example(
         body={"points": [{"lr": 0.01}, {"lr": 0.001}]}, python='study.predict({"lr": 0.01}, {"lr": 0.001})'
     ),
+    "export_study": Example(query="format=csv", python='study.export("digits.csv")'),
+    "create_share": Example(
+        body={"name": "the review", "expires_in_s": 86400},
+        python='study.share("the review", expires_in_s=86400).link',
+    ),
+    "list_shares": Example(python="[share.name for share in study.shares()]"),
+    "revoke_share": Example(path={"share": "$SHARE_ID"}, python="study.unshare(SHARE_ID)"),
     "list_events": Example(query="after=0", python="list(study.events(follow=False))"),
     # trials
     "list_trials": Example(query="state=completed&sort=-number", python='list(study.trials(state="completed"))'),
@@ -171,6 +178,14 @@ EXAMPLES: Final[dict[str, Example]] = {
     "patch_worker": Example(
         path={"worker": "gpu-box"}, body={"state": "draining"}, python='client.change_worker("gpu-box", "draining")'
     ),
+    # webhooks
+    "create_webhook": Example(
+        body={"url": "https://hooks.example.com/studyhall", "kinds": ["study.completed"]},
+        python='client.create_webhook("https://hooks.example.com/studyhall", kinds=["study.completed"]).secret',
+    ),
+    "list_webhooks": Example(python="[webhook.url for webhook in client.webhooks()]"),
+    "test_webhook": Example(path={"webhook": "$WEBHOOK_ID"}, python="client.test_webhook(WEBHOOK_ID).error"),
+    "delete_webhook": Example(path={"webhook": "$WEBHOOK_ID"}, python="client.delete_webhook(WEBHOOK_ID)"),
     # keys
     "list_keys": Example(python="[key.name for key in client.keys()]"),
     "create_key": Example(

@@ -11,9 +11,11 @@ from tests.e2e.house import House, house_in
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house_in(tmp_path_factory.mktemp("docs")) as house:
-        make_digits(house)
-        yield house
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("STUDYHALL_WEBHOOKS__ORIGINS", "https://hooks.example.com")
+        with house_in(tmp_path_factory.mktemp("docs")) as house:
+            make_digits(house)
+            yield house
 
 
 @pytest.fixture(scope="session")

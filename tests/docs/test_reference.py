@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 
+import httpx2
 import pytest
 
 from app.api.application import ROUTES
@@ -15,6 +16,7 @@ from docs.reference.examples import EXAMPLES
 from docs.reference.links import faults_of
 from docs.reference.pages import subjects_of
 from studyhall.client import Client
+from studyhall.home import read_key
 from studyhall.wire import RegisterWorker, Worker
 from tests.docs.blocks import ROOT
 from tests.docs.conftest import make_digits
@@ -38,7 +40,7 @@ def test_every_operation_has_an_example():
 @pytest.fixture(scope="module")
 def client(house, tmp_path_factory):
     """A client of its own; the study of the pages comes back when the examples have been played."""
-    with Client(house.url, house.client.connection.key) as client:
+    with Client(house.url, read_key(house.directory / "key")) as client:
         client.study("digits").delete(force=True)
         yield client
         client.study("digits").delete(force=True)
@@ -50,10 +52,12 @@ def played(client, house, tmp_path, monkeypatch):
     """What an example may name: a study with three results, a trial, a worker, a key."""
     monkeypatch.chdir(tmp_path)
     client.connection.post("/v1/workers", RegisterWorker(name="gpu-box", version="0.1.0"), Worker)
-    yield {"client": client, "URL": house.url, "KEY": client.connection.key}
+    yield {"client": client, "URL": house.url, "KEY": read_key(house.directory / "key")}
     for study in client.studies():
         if study.name == "small":
             client.study(study.id).delete(force=True)
+    for webhook in client.webhooks():
+        client.delete_webhook(webhook.id)
 
 
 def made(names, kind):
@@ -70,17 +74,20 @@ def made(names, kind):
         )
     trial = study.ask()
     trial.report(0, loss=1.0)
-    client.connection.send(
-        "POST",
-        f"/v1/trials/{trial.id}/artifacts",
+    httpx2.post(
+        f"{names['URL']}/v1/trials/{trial.id}/artifacts",
+        params={"name": "model.txt", "attempt": 1},
+        headers={"Authorization": f"Bearer {names['KEY']}", "X-Lease-Token": trial._token},
         content=b"y = 2 x",
-        query={"name": "model.txt", "attempt": 1},
-        headers={"X-Lease-Token": trial._token},
-    )
+    ).raise_for_status()
     if kind == "completed":
         trial.complete(loss=1.0)
-    key = client.create_key("to-revoke", "reader")
-    return names | {"study": study, "trial": trial, "TOKEN": trial._token, "KEY_ID": key.id}
+    ids = {
+        "KEY_ID": client.create_key("to-revoke", "reader").id,
+        "SHARE_ID": study.share().id,
+        "WEBHOOK_ID": client.create_webhook("https://hooks.example.com/one").id,
+    }
+    return names | ids | {"study": study, "trial": trial, "TOKEN": trial._token}
 
 
 @pytest.mark.parametrize("operation", sorted(EXAMPLES))
