@@ -66,7 +66,7 @@ EXAMPLES: Final[dict[str, Example]] = {
         query="state=active&limit=10", python='[study.name for study in client.studies(state="active")]'
     ),
     "get_study": Example(python='client.study("digits").definition'),
-    "patch_study": Example(body={"priority": 5}, python="study.change(priority=5)"),
+    "patch_study": Example(body={"priority": 5}, python="study.refresh()\nstudy.change(priority=5)"),
     "delete_study": Example(query="force=true", python="study.delete(force=True)"),
     "pause_study": Example(python="study.pause()"),
     "resume_study": Example(python="study.resume()"),
@@ -153,6 +153,7 @@ EXAMPLES: Final[dict[str, Example]] = {
             "import httpx2\n\n"
             'address = f"{URL}/v1/trials/{trial.id}/artifacts"\n'
             'headers = {"Authorization": f"Bearer {KEY}", "X-Lease-Token": TOKEN}\n'
+            'headers["Content-Type"] = "application/octet-stream"\n'
             'query = {"name": "model.txt", "attempt": 1}\n'
             'httpx2.post(address, params=query, headers=headers, content=b"y = 2 x").raise_for_status()'
         ),

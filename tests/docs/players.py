@@ -63,7 +63,7 @@ class Shell:
         file.write_text(script)
         self._process.stdin.write(f"source {file} < /dev/null\nwait\nprintf '\\n%s' '{end}'\n")
         self._process.stdin.flush()
-        printed = []
+        printed: list[str] = []
         for line in self._process.stdout:
             if line == end:
                 return "".join(printed)[:-1]  # without the line break that the mark began with
@@ -119,10 +119,12 @@ class Player:
         self.played += 1
 
     def _understand(self, written: dict[str, Any]) -> None:
-        """A space, or a study or a part of one: the server judges."""
+        """A space, a task, or a study or a part of one: the server judges."""
         if {"parameters", "architecture"} & set(written):
             self._client.check_space(written)
             return
+        if {"trainable", "entry_point", "command"} & set(written):
+            written = {"task": written}
         smallest = {
             "space": {"parameters": [{"name": "lr", "type": "float", "low": 0, "high": 1}]},
             "objectives": [{"metric": "loss"}],
@@ -171,8 +173,7 @@ def write_programs(directory: Path) -> None:
           study) case "$*" in *--watch) set -- "$1" "$2" "$3" ;; esac ;;
           worker) case "$*" in
             worker\\ list*) ;;
-            *--exit-when-idle*gpu* | *gpu*--exit-when-idle* ) shift; {ours} worker "$@" ;;
-            *--exit-when-idle*) set -- "$@" --exit-when-idle 0.3 ;;
+            *"--trainables none"*) set -- "$@" --exit-when-idle 0.3 ;;
             *) shift; {ours} worker "$@" ;;
           esac ;;
         esac

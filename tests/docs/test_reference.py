@@ -77,7 +77,11 @@ def made(names, kind):
     httpx2.post(
         f"{names['URL']}/v1/trials/{trial.id}/artifacts",
         params={"name": "model.txt", "attempt": 1},
-        headers={"Authorization": f"Bearer {names['KEY']}", "X-Lease-Token": trial._token},
+        headers={
+            "Authorization": f"Bearer {names['KEY']}",
+            "X-Lease-Token": trial._token,
+            "Content-Type": "application/octet-stream",
+        },
         content=b"y = 2 x",
     ).raise_for_status()
     if kind == "completed":
