@@ -15,6 +15,7 @@ from studyhall.errors import InvalidInput, StudyEnded, Unavailable
 from studyhall.explanation import Predictions, PredictPoints
 from studyhall.interchange.trial_files import read_trials
 from studyhall.lease_keeper import LeaseKeeper
+from studyhall.parameters import Parameter
 from studyhall.progress import ProgressLine
 from studyhall.shares import WEEK_S, CreateShare, Share
 from studyhall.study import Study, StudyState
@@ -39,6 +40,7 @@ from studyhall.wire import (
     QueueTrials,
     StopStudy,
     Summary,
+    TrialColumns,
 )
 from studyhall.words import Word
 
@@ -154,6 +156,14 @@ class StudyHandle:
     def pareto(self) -> list[Trial]:
         """The trials that no other one beats in every objective."""
         return list(self._get("pareto", Best).trials)
+
+    def parameters(self) -> list[Parameter]:
+        """All parameters that a trial may have: those declared, then those that the architecture stands for."""
+        return list(self._connection.pages(self._path("parameters"), Page[Parameter]))
+
+    def trial_columns(self, *, limit: int = 10_000, cursor: str | None = None) -> TrialColumns:
+        """Up to 20,000 trials at once, newest first, as columns; `next_cursor` asks for those before them."""
+        return self._get("trials/columns", TrialColumns, query={"limit": limit, "cursor": cursor})
 
     def summary(self) -> Summary:
         """The study at a glance: counts, best, pace."""

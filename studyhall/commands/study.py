@@ -80,6 +80,16 @@ def best(arguments: argparse.Namespace) -> None:
         _print_best(first)
 
 
+def parameters(arguments: argparse.Namespace) -> None:
+    """Lists all parameters that a trial may have, those of an architecture too."""
+    found = [parameter.to_dict() for parameter in _study(arguments).parameters()]
+    if arguments.json:
+        print_json(found)
+        return
+    rows = [(one.pop("name"), one.pop("type"), one.pop("when", None), one) for one in found]
+    print_table(("NAME", "TYPE", "WHEN", "DOMAIN"), rows, empty="no parameters")
+
+
 def change(arguments: argparse.Namespace) -> None:
     """Changes what may change in a study."""
     study = _study(arguments)

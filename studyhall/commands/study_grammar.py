@@ -27,6 +27,7 @@ def add_studies(commands: "Commands[Parser]") -> None:
     listing.add_argument("--archived", action="store_true", help="those put away, instead of the others")
     add_limit(listing)
     add_named(study, "show", "show one study", "study:show")
+    add_named(study, "parameters", "list all parameters that a trial may have", "study:parameters")
     add_named(study, "watch", "show a study's progress until it ends", "study:watch")
     add_named(study, "best", "show the best trial, or the Pareto front of several objectives", "study:best")
     change = add_named(study, "change", "change what may change in a study", "study:change")
@@ -76,6 +77,11 @@ def add_trials(commands: "Commands[Parser]") -> None:
     listing.add_argument("--sort", choices=["number", "value"], default="number", help="(default: number)")
     listing.add_argument("--reverse", action="store_true", help="the last, or largest, first")
     add_limit(listing)
+    columns = add_named(
+        trial, "columns", "print many trials at once as columns of JSON", "trial:columns", document=True
+    )
+    columns.add_argument("--limit", type=int, default=10_000, metavar="N", help="the newest ones (default: 10000)")
+    columns.add_argument("--cursor", help="go on where an answer ended: its next_cursor")
     queue = add_named(
         trial, "queue", "queue an assignment to try next; what it leaves open is suggested", "trial:queue"
     )

@@ -9,7 +9,7 @@ from typing import Final
 from studyhall.client import Client
 from studyhall.commands.asking import client_for, limited, trial_id, trial_of
 from studyhall.commands.assignments import changed_fields, read_assignments
-from studyhall.commands.printing import print_facts, print_json, print_table
+from studyhall.commands.printing import print_facts, print_json, print_json_line, print_table
 from studyhall.errors import Conflict
 from studyhall.study import StudyState
 from studyhall.study_handle import Sort
@@ -50,6 +50,12 @@ def show(arguments: argparse.Namespace) -> None:
         names = sorted({name for measurement in measurements for name in measurement.metrics})
         rows = [(m.attempt, m.step, *(m.metrics.get(name) for name in names)) for m in measurements]
         print_table(("ATTEMPT", "STEP", *(name.upper() for name in names)), rows, empty="")
+
+
+def columns(arguments: argparse.Namespace) -> None:
+    """Prints many trials at once, newest first, as columns."""
+    study = client_for(arguments).study(arguments.study)
+    print_json_line(study.trial_columns(limit=arguments.limit, cursor=arguments.cursor).to_dict())
 
 
 def explain(arguments: argparse.Namespace) -> None:

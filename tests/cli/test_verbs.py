@@ -183,3 +183,12 @@ def test_waiting_for_a_paused_study_ends_and_says_what_to_do(studyhall, study, v
 
     assert code == 5
     assert f"is paused and nothing runs: studyhall study resume '{study.name}'" in said
+
+
+def test_parameters_and_columns_are_printed(studyhall, study):
+    study.queue({"x": 0.5})
+    _, table = studyhall("study", "parameters", study.name, "--text")
+    _, columns = studyhall("trial", "columns", study.name)
+
+    assert table.splitlines()[1].split()[:2] == ["x", "float"]
+    assert json.loads(columns)["parameters"] == [{"x": 0.5}]

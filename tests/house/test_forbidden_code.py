@@ -37,6 +37,7 @@ OPTIONAL = {  # imported when it is needed, and missed politely
     "studyhall/commands/study_file.py: yaml",  # a study written in YAML
     "studyhall/interchange/optuna_storage.py: psycopg",  # an Optuna storage in PostgreSQL
     "studyhall/interchange/trial_files.py: pyarrow",  # a table of trials in Parquet
+    "studyhall/plots.py: matplotlib",  # charts for notebooks
     "studyhall/trial_columns.py: pandas",  # a data frame
 }
 

@@ -88,3 +88,18 @@ def test_a_worker_starts_without_a_server_installed() -> None:
     )
 
     assert started.returncode == 0, started.stderr
+
+
+def test_a_list_of_studies_is_asked_for_without_what_it_does_not_need() -> None:
+    # Each of these costs more than the command may take in all (0.4 s), or comes with something that does.
+    heavy = ("asyncio", "multiprocessing", "unittest", "yaml", "pandas", "matplotlib", "pyarrow", "optuna", "workers")
+    program = (
+        "from studyhall.cli import main; code = main(['study', 'list', '--url', 'http://127.0.0.1:9'], patience_s=0);"
+        " print(code, len(sys.modules))"
+    )
+
+    started = run_without(SERVER + SCIENCE + heavy, program)
+
+    code, modules = map(int, started.stdout.split())
+    assert code == 6, started.stderr  # nobody listens there; all that an answer needs was loaded
+    assert modules < 450

@@ -64,7 +64,8 @@ def test_trials_become_columns_with_gaps_where_a_parameter_was_inactive(study):
 
 
 def test_trials_become_a_data_frame(study):
-    pandas = pytest.importorskip("pandas", reason="NO pandas: the data frame is not tried")
+    import pandas
+
     study.optimize(lambda parameters, _: parameters["x"], 4)
 
     frame = study.trials_dataframe(state="completed")

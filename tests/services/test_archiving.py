@@ -1,7 +1,9 @@
 """Studies put away: what is refused, what is not, and what happens by age."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -30,7 +32,7 @@ def listed(house: House, *, archived: bool = False) -> list[str]:
     return [study.id for study in page.items]
 
 
-def put_away(house: House, **retention: float) -> dict[str, int]:
+def put_away(house: House, **retention: Any) -> dict[str, int]:
     return asyncio.run(archive_old(house.database, Retention(**retention), house.clock.now))
 
 
@@ -54,14 +56,13 @@ def test_an_archived_study_cannot_be_changed(house: House) -> None:
     house.do(archive_study, study.id)
     (trial,) = house.ask(lists.trials, principal=ADMIN, name=study.id, filter=TrialFilter(), limit=1, cursor=None).items
 
-    verbs = [
+    more = QueueTrials.model_validate_json('{"trials": [{"parameters": {}}]}')
+    verbs: list[Callable[[], object]] = [
         partial(house.do, studies.patch_study, study.id, PatchStudy(priority=2)),
         partial(house.do, studies.pause_study, study.id),
         partial(house.do, studies.resume_study, study.id),
         partial(house.do, studies.stop_study, study.id, StopStudy()),
-        partial(
-            house.do, trials.queue_trials, study.id, QueueTrials.model_validate_json('{"trials":[{"parameters":{}}]}')
-        ),
+        partial(house.do, trials.queue_trials, study.id, more),
         partial(house.do, trials.patch_trial, trial.id, PatchTrial(note="n")),
         partial(house.do, trials.retry_trial, trial.id),
     ]
