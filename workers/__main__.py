@@ -1,11 +1,13 @@
 """`python -m workers`: one worker, until SIGTERM, Ctrl-C or the end of its work."""
 
 import asyncio
+import dataclasses
 import logging
 import signal
 import sys
 
 from studyhall.errors import StudyhallError
+from workers.child.cgroup import take_subtree
 from workers.child.sandbox import hide_memory
 from workers.children import NurseryFailed
 from workers.command_line import read_command_line
@@ -23,6 +25,8 @@ def main() -> int:
         print(f"studyhall worker: {error}", file=sys.stderr)
         return 2
     hide_memory()
+    if (groups := take_subtree()) is not None:
+        configuration = dataclasses.replace(configuration, groups=str(groups))
     try:
         asyncio.run(_run(configuration))
     except (StudyhallError, NurseryFailed) as error:

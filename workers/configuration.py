@@ -89,6 +89,8 @@ class Configuration:
     lease_s: float = LEASE_S
     wait_s: float = 20.0
     exit_when_idle_s: float | None = None
+    groups: str | None = None
+    """The control group (cgroup v2) below which each trial gets one of its own, if the system has given us one."""
     patiences: Patiences = field(default_factory=Patiences)
 
     def capabilities(

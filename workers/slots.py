@@ -97,7 +97,10 @@ async def _tidy(places: Places, days: float) -> None:
 def orders_of(configuration: Configuration) -> Orders:
     """What a nursery imports before the first trial."""
     return Orders(
-        trainables=configuration.trainables, preload=configuration.preload, import_from=configuration.import_from
+        trainables=configuration.trainables,
+        preload=configuration.preload,
+        import_from=configuration.import_from,
+        groups=configuration.groups,
     )
 
 

@@ -264,3 +264,17 @@ def tells_its_environment(params, trial):
     while len(list(file.parent.glob("[0-9]"))) < 4:
         time.sleep(0.01)
     return 0.0
+
+
+def is_killed_for_memory(params, trial):
+    """What the kernel does to a trial in a group of its own; see `test_cgroup.py`."""
+    (group,) = Path(trial.settings["groups"]).glob(f"trial-{os.getpid()}")
+    (group / "memory.events").write_text("oom_kill 1\n")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def tells_its_group(params, trial):
+    """How many of this process and one below it are in a trial's group."""
+    below = subprocess.run(["cat", "/proc/self/cgroup"], capture_output=True, text=True, check=True).stdout
+    mine = Path("/proc/self/cgroup").read_text()
+    return {"loss": 0.0, "in_a_group": float(sum(f"/trial-{os.getpid()}\n" in each for each in (mine, below)))}

@@ -12,6 +12,7 @@ import select
 import signal
 import socket
 import sys
+from pathlib import Path
 
 from studyhall.wire import TrainableInfo
 from studyhall.words import Word
@@ -29,6 +30,8 @@ class Orders(Word):
     preload: tuple[str, ...] = ()
     """Modules of the user's that take long to import."""
     import_from: tuple[str, ...] = ()
+    groups: str | None = None
+    """The control group below which each trial gets one of its own."""
 
 
 class Ready(Word):
@@ -53,7 +56,7 @@ def main(control_fd: int, orders: Orders) -> None:
         return  # the worker did not wait
     gc.collect()
     gc.freeze()  # what is there now is never collected in the forks, whose copies of these pages stay shared
-    Nursery(control).serve()
+    Nursery(control, Path(orders.groups) if orders.groups else None).serve()
     os._exit(0)  # what an interpreter does at its end would take seconds, and signals still arrive
 
 
@@ -76,8 +79,8 @@ def prepare(orders: Orders) -> Ready:
 class Nursery:
     """Forks keepers and buries them."""
 
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
+    def __init__(self, control: socket.socket, groups: Path | None = None) -> None:
+        self._control, self._groups = control, groups
         self._keepers: set[int] = set()
         self._bell, ring = socket.socketpair()
         self._bell.setblocking(False)
@@ -106,7 +109,7 @@ class Nursery:
                 self._control.close()
                 self._bell.close()
                 self._ring.close()
-                keep(*files)
+                keep(*files, groups=self._groups)
             os._exit(0)
         self._keepers.add(pid)
         for file in files:
