@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --pytho
            --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check docs constraints check-constraints browser clean
+.PHONY: help setup demo test faults check docs dist constraints check-constraints browser clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 25
@@ -49,6 +49,10 @@ check: setup check-constraints ## format, lint, types, import contracts, constra
 docs: setup ## build the documentation into build/docs, with every link checked; needs no network
 	@$(BIN)/python -m sphinx -W --keep-going --quiet --fresh-env -b html docs build/docs
 	@echo "open build/docs/index.html"
+
+dist: setup ## build the wheel and the source archive into dist/, the same bytes from the same commit
+	@rm -rf dist
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -d dist
 
 constraints: setup ## write constraints.txt anew, with the newest releases pyproject.toml allows
 	$(COMPILE) --upgrade -o constraints.txt
