@@ -70,11 +70,11 @@ OF_PROCESSES = {"claim", "report", "heartbeat", "complete", "infeasible", "fail"
 
 
 def commands(parser=None, words: str = "") -> Iterator[str]:
-    groups = [action for action in (parser or build_parser())._actions if isinstance(action.choices, dict)]
+    groups = [found for action in (parser or build_parser())._actions if isinstance(found := action.choices, dict)]
     if not groups:
         yield words
-    for action in groups:
-        for name, below in action.choices.items():
+    for group in groups:
+        for name, below in group.items():
             yield from commands(below, f"{words} {name}".strip())
 
 
