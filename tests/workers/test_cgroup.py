@@ -35,6 +35,7 @@ def proc(tmp_path):
 def test_a_worker_moves_into_a_leaf_and_hands_the_limits_down(proc):
     home = take_subtree(proc)
 
+    assert home is not None
     assert home == proc.parent / "cgroup" / "worker.service"
     assert (home / "worker" / "cgroup.procs").read_text() == str(os.getpid())
     assert (home / "cgroup.subtree_control").read_text() == "+memory +pids"
