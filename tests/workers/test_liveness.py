@@ -166,6 +166,32 @@ def test_a_fork_bomb_is_ended_for_the_number_of_its_processes(configuration):
     in_scene(configuration, scene)
 
 
+@pytest.mark.parametrize(
+    ("bad", "parameters", "reason"),
+    [
+        (task("deaf", timeout_s=0.5), {}, "0.5 s"),
+        (task("leaks", resources={"memory_mb": 200}), {}, "MiB of the 200 MiB it was allowed"),
+        (task("forks_without_end", timeout_s=0.5), {"most": 400}, "0.5 s"),
+        (task("prints_a_lot", timeout_s=0.5), {"megabytes": 10_000}, "0.5 s"),
+        (task("is_killed"), {}, "SIGKILL"),
+    ],
+    ids=["hangs", "leaks", "forks", "prints 10 GB", "dies"],
+)
+def test_a_bad_trial_costs_the_one_beside_it_nothing_and_says_why_it_ended(
+    configuration, tmp_path, bad, parameters, reason
+):
+    async def scene(server, _):
+        innocent = server.add(task("waits_for_a_file"), file=str(tmp_path / "enough"))
+        await server.until(lambda: innocent.measurements)
+        ending = await server.ended(server.add(bad, **parameters))
+        (tmp_path / "enough").touch()
+        assert isinstance(await server.ended(innocent), Complete)
+        assert innocent.attempt == 1
+        assert reason in (ending.reason if isinstance(ending, Infeasible) else ending.message)
+
+    in_scene(dataclasses.replace(configuration, slots=2), scene)
+
+
 def test_a_worker_that_ends_gives_its_trials_back(configuration):
     async def play():
         server = FakeServer()

@@ -95,6 +95,27 @@ def test_compiling_is_asked_of_torch_and_the_weights_stay_the_models_own(monkeyp
     assert metrics["val_accuracy"] > 0.5
 
 
+@pytest.mark.parametrize(
+    ("gpus", "settings", "shares"), [(2, {"data_parallel": True}, 1), (1, {"data_parallel": True}, 0), (2, {}, 0)]
+)
+def test_batches_are_shared_among_the_gpus_of_a_trial_when_it_has_several_and_asks(monkeypatch, gpus, settings, shares):
+    """Torch's own DataParallel passes batches through where it finds no GPU, so that all but the copying is tried."""
+    made = []
+
+    class Sharing(torch.nn.DataParallel[torch.nn.Module]):
+        def __init__(self, model):
+            super().__init__(model)
+            made.append(model)
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(torch.nn, "DataParallel", Sharing)
+
+    metrics = TRAINABLES["tabular"]({"epochs": 2}, quiet_trial(settings=settings))
+
+    assert len(made) == shares
+    assert metrics["val_accuracy"] > 0.5
+
+
 @pytest.mark.parametrize("name", TRAINABLES)
 def test_the_same_seed_gives_the_same_metrics_bit_for_bit(name):
     def run(seed):

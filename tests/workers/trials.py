@@ -278,3 +278,13 @@ def tells_its_group(params, trial):
     below = subprocess.run(["cat", "/proc/self/cgroup"], capture_output=True, text=True, check=True).stdout
     mine = Path("/proc/self/cgroup").read_text()
     return {"loss": 0.0, "in_a_group": float(sum(f"/trial-{os.getpid()}\n" in each for each in (mine, below)))}
+
+
+def waits_for_a_file(params, trial):
+    """Trains on while others misbehave beside it."""
+    step = 0
+    while not Path(params["file"]).exists():
+        step += 1
+        trial.report(step, loss=1 / step)
+        time.sleep(0.02)
+    return 0.5
