@@ -12,7 +12,7 @@ depends_on = ${repr(depends_on)}
 
 
 def upgrade() -> None:
-    """Expands the schema; an older server must still work with it."""
+    """Expands the schema: an older server still works with it. One that contracts it raises `schema_floor` as well."""
     ${upgrades if upgrades else "pass"}
 
 

@@ -2,6 +2,10 @@
 
 Why locks: two servers creating tables together race (seen: one died). PostgreSQL holds an advisory lock for the
 transaction; on SQLite the transaction itself is exclusive from its first statement.
+
+Expand and contract: a migration adds, and what it makes superfluous is dropped by a later one, after a release that no
+longer reads it. So servers of two versions share a database while one replaces the other, and the older one may even
+start anew. A migration that takes something away raises `schema_floor`, the oldest revision that a server must know.
 """
 
 from importlib import resources
@@ -11,10 +15,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
 from app.storage.connect import make_engine
 from app.storage.faults import translate
+from app.storage.tables import schema_floor
 from studyhall.errors import StorageUnavailable
 
 LOCK = 0x5374756479  # "Study"
@@ -26,19 +31,19 @@ class SchemaTooNew(StorageUnavailable):
     code = "schema-too-new"
 
 
-def upgrade(url: str) -> None:
-    """Migrates a database to the newest schema; does nothing when it is there already.
+def upgrade(url: str, *, to: str = "head") -> None:
+    """Migrates a database to the newest schema; does nothing when it is there already, or beyond and only expanded.
 
     Raises:
-        SchemaTooNew: when the database knows a revision that this program does not.
+        SchemaTooNew: when the database has a revision that this program does not know and cannot work with.
         Unavailable: when the database cannot be reached or written.
     """
     engine = make_engine(url, writes=True)
     try:
         with engine.connect() as connection, connection.begin():
             _lock(connection)
-            _refuse_newer(connection)
-            command.upgrade(_config(connection), "head")
+            if not _is_newer(connection):
+                command.upgrade(_config(connection), to)
     except Exception as error:
         raise translate(error) from error
     finally:
@@ -58,11 +63,14 @@ def newest_revision() -> str:
     return head
 
 
-def _refuse_newer(connection: Connection) -> None:
+def _is_newer(connection: Connection) -> bool:
     current = current_revision(connection)
     known = {script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions()}
-    if current is not None and current not in known:
+    if current is None or current in known:
+        return False
+    if connection.execute(select(schema_floor.c.revision)).scalar() not in known:
         raise SchemaTooNew
+    return True
 
 
 def _lock(connection: Connection) -> None:

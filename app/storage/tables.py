@@ -273,6 +273,12 @@ webhook_cursors = Table(
     Column("not_before", Double, nullable=False),
 )
 
+schema_floor = Table(
+    "schema_floor",  # one row: servers that do not know this revision cannot work with the schema
+    metadata,
+    Column("revision", String(32), primary_key=True),
+)
+
 answers = Table(
     "answers",  # of requests that carried an Idempotency-Key, stored with their effect
     metadata,

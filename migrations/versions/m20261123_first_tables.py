@@ -318,11 +318,18 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("webhook_id", "study_id", name=op.f("pk_webhook_cursors")),
     )
+    floor = op.create_table(
+        "schema_floor",
+        sa.Column("revision", sa.String(length=32), nullable=False),
+        sa.PrimaryKeyConstraint("revision", name=op.f("pk_schema_floor")),
+    )
+    op.bulk_insert(floor, [{"revision": revision}])
 
 
 def downgrade() -> None:
     """Drops all tables, those that refer to others first."""
     for table in (
+        "schema_floor",
         "webhook_cursors",
         "webhooks",
         "audit",
