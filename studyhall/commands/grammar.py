@@ -151,6 +151,15 @@ def _add_interchange(commands: "Commands[Parser]") -> None:
     optuna.add_argument("--study", metavar="NAME", help="which one, when there are several")
     optuna.add_argument("--name", help="its name here (default: the same)")
     optuna.add_argument("--dry-run", action="store_true", help="print the definition and make nothing")
+    ray = add_command(
+        bring, "ray-results", "make a study of Ray Tune's results, with their curves", "interchange:import_ray_results"
+    )
+    ray.add_argument("directory", metavar="DIR", help="the experiment's, as in ~/ray_results/NAME")
+    ray.add_argument("--metric", required=True, help="what it was about")
+    ray.add_argument("--mode", choices=["min", "max"], default="min", help="(default: min)")
+    ray.add_argument("--space", metavar="FILE", help="its space as 'import ray' reads it (default: what was tried)")
+    ray.add_argument("--name", help="the study's name (default: the directory's)")
+    ray.add_argument("--dry-run", action="store_true", help="print the definition and make nothing")
     for tool, of in (
         ("wandb", "a W&B sweep's YAML"),
         ("katib", "a Katib experiment's YAML"),

@@ -5,12 +5,15 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from studyhall.commands.asking import client_for
 from studyhall.commands.printing import print_json, printable
 from studyhall.errors import InvalidInput
 from studyhall.study_handle import StudyHandle
+
+if TYPE_CHECKING:
+    from studyhall.interchange.optuna_study import Translated
 
 PORTION: Final = 200
 """Trials of one request: their curves must fit into its megabyte."""
@@ -22,15 +25,20 @@ def import_optuna(arguments: argparse.Namespace) -> None:
     from studyhall.interchange.optuna_storage import read_study
     from studyhall.interchange.optuna_study import translate
 
-    found = translate(read_study(arguments.storage, arguments.study), name=arguments.name)
-    _tell(found.notes)
-    if arguments.dry_run:
-        print_json(found.definition)
-        return
-    study = client_for(arguments).create_study_from(found.definition)
-    for start in range(0, len(found.trials), PORTION):
-        study.add(*found.trials[start : start + PORTION])
-    _say_made(study, arguments, len(found.trials))
+    _make(translate(read_study(arguments.storage, arguments.study), name=arguments.name), arguments)
+
+
+def import_ray_results(arguments: argparse.Namespace) -> None:
+    """Makes a study of what Ray Tune has left in a directory, with its trials."""
+    from studyhall.commands.study_file import read_mapping
+    from studyhall.interchange.ray_results import read_results
+    from studyhall.interchange.sweeps import read_ray
+
+    definition = read_ray(read_mapping(arguments.space)).definition if arguments.space else None
+    found = read_results(
+        arguments.directory, metric=arguments.metric, mode=arguments.mode, definition=definition, name=arguments.name
+    )
+    _make(found, arguments)
 
 
 def import_definition(arguments: argparse.Namespace) -> None:
@@ -45,6 +53,17 @@ def import_definition(arguments: argparse.Namespace) -> None:
         _say_made(client_for(arguments).create_study_from(definition), arguments, 0)
     else:
         print_json(definition)
+
+
+def _make(found: "Translated", arguments: argparse.Namespace) -> None:
+    _tell(found.notes)
+    if arguments.dry_run:
+        print_json(found.definition)
+        return
+    study = client_for(arguments).create_study_from(found.definition)
+    for start in range(0, len(found.trials), PORTION):
+        study.add(*found.trials[start : start + PORTION])
+    _say_made(study, arguments, len(found.trials))
 
 
 def export(arguments: argparse.Namespace) -> None:
