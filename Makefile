@@ -10,7 +10,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --all-extras --universal --pytho
            --no-header --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults check docs dist constraints check-constraints browser clean
+.PHONY: help setup demo test faults check docs dist audit constraints check-constraints browser clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 25
@@ -53,6 +53,12 @@ docs: setup ## build the documentation into build/docs, with every link checked;
 dist: setup ## build the wheel and the source archive into dist/, the same bytes from the same commit
 	@rm -rf dist
 	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m hatchling build -d dist
+
+audit: setup ## secrets in the checkout, what is inside (build/sbom.json), and known holes of it (needs a network)
+	@$(BIN)/python -m pytest -q tests/house/test_audit.py
+	@mkdir -p build && $(BIN)/cyclonedx-py requirements constraints.txt --pyproject pyproject.toml 	  --output-reproducible -o build/sbom.json
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[audit]'
+	@$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --strict
 
 constraints: setup ## write constraints.txt anew, with the newest releases pyproject.toml allows
 	$(COMPILE) --upgrade -o constraints.txt
