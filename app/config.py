@@ -92,6 +92,18 @@ class ArtifactSettings(Group):
         description="Where their contents are; several servers share one. By default `studyhall-artifacts`, beside a"
         " SQLite file.",
     )
+    url: str | None = Field(
+        None,
+        pattern=r"^[a-z][a-z0-9+]*://.+",
+        description="An object store instead, for servers that share no disk: `s3://bucket/prefix` with"
+        " `studyhall[s3]`. Its keys come from its own environment (`AWS_ACCESS_KEY_ID`, …).",
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.directory is not None and self.url is not None:
+            raise ValueError("give either artifacts.directory or artifacts.url")
+        return self
 
 
 Days = Annotated[float, Field(gt=0, le=36500)]

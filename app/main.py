@@ -33,6 +33,7 @@ from app.storage.committed import Committed
 from app.storage.connect import sqlite_file
 from app.storage.contents import Contents
 from app.storage.database import Database
+from app.storage.object_contents import ObjectContents
 from app.webhook_post import WebhookPost
 from studyhall.errors import Conflict, Unavailable
 from studyhall.home import write_private
@@ -163,7 +164,9 @@ def _serve_metrics(port: int, services: Services) -> None:
         ) from None
 
 
-def _contents(settings: Settings) -> Contents | None:
+def _contents(settings: Settings) -> Contents | ObjectContents | None:
+    if settings.artifacts.url is not None:
+        return ObjectContents(settings.artifacts.url)
     directory = settings.artifacts.directory
     return None if directory is None else Contents(directory)
 

@@ -29,6 +29,7 @@ from app.services.webhooks import Post, Webhooks
 from app.storage import output, reader
 from app.storage.contents import Contents, contents_beside
 from app.storage.database import Database
+from app.storage.object_contents import ObjectContents
 from app.storage.rows import KeyRow
 from app.storage.transaction import NOTHING, Touches, Transaction
 from studyhall.errors import StudyhallError
@@ -64,7 +65,7 @@ class Services:
         clock: Callable[[], float] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         sweep_s: float = SWEEP_S,
-        contents: Contents | None = None,
+        contents: Contents | ObjectContents | None = None,
         retention: Retention | None = None,
         analyst: Analyst | None = None,
         post: Post | None = None,
@@ -81,7 +82,7 @@ class Services:
         self.analysing = Analysing(self.database, analyst or AnalysisPool(), clock=self.clock, monotonic=monotonic)
         self.explaining = Explaining(self.database, pool)
         self.webhooks = Webhooks(self.database, post, origins=origins, clock=self.clock)
-        self.contents = contents or contents_beside(url)
+        self.contents: Contents | ObjectContents = contents or contents_beside(url)
         self._retention = retention or Retention()
         self._monotonic = monotonic
         self._sweep_s = sweep_s

@@ -54,19 +54,14 @@ class Contents:
         """
         beside = self._directory / f".{uuid.uuid4().hex}"
         await asyncio.to_thread(self._directory.mkdir, mode=0o700, parents=True, exist_ok=True)
-        digest, size = hashlib.sha256(), 0
         try:
-            with beside.open("xb") as file:
-                async for piece in pieces:
-                    await asyncio.to_thread(_write, file, digest.update, piece)
-                    size += len(piece)
-                await asyncio.to_thread(os.fsync, file.fileno())
-            target = self.path(digest.hexdigest())
+            content = await keep_in(beside, pieces)
+            target = self.path(content.sha256)
             target.parent.mkdir(mode=0o700, exist_ok=True)
             beside.replace(target)
         finally:
             beside.unlink(missing_ok=True)
-        return Content(digest.hexdigest(), size)
+        return content
 
     def old(self) -> Iterator[str]:
         """The contents that have been here for a while."""
@@ -78,6 +73,17 @@ class Contents:
     def forget(self, sha256: str) -> None:
         """Removes a content."""
         self.path(sha256).unlink(missing_ok=True)
+
+
+async def keep_in(path: Path, pieces: AsyncIterator[bytes]) -> Content:
+    """Writes a content to a file as it comes, and to the disk."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        async for piece in pieces:
+            await asyncio.to_thread(_write, file, digest.update, piece)
+            size += len(piece)
+        await asyncio.to_thread(os.fsync, file.fileno())
+    return Content(digest.hexdigest(), size)
 
 
 def _write(file: BinaryIO, update: Callable[[bytes], None], piece: bytes) -> None:

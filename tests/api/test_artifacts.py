@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,40 @@ from httpx2 import Response
 from app.services import artifacts
 from app.services.services import Services
 from app.storage.contents import YOUNG_S, Contents
+from app.storage.object_contents import ObjectContents
 from tests.api.people import Caller, Hold
 
 WEIGHTS = bytes(range(256)) * 40
 
 
-@pytest.fixture(autouse=True)
-def contents(services: Services, tmp_path: Path) -> Contents:
-    services.contents = Contents(tmp_path / "contents")
+Store = Contents | ObjectContents
+
+
+@pytest.fixture(autouse=True, params=["directory", "object store"])
+def contents(request: pytest.FixtureRequest, services: Services, tmp_path: Path) -> Store:
+    """Where the contents are: everything here holds for both."""
+    in_directory = request.param == "directory"
+    services.contents = Contents(tmp_path / "contents") if in_directory else ObjectContents(f"memory://{tmp_path.name}")
     return services.contents
+
+
+def how_many(contents: Store) -> int:
+    """How many contents there are."""
+    if isinstance(contents, Contents):
+        return len(list(contents._directory.glob("??/*")))
+    return len(contents._files.find(contents._root))
+
+
+def is_there(contents: Store, sha256: str) -> bool:
+    return contents.path(sha256).exists() if isinstance(contents, Contents) else contents.size(sha256) is not None
+
+
+def make_old(contents: Store, sha256: str) -> None:
+    """As if it had come more than an hour ago."""
+    if isinstance(contents, Contents):
+        os.utime(contents.path(sha256), (0, contents.path(sha256).stat().st_mtime - YOUNG_S - 1))
+    else:
+        contents._files.store[contents._place(sha256)].modified -= timedelta(seconds=YOUNG_S + 1)
 
 
 @pytest.fixture
@@ -46,13 +72,37 @@ def test_what_was_sent_is_listed_and_read(worker: Caller, user: Caller, hold: Ho
     assert user.get(f"{hold.path}/artifacts/model/weights").content == WEIGHTS
 
 
-def test_a_range_is_read_alone(worker: Caller, user: Caller, hold: Hold) -> None:
+@pytest.mark.parametrize(
+    ("wanted", "start", "end"),
+    [("bytes=250-259", 250, 260), ("bytes=10000-", 10_000, 10_240), ("bytes=-40", 10_200, 10_240)],
+)
+def test_a_range_is_read_alone(worker: Caller, user: Caller, hold: Hold, wanted: str, start: int, end: int) -> None:
     send(worker, hold)
 
-    part = user("GET", f"{hold.path}/artifacts/model/weights", headers={"range": "bytes=250-259"})
+    part = user("GET", f"{hold.path}/artifacts/model/weights", headers={"range": wanted})
 
-    assert (part.status_code, part.content) == (206, WEIGHTS[250:260])
-    assert part.headers["content-range"] == f"bytes 250-259/{len(WEIGHTS)}"
+    assert (part.status_code, part.content) == (206, WEIGHTS[start:end])
+    assert part.headers["content-range"] == f"bytes {start}-{end - 1}/{len(WEIGHTS)}"
+
+
+def test_a_range_that_is_not_there_is_refused(worker: Caller, user: Caller, hold: Hold) -> None:
+    send(worker, hold)
+
+    answer = user("GET", f"{hold.path}/artifacts/model/weights", headers={"range": "bytes=20000-"})
+
+    assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(WEIGHTS)}")
+
+
+def test_an_object_store_that_is_away_is_told_as_such(
+    worker: Caller, user: Caller, hold: Hold, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services.contents = contents = ObjectContents("memory://away")
+    send(worker, hold)
+    monkeypatch.setattr(contents, "_files", object())  # whatever is asked of it fails in a way of its own
+
+    answers = [send(worker, hold, "other"), user.get(f"{hold.path}/artifacts/model/weights")]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
 
 
 def test_a_browser_saves_an_artifact_and_runs_nothing_in_it(worker: Caller, user: Caller, hold: Hold) -> None:
@@ -67,14 +117,14 @@ def test_a_browser_saves_an_artifact_and_runs_nothing_in_it(worker: Caller, user
 
 
 def test_the_same_name_again_replaces_and_the_same_content_is_there_once(
-    worker: Caller, user: Caller, hold: Hold, contents: Contents, tmp_path: Path
+    worker: Caller, user: Caller, hold: Hold, contents: Store
 ) -> None:
     send(worker, hold, "a", b"old")
     send(worker, hold, "a", b"new")
     send(worker, hold, "b", b"new")
 
     assert user.get(f"{hold.path}/artifacts/a").content == b"new"
-    assert len(list((tmp_path / "contents").glob("??/*"))) == 2
+    assert how_many(contents) == 2
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a//b", ".hidden", "a/../b", "a\\b", "x" * 257, ""])
@@ -122,12 +172,12 @@ def test_others_and_those_without_the_scope_read_nothing(caller: Any, worker: Ca
 
 @pytest.mark.anyio
 async def test_contents_that_no_trial_has_are_removed_after_a_while(
-    worker: Caller, services: Services, hold: Hold, contents: Contents
+    worker: Caller, services: Services, hold: Hold, contents: Store
 ) -> None:
     shas = [send(worker, hold, "a", content).json()["sha256"] for content in (b"replaced", b"kept")]
     for sha256 in shas:
-        os.utime(contents.path(sha256), (0, contents.path(sha256).stat().st_mtime - YOUNG_S - 1))
+        make_old(contents, sha256)
 
     assert await services.tidy() == 1
 
-    assert [contents.path(sha256).exists() for sha256 in shas] == [False, True]
+    assert [is_there(contents, sha256) for sha256 in shas] == [False, True]

@@ -96,3 +96,8 @@ def test_the_page_about_settings_is_up_to_date(capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == page.read_text(encoding="utf-8"), (
         "run `python -m app settings > docs/settings.md`"
     )
+
+
+def test_artifacts_are_in_one_place() -> None:
+    with pytest.raises(ConfigError, match=r"give either artifacts\.directory or artifacts\.url"):
+        load_settings({"artifacts": {"directory": "/here", "url": "s3://bucket/there"}})
