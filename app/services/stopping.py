@@ -7,7 +7,7 @@ trial, and every later answer repeats it.
 from collections.abc import Iterable
 from functools import lru_cache
 
-from app.search.stopping import Rule, rule
+from app.search.stopping import Course, Rule, rule
 from app.services.moves import point_of
 from app.storage.domain import definition_from
 from app.storage.json_text import from_text, to_text
@@ -43,7 +43,12 @@ def _reach(
     others = [tuple(from_text(text)) for text in tx.points_at(trial.study_id, level, but=trial.id)]
     tx.change(trial, level=level)
     tx.reach(LevelRow(trial.study_id, level, trial.id, to_text(own)))
-    return stopping.verdict(own, others)
+    return stopping.verdict(own, others, _courses(tx, definition, trial, level) if stopping.foretells else ())
+
+
+def _courses(tx: Transaction, definition: StudyDefinition, trial: TrialRow, level: int) -> list[Course]:
+    told = [(tuple(from_text(point)), from_text(metrics)) for point, metrics in tx.courses_from(trial.study_id, level)]
+    return [(point, point_of(definition.objectives, metrics)) for point, metrics in told]
 
 
 @lru_cache(maxsize=512)

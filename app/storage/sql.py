@@ -10,6 +10,8 @@ from app.storage.statement import Statement, insert
 
 GROUP: Final = 16
 """Names per IN list: few enough statements to compile once, long enough for a usual batch."""
+MOST_COURSES: Final = 200
+"""So many completed trials tell where a level leads."""
 
 
 class Lookup:
@@ -138,6 +140,18 @@ ATTEMPT: Final = Statement(
     select(*tables.attempts.columns).where(
         tables.attempts.c.trial_id == bindparam("trial_id"), tables.attempts.c.attempt == bindparam("attempt")
     )
+)
+COURSES_FROM: Final = Statement(
+    select(tables.levels.c.point, tables.trials.c.metrics)
+    .join(tables.trials, tables.trials.c.id == tables.levels.c.trial_id)
+    .where(
+        tables.levels.c.study_id == bindparam("study_id"),
+        tables.levels.c.level == bindparam("level"),
+        tables.trials.c.state == "completed",
+        tables.trials.c.excluded.is_(False),
+    )
+    .order_by(tables.trials.c.number.desc())
+    .limit(MOST_COURSES)
 )
 POINTS_AT: Final = Statement(
     select(tables.levels.c.point).where(

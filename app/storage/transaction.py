@@ -242,6 +242,10 @@ class Transaction:
         values = {"study_id": study_id, "level": level, "but": but}
         return [row[0] for row in self._fresh(sql.POINTS_AT, values)]
 
+    def courses_from(self, study_id: str, level: int) -> list[tuple[str, str]]:
+        """(point at a level, metrics at the end), as JSON, of the latest completed trials of a study."""
+        return [(row[0], row[1]) for row in self._fresh(sql.COURSES_FROM, {"study_id": study_id, "level": level})]
+
     def worker(self, project: str, name: str) -> WorkerRow | None:
         """A worker by name."""
         if (project, name) not in self._workers:

@@ -18,7 +18,7 @@ import numpy as np
 
 from app.search.engine import History, Observation
 from app.search.registry import engine
-from app.search.stopping import Point, rule
+from app.search.stopping import Course, Point, rule
 from benchmarks.search import curve_problems
 from benchmarks.search.problem import Problem, Values
 from studyhall.study import Algorithm, Objective, Stopping
@@ -77,11 +77,15 @@ class Search:
                 continue
             before, own = level, (curve[step - 1],)
             others = self.levels.setdefault(level, [])
-            verdict = stopping.verdict(own, others)
+            verdict = stopping.verdict(own, others, self._courses(level) if stopping.foretells else ())
             others.append(own)
             if verdict is not None and step < len(curve):
                 return step
         return min(len(curve), self.epochs)
+
+    def _courses(self, level: int) -> list[Course]:
+        whole = [trial.curve for trial in self.trials if trial.state is TrialState.COMPLETED]
+        return [((curve[level - 1][1],), (curve[-1][1],)) for curve in whole]
 
 
 def main() -> None:

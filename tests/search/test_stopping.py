@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.search.stopping import RULES, Point, rule
+from app.search.stopping import RULES, Course, Point, foretold, rule
 from studyhall.errors import InvalidInput
 from studyhall.study import Stopping
 
@@ -21,6 +21,51 @@ def verdict(stopping: Stopping, own: Point, others: list[Point]) -> str | None:
     made = rule(stopping)
     assert made is not None
     return made.verdict(own, others)
+
+
+COURSES: list[Course] = [((x,), (x / 2,)) for x in (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6)]
+
+
+def test_a_curve_that_leads_nowhere_near_the_best_ends_early() -> None:
+    made = rule(Stopping(rule="curve"))
+    assert made is not None
+
+    assert made.verdict((1.05,), [], COURSES) is None
+    assert made.verdict((1.6,), [], COURSES) == "curve: 6 of 7 trials ended better than this one may hope to"
+
+
+def test_where_a_level_says_nothing_of_the_end_the_curve_rule_stops_nobody() -> None:
+    made = rule(Stopping(rule="curve"))
+    assert made is not None
+    ends = [0.7, 0.1, 0.9, 0.2, 0.8, 0.1, 0.9]
+    courses: list[Course] = [((float(i),), (end,)) for i, end in enumerate(ends)]
+
+    assert all(made.verdict((float(x),), [], courses) is None for x in range(7))
+
+
+def test_the_curve_rule_waits_for_trials_that_ran_to_their_end() -> None:
+    made = rule(Stopping(rule="curve", options={"min_trials": 8}))
+    assert made is not None
+
+    assert made.verdict((9.0,), [], COURSES) is None
+
+
+def test_with_several_objectives_the_curve_rule_asks_who_would_dominate() -> None:
+    made = rule(Stopping(rule="curve"))
+    assert made is not None
+    courses: list[Course] = [((x, 3.0 - x), (x, 3.0 - x)) for x in (0.5, 1.0, 1.5, 2.0, 2.5, 0.75, 1.25, 1.75)]
+
+    assert made.verdict((0.1, 2.8), [], courses) is None
+    assert made.verdict((2.4, 2.4), [], courses) is not None
+
+
+@pytest.mark.parametrize("size", [1e-300, 1.0, 1e307])
+def test_what_is_foretold_does_not_depend_on_the_unit(size: float) -> None:
+    pairs = [(x * size, (2 * x + 0.1 * (-1) ** i) * size) for i, x in enumerate((1.0, 2.0, 3.0, 4.0))]
+
+    assert foretold(2.5 * size, pairs, 1.0) / size == pytest.approx(
+        foretold(2.5, [(a / size, b / size) for a, b in pairs], 1.0)
+    )
 
 
 def test_asha_compares_at_steps_that_double() -> None:
@@ -84,7 +129,7 @@ def test_a_verdict_says_why() -> None:
 
 
 def test_an_unknown_rule_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InvalidInput, match="known: asha, hyperband, median, none, percentile"):
+    with pytest.raises(InvalidInput, match="known: asha, curve, hyperband, median, none, percentile"):
         rule(Stopping(rule="guess"))
 
 

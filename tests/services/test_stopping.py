@@ -29,6 +29,21 @@ def test_a_trial_worse_than_the_median_is_asked_to_stop_and_told_why(house: Hous
     assert answers[-1].reason == "median: 4 of 5 trials were better at this point, the best 3 go on"
 
 
+def test_the_curve_rule_foretells_the_end_from_trials_that_ran_to_theirs(house: House) -> None:
+    study = house.study(stopping={"rule": "curve", "options": {"min_trials": 4}})
+    for loss in (1.0, 1.1, 1.2, 1.3):
+        held = house.hold(study.id)
+        assert tell(house, held, 1, loss=loss).directive == "continue"
+        house.do(complete, held.id, Complete(**held.lease, metrics={"loss": loss / 2}))
+    held = house.hold(study.id)
+
+    told = tell(house, held, 1, loss=2.0)
+    again = tell(house, held, 1, loss=2.0)
+
+    assert (told.directive, told.reason) == ("stop", "curve: 4 of 4 trials ended better than this one may hope to")
+    assert (again.directive, again.reason) == (told.directive, told.reason)
+
+
 def test_a_repeated_report_gets_the_same_answer(house: House) -> None:
     study, trials, answers = with_curves(house, [1.0, 2.0, 3.0, 4.0, 9.0])
     sequence = house.study_row(study).sequence
