@@ -5,8 +5,8 @@ either group, and the next point is where good ones are likeliest compared with 
 at once, so what goes well together stays together. Where a result has no value for a parameter, its kernel is the
 uniform prior there: a branch of a conditional space is learnt from the trials that took it.
 
-Pending trials belong to the rest (a "constant liar"), which spreads a batch. Failed ones belong to neither: where they
-are dense compared with those that ended well, the chance to work is low, and that counts against a point.
+Pending trials belong to the rest (a "constant liar"), which spreads a batch. Failed ones belong to neither: the chance
+to work is told by `chance` and weighs as it does for `bayes`. Why no densities of failures: they know no edges.
 
     U        rows of one group                  (n, d)
     V        rows of candidates                 (m, d)
@@ -22,6 +22,8 @@ import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
 
 from app.search.axes import Axis, Floats, Indices
+from app.search.bayes.beliefs import features
+from app.search.chance import chance_of
 from app.search.encoding import Encoding, encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import Evidence, evidence_of
@@ -32,8 +34,6 @@ from app.search.turns import Proposal, take_turns
 from studyhall.space import Space
 
 NARROWEST: Final = 0.01
-CAUTION: Final = 3.0
-"""How many times the chance to fail weighs against a point."""
 RECENT: Final = 25
 """Of the rest, so many latest results count in full; older ones fade linearly."""
 
@@ -56,7 +56,7 @@ class Tpe:
         self._encoding = evidence.encoding
         self._candidates = options.candidates
         good, self._rest = split(evidence, options.good_share)
-        self._works = _Works(evidence) if len(evidence.failed) else None
+        self._works = chance_of(evidence)
         self._likely = Mixture(evidence.encoding, good, np.ones(len(good)))
         self._why = f"tpe: likely among the best {len(good)} of {len(evidence.told)} results"
 
@@ -73,7 +73,8 @@ class Tpe:
             return None
         ratio = self._likely.log_density(rows) - others.log_density(rows)
         if self._works is not None:
-            ratio += CAUTION * self._works.log_chance(rows)
+            caution = self._works.caution(features(self._encoding, pending))
+            ratio += self._works.log_weight(features(self._encoding, rows), caution)
         return Proposal(rows[int(np.argmax(ratio))], self._why)
 
 
@@ -83,20 +84,6 @@ def split(evidence: Evidence, share: float) -> tuple[Floats, Floats]:
     best = order_of_merit(evidence)[: min(math.ceil(share * n), RECENT)]
     is_good = np.isin(np.arange(n), best)
     return evidence.U[is_good], evidence.U[~is_good]
-
-
-class _Works:
-    """The chance that a trial ends with a result, by the densities of those that did and those that did not."""
-
-    def __init__(self, evidence: Evidence) -> None:
-        self._worked = Mixture(evidence.encoding, evidence.U, np.ones(len(evidence.U)))
-        self._failed = Mixture(evidence.encoding, evidence.failed, np.ones(len(evidence.failed)))
-        self._odds = math.log(len(evidence.failed) / len(evidence.U))
-
-    def log_chance(self, V: Floats) -> Floats:
-        """At canonical rows, shape `(m,)`."""
-        against = self._odds + self._failed.log_density(V) - self._worked.log_density(V)
-        return np.asarray(-np.logaddexp(0.0, against))
 
 
 class Mixture:

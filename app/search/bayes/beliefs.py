@@ -1,8 +1,8 @@
 """What the engine believes of a space, given a history: a Gaussian process for everything that was measured.
 
-One for each objective, one for each outcome constraint, and one for the chance that a trial works at all. Kernels are
-fitted to a prefix of the history that grows in steps, so that most suggestions need no fit; they follow from that
-prefix alone, so a restarted server fits the same ones.
+One for each objective and one for each outcome constraint; the chance that a trial works at all is told by `chance`.
+Kernels are fitted to a prefix of the history that grows in steps, so that most suggestions need no fit; they follow
+from that prefix alone, so a restarted server fits the same ones.
 """
 
 import math
@@ -15,6 +15,7 @@ from scipy.special import log_ndtr
 
 from app.search.axes import Floats
 from app.search.bayes.gp import Kernel, Posterior, Prior, fit, hypotheses
+from app.search.chance import Chance, chance_of
 from app.search.encoding import Encoding
 from app.search.evidence import Evidence, Standard
 from studyhall.trial import Prediction
@@ -25,8 +26,6 @@ LENGTHSCALE: Final = 0.3
 """What is believed of a lengthscale in one dimension, before any result."""
 NOISE: Final = 5e-3
 """What is believed of the noise's share of the variance, before any result."""
-NOISE_OF_FAILURE: Final = 0.05
-LATEST: Final = 20
 MOST_LIMITS: Final = 3
 """Outcome constraints with a model of their own."""
 LARGEST_FIT: Final = 200
@@ -92,10 +91,10 @@ class Beliefs:
     """1 where a result breaks no outcome constraint, `(n,)`."""
     objectives: tuple[Belief, ...]
     limits: tuple[Limit, ...]
-    works: Limit | None
+    works: Chance | None
     """The chance that a trial ends with a result; None while none has failed."""
     caution: float
-    """How many times the chance to fail weighs."""
+    """How many times a chance to work that is too low weighs."""
 
     def believing(self, U: Floats) -> "Beliefs":
         """The beliefs when rows are pending."""
@@ -111,15 +110,18 @@ class Beliefs:
             tuple(belief.believing(X) for belief in self.objectives),
             self.limits,
             self.works,
-            self.caution,
+            1.0 if self.works is None else self.works.caution(X),
         )
 
     def log_chance(self, X: Floats) -> Floats:
-        """Log probability that points end with a result that breaks no constraint, shape `(m,)`."""
+        """Log probability that points end with a result that breaks no constraint, shape `(m,)`.
+
+        Below what is safe, the chance to end at all weighs `caution` times.
+        """
         found = np.zeros(len(X))
         for limit in self.limits:
             found += limit.log_chance(X)
-        return found + self.caution * self.works.log_chance(X) if self.works else found
+        return found + self.works.log_weight(X, self.caution) if self.works else found
 
     def prediction(self, evidence: Evidence, row: Floats) -> Prediction:
         """What is expected at a row, in the units and the direction of the objectives."""
@@ -145,7 +147,7 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
     X = features(encoding, U)
     columns = feature_columns(encoding)
     settled = _settled(evidence, len(seen))
-    works = _works(evidence, U, columns)
+    works = chance_of(evidence)
     standards = [Standard(loss, squash=view.squash) for loss in losses.T]
     return Beliefs(
         encoding,
@@ -159,7 +161,7 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
         ),
         tuple(limit for slack in _slacks(evidence.slack[seen]) if (limit := _limit(X, slack, columns)) is not None),
         works,
-        _caution(evidence, works),
+        1.0 if works is None else works.caution(X[:0]),
     )
 
 
@@ -203,33 +205,6 @@ def _settled(evidence: Evidence, seen: int) -> int:
     n = min(before if before >= 0.8 * len(evidence.told) else len(evidence.told), seen)
     step = 1 if n <= 40 else 5 if n <= 160 else 20 if n <= 500 else 50
     return max(n - n % step, 1)
-
-
-def _works(evidence: Evidence, U: Floats, columns: tuple[slice, ...]) -> Limit | None:
-    """Learns where trials fail from those that did and those that did not."""
-    failed = evidence.failed[-MOST_RESULTS // 2 :]
-    if len(failed) == 0:
-        return None
-    X = features(evidence.encoding, np.vstack([U, failed]))
-    worked = np.concatenate([np.ones(len(U)), -np.ones(len(failed))])
-    # The base rate is what is believed far from all trials: a little more hopeful than seen.
-    rate = (worked.sum() + 1.0) / (len(worked) + 1.0)
-    (kernel,) = _kernels(X, worked - rate, columns, noise=NOISE_OF_FAILURE)
-    return Limit(Posterior(kernel, X, worked - rate), -rate)
-
-
-def _caution(evidence: Evidence, works: Limit | None) -> float:
-    """How many times the chance to fail weighs: the more, the better failures are foretold and the more there are.
-
-    Where the best lies beyond an edge that trials fall off, all that is left to gain lies there, too: the product of
-    gain and chance alone would send every second trial over that edge. Failures that strike anywhere are no reason to
-    stay away from anything.
-    """
-    if works is None:
-        return 0.0
-    numbers = np.sort([*(o.number for o in evidence.told), *evidence.failed_numbers])[-LATEST:]
-    share = float(np.isin(numbers, evidence.failed_numbers).mean())
-    return 0.5 + min(2.0 * max(works.posterior.skill(), 0.0), 1.0) * (3.0 + 150.0 * share)
 
 
 def _slacks(slack: Floats) -> list[Floats]:
