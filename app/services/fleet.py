@@ -82,7 +82,7 @@ def patch_worker(tx: Transaction, principal: Principal, name: str, patch: PatchW
         subject=name,
         reason=patch.reason,
     )
-    return worker_from(row, running=0, now=tx.now, offline_after_s=OFFLINE_AFTER_S)
+    return worker_from(row, running=tx.held_by(row), now=tx.now, offline_after_s=OFFLINE_AFTER_S)
 
 
 def may_claim(tx: Transaction, project: str, name: str) -> bool:

@@ -181,6 +181,16 @@ OTHERS_SUCCEED: Final = Statement(
     )
     .limit(1)
 )
+HELD_BY: Final = Statement(
+    select(func.count())
+    .select_from(tables.trials.join(tables.studies, _S.id == _T.study_id))
+    .where(
+        _T.state == "running",
+        _T.expires_at > 0,  # by the leases' index
+        _T.worker == bindparam("name"),
+        _S.project == bindparam("project"),
+    )
+)
 HELD_BY_QUARANTINED: Final = Statement(
     select(_T.id, _T.study_id)
     .join(tables.studies, _S.id == _T.study_id)

@@ -258,6 +258,10 @@ class Transaction:
         values = {"project": worker.project, "name": worker.name, "since": since}
         return bool(self._fresh(sql.OTHERS_SUCCEED, values))
 
+    def held_by(self, worker: WorkerRow) -> int:
+        """How many trials a worker runs."""
+        return int(self._fresh(sql.HELD_BY, {"project": worker.project, "name": worker.name})[0][0])
+
     def held_by_quarantined(self, limit: int) -> list[str]:
         """The ids of running trials whose worker has been put aside."""
         rows = self._fresh(sql.HELD_BY_QUARANTINED, {"limit": limit})

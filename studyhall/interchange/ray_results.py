@@ -134,9 +134,9 @@ def _trial(
 ) -> dict[str, Any] | None:
     curve = [(_step(report, place), _metrics(report, metric), report) for place, report in enumerate(reports, 1)]
     told: dict[str, Any] = {"parameters": dict(config), "labels": {"ray.trial": path.name[:256]}}
-    told["measurements"] = [
-        {"step": step, "metrics": metrics} | _elapsed(report) for step, metrics, report in curve if metrics
-    ][-MAX_MEASUREMENTS:]
+    # By step: a trial that Ray has restored reports some steps twice.
+    points = {step: {"step": step, "metrics": metrics} | _elapsed(report) for step, metrics, report in curve if metrics}
+    told["measurements"] = list(points.values())[-MAX_MEASUREMENTS:]
     if (path / "error.txt").is_file():
         return told | {"state": "failed", "reason": _last_line(path / "error.txt")}
     last = next((metrics for _, metrics, _ in reversed(curve) if metric in metrics), None)
