@@ -24,6 +24,7 @@ class Example:
         content: what is sent in place of JSON.
         path: what stands in the path, but for the study and the trial.
         trial: what there is of the trial: it is held, has been completed, or describes a network.
+        study: how far the study is.
     """
 
     python: str
@@ -32,6 +33,7 @@ class Example:
     content: str = ""
     path: dict[str, str] = field(default_factory=dict)
     trial: Literal["held", "completed", "network"] = "held"
+    study: Literal["active", "stopped", "archived"] = "active"
 
 
 EXAMPLES: Final[dict[str, Example]] = {
@@ -73,6 +75,8 @@ EXAMPLES: Final[dict[str, Example]] = {
     "stop_study": Example(
         body={"mode": "kill", "reason": "seen enough"}, python='study.stop(mode="kill", reason="seen enough")'
     ),
+    "archive_study": Example(study="stopped", python="study.archive()"),
+    "unarchive_study": Example(study="archived", python="study.unarchive()"),
     "get_summary": Example(python="study.summary().trials"),
     "get_best": Example(python="study.best().parameters"),
     "get_pareto": Example(python="study.pareto()"),

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import uuid
+from contextlib import suppress
 
 import httpx2
 import pytest
@@ -16,6 +17,7 @@ from docs.reference.examples import EXAMPLES
 from docs.reference.links import faults_of
 from docs.reference.pages import subjects_of
 from studyhall.client import Client
+from studyhall.errors import NotFound, StudyhallError
 from studyhall.home import read_key
 from studyhall.wire import RegisterWorker, Worker
 from tests.docs.blocks import ROOT
@@ -41,9 +43,8 @@ def test_every_operation_has_an_example():
 def client(house, tmp_path_factory):
     """A client of its own; the study of the pages comes back when the examples have been played."""
     with Client(house.url, read_key(house.directory / "key")) as client:
-        client.study("digits").delete(force=True)
         yield client
-        client.study("digits").delete(force=True)
+        forget_digits(client)
         make_digits(house)
 
 
@@ -60,12 +61,18 @@ def played(client, house, tmp_path, monkeypatch):
         client.delete_webhook(webhook.id)
 
 
-def made(names, kind):
+def forget_digits(client):
+    with suppress(NotFound):
+        study = client.study("digits")
+        with suppress(StudyhallError):
+            study.unarchive()
+        study.delete(force=True)
+
+
+def made(names, example):
     """A new `digits`, and the trial that an example is about."""
-    client = names["client"]
-    for study in client.studies():
-        if study.name == "digits":
-            client.study(study.id).delete(force=True)
+    client, kind = names["client"], example.trial
+    forget_digits(client)
     space = {"parameters": [_LR]} | ({"architecture": _NETWORK} if kind == "network" else {})
     study = client.create_study("digits", space, {"metric": "loss"}, algorithm={"name": "random", "seed": 1})
     if kind != "network":
@@ -86,6 +93,10 @@ def made(names, kind):
     ).raise_for_status()
     if kind == "completed":
         trial.complete(loss=1.0)
+    if example.study != "active":
+        study.stop(mode="kill")
+    if example.study == "archived":
+        study.archive()
     ids = {
         "KEY_ID": client.create_key("to-revoke", "reader").id,
         "SHARE_ID": study.share().id,
@@ -98,7 +109,7 @@ def made(names, kind):
 def test_an_example_works_in_python(operation, played):
     example = EXAMPLES[operation]
 
-    exec(compile(example.python, operation, "exec"), made(played, example.trial))  # noqa: S102 -- an example of ours
+    exec(compile(example.python, operation, "exec"), made(played, example))  # noqa: S102 -- an example of ours
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="NO curl: its examples are not run")
@@ -106,7 +117,7 @@ def test_an_example_works_in_python(operation, played):
 def test_an_example_works_with_curl(operation, played, tmp_path):
     method, path, described = OPERATIONS[operation]
     example = EXAMPLES[operation]
-    names = made(played, example.trial)
+    names = made(played, example)
     words = {name: value for name, value in names.items() if isinstance(value, str)}
     environment = os.environ | words | {"TRIAL": names["trial"].id, "NEW_TOKEN": uuid.uuid4().hex}
 
