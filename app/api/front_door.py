@@ -11,7 +11,7 @@ import time
 from collections.abc import Collection
 from contextvars import ContextVar
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -96,7 +96,7 @@ class FrontDoor:
         self._meter(scope, answer.status or 500, took_s)
         if self._logs_requests:
             took_ms = round(took_s * 1000, 2)
-            log.info("answered", method=scope["method"], path=scope["path"], status=answer.status, took_ms=took_ms)
+            log.info("answered", **_about(scope), status=answer.status, took_ms=took_ms)
 
     def _meter(self, scope: Scope, status: int, took_s: float) -> None:
         # By the route's name, of which there are few; the address is the client's choice and would grow for ever.
@@ -132,7 +132,7 @@ class FrontDoor:
             raise CrossOrigin
 
     async def _refuse(self, error: Exception, scope: Scope, body: Body, answer: "_Answer") -> None:
-        where = {"method": scope["method"], "path": scope["path"]}
+        where = _about(scope)
         if answer.status is not None:
             log.error("answer broken off", **where, exc_info=error)
             raise error
@@ -189,6 +189,16 @@ def _new_request_id() -> str:
 def _cause(error: StudyhallError) -> str | None:
     """What is behind an error that tells the client little: a database's own words, for instance."""
     return None if error.__cause__ is None else repr(error.__cause__)
+
+
+def _about(scope: Scope) -> dict[str, Any]:
+    """What a log line says of a request: which study, trial and attempt it was about, where it names them."""
+    named = {
+        name: value for name, value in scope.get("path_params", {}).items() if name in ("study", "trial", "worker")
+    }
+    if (attempt := scope.get("attempt")) is not None:
+        named["attempt"] = attempt
+    return {"method": scope["method"], "path": scope["path"], **named}
 
 
 def _without_port(host: bytes) -> bytes:

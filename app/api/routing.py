@@ -118,7 +118,8 @@ class StrictRoute(APIRoute):
         if not self._ignores_body:
             context.body = await _whole(receive)
             if self._signature.body is not None:
-                arguments["body"] = self._signature.read_body(context.body)
+                arguments["body"] = read = self._signature.read_body(context.body)
+                scope["attempt"] = getattr(read, "attempt", None)  # for the log
             elif context.body.strip() not in (b"", b"{}"):
                 raise InvalidInput("This request takes no body.")
         answer = await self.endpoint(context, **arguments)

@@ -1,6 +1,7 @@
 """Logs over HTTP."""
 
 import pytest
+import structlog
 
 from tests.api.people import Caller, Hold
 
@@ -36,3 +37,18 @@ def test_a_piece_that_does_not_fit_is_refused(worker: Caller, hold: Hold, text: 
     answer = worker.post(f"{hold.path}/logs", hold.lease | {"start": 0, "text": text})
 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/text")
+
+
+def test_a_line_of_the_server_about_a_trial_says_of_which_trial_and_attempt(worker: Caller, hold: Hold) -> None:
+    with structlog.testing.capture_logs() as lines:
+        worker.post(f"{hold.path}/heartbeat", hold.lease | {"token": "f" * 32})
+
+    (line,) = (line for line in lines if line["event"] == "refused")
+    assert (line["trial"], line["attempt"], line["code"]) == (hold.trial, 1, "stale-lease")
+
+
+def test_a_line_of_the_server_about_a_study_says_of_which(user: Caller) -> None:
+    with structlog.testing.capture_logs() as lines:
+        user.get("/v1/studies/st_none")
+
+    assert [(line["event"], line["study"]) for line in lines] == [("refused", "st_none")]
