@@ -9,11 +9,13 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from studyhall.commands.children import Child
+from studyhall.errors import VersionConflict
 from studyhall.study_handle import StudyHandle
 from studyhall.trial import Trial
 from tests.e2e.house import GRACE_S, House, house_in
@@ -92,7 +94,11 @@ def _start(house: House, number: int, acknowledged: Path) -> Child:
 
 def _end(study: StudyHandle) -> None:
     """No more trials than there are; those that were lost are run again and end."""
-    study.change(budget={"max_trials": study.refresh().trials.total + 20})
+    is_bounded = False
+    while not is_bounded:
+        with suppress(VersionConflict):  # its trials go on meanwhile
+            study.change(budget={"max_trials": study.refresh().trials.total + 20})
+            is_bounded = True
     for _ in study.events():
         pass
 
