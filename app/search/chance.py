@@ -25,8 +25,8 @@ from scipy.optimize import minimize
 from scipy.special import log_ndtr, ndtr
 
 from app.search.axes import Floats, Indices
-from app.search.bayes.gp import matern52
 from app.search.evidence import Evidence
+from app.search.likeness import feature_columns, features, matern52
 
 MOST: Final = 60
 """The latest so many results and the latest so many failures are learnt from."""
@@ -149,7 +149,7 @@ def chance_of(evidence: Evidence) -> Chance | None:
     order = np.argsort(numbers, kind="stable")
     y = np.repeat([1.0, -1.0], [len(evidence.U), len(evidence.failed)])[order]
     U = np.vstack([evidence.U, evidence.failed])[order]
-    X, columns = encoding.features(U, encoding.active(U))
+    X, columns = features(encoding, U), feature_columns(encoding)
     n = len(y)
     step = 1 if n <= 20 else 5 if n <= 60 else 20
     early, seen = _latest(y[: n - n % step]), _latest(y)

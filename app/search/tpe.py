@@ -22,11 +22,11 @@ import numpy as np
 from scipy.special import logsumexp, ndtr, ndtri
 
 from app.search.axes import Axis, Floats, Indices
-from app.search.bayes.beliefs import features
 from app.search.chance import chance_of
 from app.search.encoding import Encoding, encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import Evidence, evidence_of
+from app.search.likeness import features
 from app.search.options import TpeOptions
 from app.search.pareto import order_of_merit
 from app.search.start import initial, is_starting, start_trials, untried

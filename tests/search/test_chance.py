@@ -10,6 +10,7 @@ from app.search.chance import MOST_CAUTION, Chance, Energy, chance_of, propagate
 from app.search.encoding import encoding_of
 from app.search.engine import History, Observation
 from app.search.evidence import evidence_of
+from app.search.likeness import features
 from studyhall.space import Space
 from studyhall.trial import TrialState
 from tests.search.engine_contract import LOSS
@@ -39,9 +40,7 @@ def believed(n: int, *, fails_at_random: bool = False, calm: int = 0) -> Chance:
 
 
 def at(chance: Chance, *points: tuple[float, float]) -> Floats:
-    encoding = encoding_of(SQUARE)
-    U = np.array(points)
-    return np.exp(chance.log_chance(encoding.features(U, encoding.active(U))[0]))
+    return np.exp(chance.log_chance(features(encoding_of(SQUARE), np.array(points))))
 
 
 def test_nothing_is_believed_while_nothing_has_failed():

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from app.search.bayes.gp import Kernel, Posterior, Prior, _distances, _energy, fit, hypotheses, matern52
+from app.search.bayes.gp import Kernel, Posterior, Prior, _distances, _energy, fit, hypotheses
+from app.search.likeness import matern52
 
 COLUMNS = (slice(0, 1), slice(1, 2), slice(2, 5))
 

@@ -17,7 +17,8 @@ import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from app.search.axes import Floats
-from app.search.bayes.beliefs import Beliefs, features
+from app.search.bayes.beliefs import Beliefs
+from app.search.likeness import features
 from app.search.pareto import non_dominated
 from app.search.prior import fading, has_prior, log_prior
 

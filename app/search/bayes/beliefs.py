@@ -18,6 +18,7 @@ from app.search.bayes.gp import Kernel, Posterior, Prior, fit, hypotheses
 from app.search.chance import Chance, chance_of
 from app.search.encoding import Encoding
 from app.search.evidence import Evidence, Standard
+from app.search.likeness import feature_columns, features
 from studyhall.trial import Prediction
 
 MOST_RESULTS: Final = 1000
@@ -163,16 +164,6 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
         works,
         1.0 if works is None else works.caution(X[:0]),
     )
-
-
-def features(encoding: Encoding, U: Floats) -> Floats:
-    """The features of canonical rows, shape `(m, w)`."""
-    return encoding.features(U, encoding.active(U))[0]
-
-
-def feature_columns(encoding: Encoding) -> tuple[slice, ...]:
-    """Which feature columns belong to each parameter."""
-    return encoding.features(np.zeros((0, encoding.dimension)), np.zeros((0, encoding.dimension), dtype=bool))[1]
 
 
 def _belief(

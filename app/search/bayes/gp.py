@@ -23,6 +23,7 @@ from scipy.linalg.lapack import dpotri
 from scipy.optimize import minimize
 
 from app.search.axes import Floats, Indices
+from app.search.likeness import matern52
 
 SQRT5: Final = math.sqrt(5.0)
 JITTER: Final = 1e-6
@@ -227,20 +228,6 @@ def _resampled(weights: Floats, count: int, random: np.random.Generator) -> Indi
 def _bounds(dimension: int) -> tuple[Floats, Floats]:
     pairs = np.array([LENGTHSCALES] * dimension + [SIGNALS, NOISES])
     return pairs[:, 0], pairs[:, 1]
-
-
-def matern52(r2: Floats) -> Floats:
-    """The Matern-5/2 correlation at squared scaled distances."""
-    r = np.sqrt(r2)
-    r *= SQRT5
-    # In place: for a thousand results the memory traffic of temporaries costs more than exp.
-    found = r2 * (5.0 / 3.0)
-    found += r
-    found += 1.0
-    np.negative(r, out=r)
-    np.exp(r, out=r)
-    found *= r
-    return np.asarray(found)
 
 
 def _energy(theta: Floats, D: Floats, z: Floats, prior: Prior) -> tuple[float, Floats]:
