@@ -50,6 +50,28 @@ class Ours:
         self._trials[number] = Observation(number, state, parameters, values)
 
 
+class Ahead(Ours):
+    """The same as the service does it while many workers are busy: some suggestions are kept ready.
+
+    They are made anew after each result, so that the one a worker gets does not know what it has just brought itself.
+    """
+
+    def __init__(self, name: str, problem: Problem, seed: int, budget: int, *, ahead: int = 2) -> None:
+        super().__init__(name, problem, seed, budget)
+        self._ahead, self._ready = ahead, 0
+
+    def ask(self, count: int) -> list[Parameters]:
+        if self._ready < count:
+            super().ask(count - self._ready)
+            self._ready = count
+        number = len(self._trials) - self._ready
+        found = [dict(trial.parameters) for trial in self._trials[number : number + count]]
+        del self._trials[number + count :]  # those not taken are made anew
+        super().ask(self._ahead)
+        self._ready = self._ahead
+        return found
+
+
 class Optuna:
     """Optuna, its spaces declared while running, as its users do."""
 
@@ -131,9 +153,11 @@ class Skopt:
 
 
 def player(name: str, problem: Problem, seed: int, budget: int) -> Player:
-    """The player of a name: an engine of ours, `optuna-tpe`, `optuna-gp`, `optuna-nsga2` or `scikit-optimize`."""
+    """The player of a name: an engine of ours (also `ENGINE+ahead`), `optuna-KIND` or `scikit-optimize`."""
     if name in ENTRIES:
         return Ours(name, problem, seed, budget)
+    if name.removesuffix("+ahead") in ENTRIES:
+        return Ahead(name.removesuffix("+ahead"), problem, seed, budget)
     if name.startswith("optuna-"):
         return Optuna(name.removeprefix("optuna-"), problem, seed)
     if name == "scikit-optimize":
@@ -145,7 +169,7 @@ def player(name: str, problem: Problem, seed: int, budget: int) -> Player:
 
 def plays(name: str, problem: Problem) -> bool:
     """Whether a player can take part: peers know no space constraints, scikit-optimize one objective only."""
-    if name in ENTRIES:
+    if name.removesuffix("+ahead") in ENTRIES:
         return True
     return not problem.space.constraints and (name != "scikit-optimize" or problem.objectives == 1)
 

@@ -1,0 +1,26 @@
+"""Every promise of docs/reliability.md names what tries it, and that exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.faults.scenarios import ALL
+
+HOUSE = Path(__file__).parents[2]
+ROWS = re.findall(r"^\| (P\d+) \|.*\| ([^|]+) \|$", (HOUSE / "docs/reliability.md").read_text(), re.MULTILINE)
+
+
+def test_all_promises_are_there() -> None:
+    assert [name for name, _ in ROWS] == [f"P{i}" for i in range(1, 18)]
+
+
+@pytest.mark.parametrize(("name", "tried_by"), ROWS)
+def test_what_tries_a_promise_exists(name: str, tried_by: str) -> None:
+    scenarios = re.findall(r"\bF\d+\b", tried_by)
+    files = re.findall(r"`(tests/[^`]+)`", tried_by)
+    known = {scenario.split()[0] for scenario in ALL}
+
+    assert set(scenarios) <= known
+    assert all((HOUSE / file).is_file() for file in files)
+    assert scenarios or files or "every" in tried_by
