@@ -38,6 +38,16 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Lesson:
+    """What an earlier study found, as it was when the later one was made."""
+
+    study: str
+    """Its name."""
+    observations: tuple[Observation, ...]
+    """Completed trials with values of the later study's objectives, in the earlier study's parameters."""
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """All that an engine may know of a study: one line per trial, running ones included."""
 
@@ -48,6 +58,8 @@ class History:
     """Over metrics; an observation that breaks one counts for no best."""
     max_trials: int | None = None
     parallelism: int | None = None
+    lessons: tuple[Lesson, ...] = ()
+    """Of earlier studies; to be judged by what this one finds, for they may mislead."""
 
     def completed(self) -> tuple[Observation, ...]:
         """The observations that ran to their end and have values."""

@@ -13,6 +13,7 @@ from app.search.axes import Floats
 from app.search.encoding import Encoding
 from app.search.engine import Suggestion
 from app.search.evidence import Evidence
+from app.search.lessons import tried_first
 from app.search.prior import center_of, has_prior, pulled
 from studyhall.parameters import ConstantParameter, Parameter, default_of
 from studyhall.words import ParameterValue
@@ -39,6 +40,10 @@ def initial(evidence: Evidence, count: int, *, seed: int, number: int, name: str
     encoding = evidence.encoding
     taken = set(evidence.used)
     found = _favourite(evidence, taken, name) if count else []
+    for row, study in tried_first(evidence):
+        if len(found) < count and (key := encoding.keys(row[None, :])[0]) not in taken:
+            taken.add(key)
+            found.append(Suggestion(encoding.parameters(row), "initial", f"{name}: among the best of '{study}'"))
     # Sobol repeats itself in small discrete spaces: look a little further along the sequence, then by chance.
     rows = sobol.points(encoding, seed, number, 2 * count)
     if has_prior(encoding):

@@ -15,9 +15,11 @@ from scipy.special import log_ndtr
 
 from app.search.axes import Floats
 from app.search.bayes.gp import Kernel, Posterior, Prior, fit, hypotheses
+from app.search.bayes.trend import trend_of
 from app.search.chance import Chance, chance_of
 from app.search.encoding import Encoding
 from app.search.evidence import Evidence, Standard
+from app.search.lessons import lessons_of
 from app.search.likeness import feature_columns, features
 from studyhall.trial import Prediction
 
@@ -150,6 +152,7 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
     settled = _settled(evidence, len(seen))
     works = chance_of(evidence)
     standards = [Standard(loss, squash=view.squash) for loss in losses.T]
+    earlier = _earlier(evidence, columns, view)
     return Beliefs(
         encoding,
         U,
@@ -157,8 +160,8 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
         np.column_stack([standard.z for standard in standards]),
         evidence.is_allowed[seen].astype(np.float64),
         tuple(
-            _belief(X, loss, standard, columns, settled, view)
-            for loss, standard in zip(losses.T, standards, strict=True)
+            _belief(X, loss, standard, columns, settled, view, lessons)
+            for loss, standard, lessons in zip(losses.T, standards, earlier, strict=True)
         ),
         tuple(limit for slack in _slacks(evidence.slack[seen]) if (limit := _limit(X, slack, columns)) is not None),
         works,
@@ -167,11 +170,30 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
 
 
 def _belief(
-    X: Floats, loss: Floats, standard: Standard, columns: tuple[slice, ...], settled: int, view: View
+    X: Floats,
+    loss: Floats,
+    standard: Standard,
+    columns: tuple[slice, ...],
+    settled: int,
+    view: View,
+    earlier: list[Posterior],
 ) -> Belief:
     early = Standard(loss[:settled], squash=view.squash)
-    kernels = _kernels(X[:settled], early.z, columns, count=len(VIEWS))
-    return Belief(Posterior(kernels[view.draw], X, standard.z), standard)
+    trend = trend_of(earlier, X[:settled], early.z)
+    unforeseen = early.z if trend is None else early.z - trend(X[:settled])
+    kernels = _kernels(X[:settled], unforeseen, columns, count=len(VIEWS))
+    return Belief(Posterior(kernels[view.draw], X, standard.z, trend), standard)
+
+
+def _earlier(evidence: Evidence, columns: tuple[slice, ...], view: View) -> list[list[Posterior]]:
+    """What each earlier study expects, for each objective."""
+    found: list[list[Posterior]] = [[] for _ in evidence.history.objectives]
+    for _, lesson in lessons_of(evidence):
+        X = features(evidence.encoding, lesson.U)
+        for posteriors, loss in zip(found, lesson.losses.T, strict=True):
+            z = Standard(loss, squash=view.squash).z
+            posteriors.append(Posterior(_kernels(X, z, columns)[0], X, z))
+    return found
 
 
 def _seen(evidence: Evidence) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -13,7 +13,7 @@ Source: Rasmussen & Williams 2006, eq. 2.23-2.24 (posterior), 5.8-5.9 (likelihoo
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -101,10 +101,16 @@ class Kernel:
 
 
 class Posterior:
-    """What is believed of the function, given results; `believing` adds results without a new fit."""
+    """What is believed of the function, given results; `believing` adds results without a new fit.
 
-    def __init__(self, kernel: Kernel, X: Floats, z: Floats) -> None:
+    Args:
+        trend: what is expected far from all results; absent: 0 everywhere.
+    """
+
+    def __init__(self, kernel: Kernel, X: Floats, z: Floats, trend: Callable[[Floats], Floats] | None = None) -> None:
         self.kernel = kernel
+        self._trend = trend or _flat
+        z = z - self._trend(X)
         self._scaled = kernel.scaled(X)
         K = kernel.between(self._scaled, self._scaled)
         self._L = _factor(K + kernel.noise * np.eye(len(z)))
@@ -113,14 +119,14 @@ class Posterior:
 
     def mean(self, X: Floats) -> Floats:
         """Posterior mean at features, shape `(m,)`."""
-        return np.asarray(self.kernel.between(self.kernel.scaled(X), self._scaled) @ self._weights)
+        return np.asarray(self.kernel.between(self.kernel.scaled(X), self._scaled) @ self._weights) + self._trend(X)
 
     def predict(self, X: Floats) -> tuple[Floats, Floats]:
         """Posterior mean and deviation of the function (without noise) at features, each of shape `(m,)`."""
         k = self.kernel.between(self.kernel.scaled(X), self._scaled)
         V = solve_triangular(self._L, k.T, lower=True, check_finite=False)  # (n, m)
         variance = self.kernel.signal - np.einsum("ij,ij->j", V, V)
-        return k @ self._weights, np.sqrt(np.maximum(variance, 1e-10))
+        return k @ self._weights + self._trend(X), np.sqrt(np.maximum(variance, 1e-10))
 
     def skill(self) -> float:
         """How much of the results' variance the others foretell: 1 all of it, 0 or less nothing.
@@ -138,9 +144,14 @@ class Posterior:
         new = self.kernel.scaled(X)
         grown._scaled = np.vstack([self._scaled, new])
         grown._L = _grown(self._L, self.kernel, self._scaled, new)
-        grown._z = np.concatenate([self._z, z])
+        grown._trend = self._trend
+        grown._z = np.concatenate([self._z, z - self._trend(X)])
         grown._weights = cho_solve((grown._L, True), grown._z, check_finite=False)
         return grown
+
+
+def _flat(X: Floats) -> Floats:
+    return np.zeros(len(X))
 
 
 def fit(X: Floats, z: Floats, columns: tuple[slice, ...], prior: Prior) -> Kernel:
