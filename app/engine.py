@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from app.child_process import die_with, limit, take_over_pipes
-from app.search.engine import Engine, History, Observation
+from app.search.engine import Engine, History, Lesson, Observation
 from app.services.engine_messages import LENGTH_BYTES, Answer, Ask, Load, Message, frame
 from studyhall.space import Space
 from studyhall.study import Algorithm
@@ -27,6 +27,7 @@ class Known:
     """What the process keeps of a study."""
 
     space: Space
+    lessons: tuple[Lesson, ...] = ()
     observations: dict[int, Observation] = field(default_factory=dict)
 
 
@@ -80,6 +81,7 @@ def _answer(ask: Ask, studies: dict[str, Known]) -> Answer:
         constraints=ask.constraints,
         max_trials=ask.max_trials,
         parallelism=ask.parallelism,
+        lessons=known.lessons,
     )
     if ask.points:
         return Answer(predictions=tuple(_predict(known.space, history, ask.points)))
@@ -95,7 +97,7 @@ def _predict(space: Space, history: History, points: Sequence[Parameters]) -> li
 
 def _update(ask: Ask, studies: dict[str, Known]) -> Known:
     if ask.space is not None:
-        studies[ask.study] = Known(ask.space)
+        studies[ask.study] = Known(ask.space, ask.lessons)
     known = studies[ask.study]
     for number in ask.removed:
         known.observations.pop(number, None)

@@ -34,7 +34,7 @@ from studyhall.explanation import Explanation
 from studyhall.home import find_server
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.space import Space
-from studyhall.study import Algorithm, Budget, Objective, Retry, Stopping, Study, StudyState, Task
+from studyhall.study import Algorithm, Budget, Objective, Retry, Stopping, Study, StudyState, Task, Transfer
 from studyhall.study_handle import StudyHandle
 from studyhall.transport import PATIENCE_S, Connection, path_of
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
@@ -121,6 +121,7 @@ class Client:
         stopping: Stopping | Written | None = None,
         budget: Budget | Written | None = None,
         retry: Retry | Written | None = None,
+        transfer: Transfer | Written | Sequence[str] | None = None,
         parallelism: int | None = None,
         priority: int | None = None,
         task: Task | Written | None = None,
@@ -134,6 +135,7 @@ class Client:
             space: a space, or just its parameters.
             objectives: one or several `{"metric": ..., "goal": "minimize" | "maximize"}`.
             algorithm: a name, or `{"name": ..., "options": ..., "seed": ...}`.
+            transfer: names of earlier studies to learn from, or `{"find": True}`.
             stopping, budget, retry, task: a dict or the model of that name in `studyhall.study`.
             if_exists: "get" answers the study that has this name already.
 
@@ -152,6 +154,7 @@ class Client:
                 "stopping": stopping,
                 "budget": budget,
                 "retry": retry,
+                "transfer": {"studies": transfer} if isinstance(transfer, Sequence) else transfer,
                 "parallelism": parallelism,
                 "priority": priority,
                 "task": task,

@@ -79,6 +79,15 @@ class Retry(Word):
     user_error: Annotated[int, Field(ge=0, le=20)] = 0
 
 
+class Transfer(Word):
+    """Which earlier studies of the project teach this one, by what they had found when it was made."""
+
+    studies: Annotated[tuple[StudyName, ...], Field(max_length=5)] = ()
+    """By name; of those found (`find`), the study then tells the names here."""
+    find: bool = False
+    """Look for others with the same objectives whose spaces overlap, at most 3."""
+
+
 class Resources(Word):
     """What one attempt needs of the machine that runs it; `gpu` may be a fraction."""
 
@@ -170,6 +179,7 @@ class StudyDefinition(Word):
     stopping: Stopping = Stopping()
     budget: Budget = Budget()
     retry: Retry = Retry()
+    transfer: Transfer = Transfer()
     parallelism: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """The most trials that may run at once."""
     priority: Annotated[int, Field(ge=1, le=1000)] = 1

@@ -12,6 +12,7 @@ from app.api.routing import EVERY_KEY, READERS, USERS, VIEWERS, Routes
 from app.services import archiving, lists, reading, studies
 from app.services.analysing import Asked
 from app.services.principal import Principal
+from app.services.transferring import Taught, teachers
 from app.storage.transaction import Transaction
 from studyhall.errors import (
     BudgetExhausted,
@@ -37,10 +38,14 @@ _GRACEFUL = StopStudy()
 async def create_study(context: Caller, body: CreateStudy) -> Study | Response:
     """Makes a study.
 
-    With `if_exists: "get"` and a name that is taken, answers 200 and the study that has it.
+    With `transfer`, what the earlier studies have found by now is kept with it, and the answer names those that were
+    found. With `if_exists: "get"` and a name that is taken, answers 200 and the study that has it.
     """
     await asyncio.to_thread(studies.check_definition, body)  # draws samples of the space
-    made = await answer_once(context, partial(_create, principal=context.principal, request=body))
+    taught = []
+    if body.transfer.studies or body.transfer.find:
+        taught = await context.services.read(partial(teachers, principal=context.principal, request=body))
+    made = await answer_once(context, partial(_create, principal=context.principal, request=body, taught=taught))
     if isinstance(made, Response):
         return made
     study, context.status = made
@@ -175,6 +180,6 @@ async def get_analysis(
     return context.json(body)
 
 
-def _create(tx: Transaction, *, principal: Principal, request: CreateStudy) -> tuple[Study, int]:
-    study, is_new = studies.create_study(tx, principal, request)
+def _create(tx: Transaction, *, principal: Principal, request: CreateStudy, taught: list[Taught]) -> tuple[Study, int]:
+    study, is_new = studies.create_study(tx, principal, request, taught)
     return study, 201 if is_new else 200

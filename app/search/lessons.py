@@ -4,18 +4,15 @@ An assignment of an earlier study has a place here where its values lie within t
 did not have take their defaults, else the middle.
 """
 
-from collections.abc import Iterator
-from itertools import zip_longest
 from typing import Final
 
 from app.search.axes import Floats
-from app.search.encoding import Encoding
 from app.search.engine import History
 from app.search.evidence import Evidence, evidence_of
 from app.search.pareto import order_of_merit
 
-MOST_FIRST: Final = 2
-"""Points of earlier studies that are tried first: misleading ones must not cost more than that."""
+LOOKED_AT: Final = 10
+"""Of an earlier study's best points, so many may be infeasible here before none is tried."""
 
 
 def lessons_of(evidence: Evidence) -> list[tuple[str, Evidence]]:
@@ -29,21 +26,10 @@ def lessons_of(evidence: Evidence) -> list[tuple[str, Evidence]]:
 
 
 def tried_first(evidence: Evidence) -> list[tuple[Floats, str]]:
-    """The best rows of earlier studies and whose they are: first the best of each, then the second best."""
-    ranked = [_best(name, earlier) for name, earlier in lessons_of(evidence)]
-    found: dict[bytes, tuple[Floats, str]] = {}
-    for turn in zip_longest(*ranked):
-        for row, name in filter(None, turn):
-            found.setdefault(_key(evidence.encoding, row), (row, name))
-    return list(found.values())[: max(MOST_FIRST, len(ranked))]
-
-
-def _best(name: str, earlier: Evidence) -> Iterator[tuple[Floats, str]]:
-    feasible = earlier.encoding.is_feasible(earlier.U)
-    for i in order_of_merit(earlier)[: 4 * MOST_FIRST]:
-        if feasible[i]:
-            yield earlier.U[i], name
-
-
-def _key(encoding: Encoding, row: Floats) -> bytes:
-    return encoding.keys(row[None, :])[0]
+    """The best row of each earlier study, and whose it is; no more of them, for they may mislead."""
+    found = []
+    for name, earlier in lessons_of(evidence):
+        best = order_of_merit(earlier)[:LOOKED_AT]
+        best = best[earlier.encoding.is_feasible(earlier.U[best])]
+        found += [(earlier.U[i], name) for i in best[:1]]
+    return found

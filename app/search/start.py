@@ -43,7 +43,7 @@ def initial(evidence: Evidence, count: int, *, seed: int, number: int, name: str
     for row, study in tried_first(evidence):
         if len(found) < count and (key := encoding.keys(row[None, :])[0]) not in taken:
             taken.add(key)
-            found.append(Suggestion(encoding.parameters(row), "initial", f"{name}: among the best of '{study}'"))
+            found.append(Suggestion(encoding.parameters(row), "initial", f"{name}: the best of '{study}' first"))
     # Sobol repeats itself in small discrete spaces: look a little further along the sequence, then by chance.
     rows = sobol.points(encoding, seed, number, 2 * count)
     if has_prior(encoding):

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from app.search.engine import Observation, Suggestion
+from app.search.engine import Lesson, Observation, Suggestion
 from studyhall.space import Space
 from studyhall.study import Algorithm, Objective
 from studyhall.trial import Prediction
@@ -32,6 +32,8 @@ class Ask(Word):
     parallelism: int | None
     changed: tuple[Observation, ...]
     removed: tuple[int, ...]
+    lessons: tuple[Lesson, ...] = ()
+    """Of earlier studies; told with the space."""
     points: tuple[Parameters, ...] = ()
     """Wants predictions at these points instead of suggestions."""
     hidden: tuple[int, ...] = ()

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import structlog
 from pydantic import ValidationError
 
-from app.search.engine import Observation, Suggestion
+from app.search.engine import Lesson, Observation, Suggestion
 from app.services.engine_messages import LENGTH_BYTES, LONGEST_FRAME, Answer, Ask, Load, Message, frame
 from studyhall.space import Space
 from studyhall.study import Algorithm, Objective
@@ -53,6 +53,8 @@ class HistoryChanges:
     removed: tuple[int, ...]
     """Numbers of trials that an engine may not see any more."""
     sequence: int
+    lessons: tuple[Lesson, ...] = ()
+    """Of earlier studies; only among the changes after 0, for they never change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,7 @@ class _EngineProcess:
             parallelism=request.parallelism,
             changed=changes.observations,
             removed=changes.removed,
+            lessons=changes.lessons,
             points=request.points,
             hidden=request.hidden,
             forget=_least_recent(child.copies, keep=request.study_id),

@@ -2,6 +2,7 @@
 
 from app.search.engine import Observation
 from app.services.engine_pool import HistoryChanges
+from app.services.transferring import lessons_of
 from app.storage import reader
 from app.storage.json_text import from_text
 from studyhall.parameters import default_of, has_default
@@ -33,6 +34,7 @@ def changes_after(
         observations=tuple(observation for observation in seen if observation is not None),
         removed=tuple(line.number for line, observation in zip(lines, seen, strict=True) if observation is None),
         sequence=max((line.sequence for line in lines), default=after),
+        lessons=lessons_of(connection, study_id, definition) if after == 0 and definition.transfer.studies else (),
     )
 
 

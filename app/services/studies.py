@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from app.search import registry
@@ -11,8 +12,9 @@ from app.services.convergence import check_convergence
 from app.services.lookup import study_of
 from app.services.moves import cancel_all, cancel_one_waiting, cancel_waiting, end, new_id, settle, stop
 from app.services.principal import Principal
+from app.services.transferring import Taught
 from app.storage.domain import definition_from, study_from
-from app.storage.rows import StudyRow
+from app.storage.rows import LessonRow, StudyRow
 from app.storage.transaction import Transaction
 from studyhall.errors import (
     BudgetExhausted,
@@ -25,7 +27,7 @@ from studyhall.errors import (
 )
 from studyhall.parameters import has_default
 from studyhall.space import Space
-from studyhall.study import Study, StudyDefinition
+from studyhall.study import Study, StudyDefinition, Transfer
 from studyhall.wire import CreateStudy, PatchStudy, StopStudy
 
 
@@ -42,8 +44,13 @@ def check_definition(definition: CreateStudy) -> None:
     check_feasible(definition.space, definition.algorithm.seed or 0)
 
 
-def create_study(tx: Transaction, principal: Principal, request: CreateStudy) -> tuple[Study, bool]:
+def create_study(
+    tx: Transaction, principal: Principal, request: CreateStudy, taught: Sequence[Taught] = ()
+) -> tuple[Study, bool]:
     """A new study, and True; or with `if_exists="get"` the one that has the name, and False.
+
+    Args:
+        taught: what earlier studies teach it, see `transferring.teachers`.
 
     Raises:
         NameTaken: the name is taken and `if_exists` is "error".
@@ -53,8 +60,10 @@ def create_study(tx: Transaction, principal: Principal, request: CreateStudy) ->
         if request.if_exists == "get":
             return study_from(existing), False
         raise NameTaken(f"study '{request.name}' already exists; choose another name or pass if_exists='get'")
-    study = _first_row(tx, principal, request)
+    study = _first_row(tx, principal, request, taught)
     tx.add_study(study)
+    for lesson in taught:
+        tx.add_lesson(LessonRow(study.id, lesson.study, lesson.trials))
     tx.record(study, "study.created")
     tx.openings.add(study.id)
     return study_from(study), True
@@ -160,8 +169,11 @@ def delete_study(tx: Transaction, principal: Principal, name: str, *, force: boo
     tx.delete_study(study)
 
 
-def _first_row(tx: Transaction, principal: Principal, request: CreateStudy) -> StudyRow:
+def _first_row(tx: Transaction, principal: Principal, request: CreateStudy, taught: Sequence[Taught]) -> StudyRow:
     fields = {name: getattr(request, name) for name in StudyDefinition.model_fields}
+    if taught:  # with the names of those that were found
+        names = tuple(lesson.study for lesson in taught)
+        fields["transfer"] = Transfer(studies=names, find=request.transfer.find)
     definition = StudyDefinition.model_construct(_fields_set=request.model_fields_set - {"if_exists"}, **fields)
     seed = request.algorithm.seed if request.algorithm.seed is not None else secrets.randbelow(2**31)
     return StudyRow(

@@ -139,6 +139,15 @@ class ArtifactRow:
 
 
 @dataclass(slots=True, eq=False)
+class LessonRow:
+    """A row of `lessons`."""
+
+    study_id: str
+    earlier: str
+    trials: str
+
+
+@dataclass(slots=True, eq=False)
 class LevelRow:
     """A row of `levels`."""
 

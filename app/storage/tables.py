@@ -201,6 +201,14 @@ levels = Table(
     sqlite_with_rowid=False,
 )
 
+lessons = Table(
+    "lessons",  # what earlier studies had found when a study was made that learns from them
+    metadata,
+    Column("study_id", String(32), ForeignKey("studies.id", ondelete="CASCADE"), primary_key=True),
+    Column("earlier", String(128), primary_key=True),  # its name
+    Column("trials", Text, nullable=False),
+)
+
 events = Table(
     "events",
     metadata,

@@ -24,6 +24,7 @@ from app.storage.rows import (
     AttemptRow,
     EventRow,
     KeyRow,
+    LessonRow,
     LevelRow,
     LogRow,
     MeasurementRow,
@@ -58,6 +59,7 @@ Row = (
     | MeasurementRow
     | LogRow
     | ArtifactRow
+    | LessonRow
     | LevelRow
     | EventRow
     | WorkerRow
@@ -301,6 +303,10 @@ class Transaction:
         """Inserts a study."""
         self._studies[row.id] = row
         self._add(tables.studies, row)
+
+    def add_lesson(self, row: LessonRow) -> None:
+        """Inserts what an earlier study teaches a new one."""
+        self._add(tables.lessons, row)
 
     def add_trial(self, row: TrialRow) -> None:
         """Inserts a trial."""

@@ -42,12 +42,12 @@ def main() -> None:
     arguments = parser.parse_args()
     regrets = {case: [_regrets(arguments.player, case, s, arguments.trials) for s in range(arguments.seeds)]
                for case in CASES}  # fmt: skip
-    print("| earlier study | without | with | difference |\n|---|---|---|---|")  # noqa: T201
+    print("| earlier study | without | with | difference |\n|---|---|---|---|")
     for case, pairs in regrets.items():
         cold, warm = np.log10(np.array(pairs) + 1e-4).T
         off = warm - cold
         half = 1.96 * off.std(ddof=1) / math.sqrt(len(off))
-        print(f"| {case} | {cold.mean():.2f} | {warm.mean():.2f} | {off.mean():+.2f} ± {half:.2f} |")  # noqa: T201
+        print(f"| {case} | {cold.mean():.2f} | {warm.mean():.2f} | {off.mean():+.2f} ± {half:.2f} |")
 
 
 def _regrets(player: str, case: str, seed: int, trials: int) -> tuple[float, float]:

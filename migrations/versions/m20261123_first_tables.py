@@ -126,6 +126,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_keys")),
     )
     op.create_table(
+        "lessons",
+        sa.Column("study_id", sa.String(length=32), nullable=False),
+        sa.Column("earlier", sa.String(length=128), nullable=False),
+        sa.Column("trials", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["study_id"], ["studies.id"], name=op.f("fk_lessons_study_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("study_id", "earlier", name=op.f("pk_lessons")),
+    )
+    op.create_table(
         "levels",
         sa.Column("study_id", sa.String(length=32), nullable=False),
         sa.Column("level", sa.BigInteger(), nullable=False),
@@ -339,6 +347,7 @@ def downgrade() -> None:
         "events",
         "artifacts",
         "logs",
+        "lessons",
         "levels",
         "measurements",
         "attempts",

@@ -28,6 +28,8 @@ FEWEST: Final = 4
 FLATTEST: Final = 0.3
 """Expectations that differ by less than this are not stretched further to fit the results."""
 STEEPEST: Final = 2.0
+DOUBT: Final = 1.5
+"""Deviations of the correlation of unrelated things that are taken for chance."""
 Expectation: TypeAlias = Callable[[Floats], Floats]
 
 
@@ -64,8 +66,8 @@ def trend_of(earlier: list[Posterior], X: Floats, z: Floats) -> Trend | None:
 
 
 def _trust(m: Floats, z: Floats) -> float:
-    """From 0 to 1: Spearman's rank correlation, less the deviation that it has where nothing is related."""
+    """From 0 to 1: Spearman's rank correlation, less what chance may give where nothing is related."""
     a, b = rankdata(m), rankdata(z)
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
-    return max(0.0, float(np.corrcoef(a, b)[0, 1]) - 1.0 / math.sqrt(len(z) - 1))
+    return max(0.0, float(np.corrcoef(a, b)[0, 1]) - DOUBT / math.sqrt(len(z) - 1))
