@@ -20,13 +20,13 @@ def earlier_studies(connection: Connection, project: str, limit: int) -> list[St
 
 def completed(connection: Connection, study_id: str, limit: int) -> list[tuple[str, str]]:
     """(parameters, metrics) of the latest completed trials that count, by number."""
-    query = select(trials.c.parameters, trials.c.metrics).where(
-        trials.c.study_id == study_id,
-        trials.c.state == "completed",
-        trials.c.excluded.is_(False),
-        trials.c.metrics.is_not(None),
+    query = select(_T.parameters, _T.metrics).where(
+        _T.study_id == study_id,
+        _T.state == "completed",
+        _T.excluded.is_(False),
+        _T.metrics.is_not(None),
     )
-    return [(row[0], row[1]) for row in connection.execute(query.order_by(trials.c.number.desc()).limit(limit))][::-1]
+    return [(row[0], row[1]) for row in connection.execute(query.order_by(_T.number.desc()).limit(limit))][::-1]
 
 
 def lessons_of(connection: Connection, study_id: str) -> list[tuple[str, str]]:

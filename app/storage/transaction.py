@@ -548,6 +548,7 @@ _PARENTS_FIRST: Final = (
     tables.measurements,
     tables.logs,
     tables.artifacts,
+    tables.lessons,
     tables.levels,
     tables.events,
     tables.workers,

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
+from app.search.axes import Floats
 from app.search.engine import History, Lesson, Observation
 from app.search.registry import engine
 from studyhall.space import Space
@@ -62,14 +63,15 @@ def _regrets(player: str, case: str, seed: int, trials: int) -> tuple[float, flo
         "unrelated": _bowl(random.uniform(0, 1, 3), int(random.integers(3)), rugged),
     }[case]
     lesson = Lesson("earlier", tuple(_search(player, earlier, 1000 + seed, EARLIER_TRIALS, ())))
-    return tuple(  # type: ignore[return-value]
+    without, taught = (
         min(o.values[0] for o in _search(player, aim, seed, trials, lessons) if o.values) for lessons in ((), (lesson,))
     )
+    return without, taught
 
 
-def _bowl(best: np.ndarray, choice: int, rugged: bool) -> Loss:  # type: ignore[type-arg]
+def _bowl(best: Floats, choice: int, rugged: bool) -> Loss:
     def loss(p: Parameters) -> float:
-        units = np.concatenate([q.to_units(p[q.name]) for q in SPACE.scalars[:3]])  # type: ignore[union-attr]
+        units = np.concatenate([q.to_units(p[q.name]) for q in SPACE.scalars[:3]])
         away = float(((units - best) ** 2 * np.array([3.0, 1.0, 2.0])).sum())
         waves = 0.05 * float((1.0 - np.cos(12.0 * (units - best))).sum()) if rugged else 0.0
         return away + waves + 0.2 * ("xyz".index(str(p["d"])) != choice)

@@ -17,6 +17,7 @@ const DEFINITION = [
   "stopping",
   "budget",
   "retry",
+  "transfer",
   "parallelism",
   "priority",
   "task",
