@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.search.engine import Observation
+from app.search.engine import Lesson, Observation
 from app.search.random import draw
 from app.services import engine_pool
 from app.services.engine_pool import EngineFailed, EngineLate, EnginePool, HistoryChanges, SuggestRequest
@@ -47,6 +47,7 @@ class Story:
         self.study_id = study_id
         self.lines: list[tuple[int, Observation | int]] = []
         self.asked_after: list[int] = []
+        self.lessons: tuple[Lesson, ...] = ()
 
     def tell(self, number: int, state: TrialState = TrialState.COMPLETED) -> None:
         done = state is TrialState.COMPLETED
@@ -63,6 +64,7 @@ class Story:
             observations=tuple(line for line in new if isinstance(line, Observation)),
             removed=tuple(line for line in new if isinstance(line, int)),
             sequence=len(self.lines),
+            lessons=self.lessons if sequence == 0 else (),
         )
 
     def question(self, seed: int, *, count: int = 1, name: str = "random", space_version: int = 1) -> SuggestRequest:
@@ -329,3 +331,20 @@ def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
     while not condition() and time.monotonic() < until:
         time.sleep(0.01)
     return condition()
+
+
+async def test_what_earlier_studies_found_is_told_once_and_known_from_then_on() -> None:
+    pool = EnginePool(limit_s=60.0, memory_mb=2048)
+    await pool.start()
+    story = Story()
+    found = tuple(Observation(n, TrialState.COMPLETED, {"x": x}, (x,)) for n, x in enumerate((0.25, 0.75)))
+    story.lessons = (Lesson("earlier", found),)
+    story.tell(0, TrialState.FAILED)
+
+    (first,) = await pool.suggest(story.question(1, name="tpe"))
+    story.tell(1, TrialState.FAILED)
+    (again,) = await pool.suggest(story.question(1, name="tpe"))
+    await pool.stop()
+
+    assert first.parameters == again.parameters == {"x": 0.25}
+    assert story.asked_after == [0, 1]
