@@ -173,7 +173,7 @@ def write_programs(directory: Path) -> None:
           study) case "$*" in *--watch) set -- "$1" "$2" "$3" ;; esac ;;
           worker) case "$*" in
             worker\\ list*) ;;
-            *"--trainables none"*) set -- "$@" --exit-when-idle 0.3 ;;
+            *"--trainables none"*) set -- "$@" --exit-when-idle 5 ;;
             *) shift; {ours} worker "$@" ;;
           esac ;;
         esac

@@ -8,7 +8,9 @@ from pathlib import Path
 from studyhall.commands.study_file import read_study_file
 from tests.e2e.house import house_in
 
-DOORS = Path(__file__).parents[2] / "examples" / "doors"
+ROOT = Path(__file__).parents[2]
+DOORS = ROOT / "examples" / "doors"
+STOP_S = 30.0
 
 
 def test_a_worker_opens_all_three_doors(tmp_path):
@@ -17,25 +19,25 @@ def test_a_worker_opens_all_three_doors(tmp_path):
             house.client.create_study_from(read_study_file(str(DOORS / f"{door}.json")))
             for door in ("trainable", "entry_point", "command")
         ]
-        options = ["--url", house.url, "--key-file", str(tmp_path / "key"), "--exit-when-idle", "0.5"]
+        options = ["--url", house.url, "--key-file", str(tmp_path / "key")]
         options += ["--allow", "my_training:train", "--allow", "python", "--path", str(DOORS), "--env", "PYTHONPATH"]
+        environment = os.environ | {
+            "STUDYHALL_HOME": str(tmp_path),
+            "PYTHONPATH": f"{ROOT}:{DOORS}",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        with (tmp_path / "worker.log").open("w+") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "workers", *options], env=environment, cwd=ROOT, stderr=log
+            )
+            try:
+                ends = [[summary.state for summary in study.summaries()][-1] for study in studies]
+            finally:
+                worker.terminate()
+                worker.wait(timeout=STOP_S)
 
-        worker = subprocess.run(
-            [sys.executable, "-m", "workers", *options],
-            env=os.environ
-            | {
-                "STUDYHALL_HOME": str(tmp_path),
-                "PYTHONPATH": f"{DOORS}",
-                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            },
-            cwd=DOORS.parents[1],
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-
-        assert worker.returncode == 0, worker.stderr
         trials = [trial for study in studies for trial in study.trials()]
-        assert [(trial.state, trial.failure) for trial in trials] == [("completed", None)] * 10, trials
+        said = (tmp_path / "worker.log").read_text()
+        assert [(trial.state, trial.failure) for trial in trials] == [("completed", None)] * 10, said
+        assert ends == ["completed"] * 3
         assert all(trial.step for trial in trials)
