@@ -50,17 +50,21 @@ def course(
 
 
 def curves_wanted(
-    rows: Sequence[tuple[int, str, float | None, float | None]], running: Sequence[int], goal: str
+    rows: Sequence[tuple[int, str, float | None, float | None]],
+    running: Sequence[int],
+    goal: str,
+    front: Sequence[int] = (),
 ) -> list[int]:
     """The numbers of the trials whose curves are worth showing: those that run, the best, and some of the others.
 
     Args:
         rows: as in `course`.
+        front: the best of several objectives.
     """
     told = sorted(
         (value if goal == "minimize" else -value, number) for number, _, value, _ in rows if value is not None
     )
-    best = [number for _, number in told[: MOST_CURVES // 3]]
+    best = [number for _, number in told[: MOST_CURVES // 3]] or front[: MOST_CURVES // 3]
     ended = [number for number, state, _, _ in rows if state in ("completed", "pruned", "failed")]
     some = [ended[i] for i in _spread(len(ended), MOST_CURVES // 3)]
     return sorted({*running[-MOST_CURVES // 3 :], *best, *some})

@@ -15,12 +15,12 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from app.analysis.series import curves_wanted
+from app.analysis.series import MOST_CURVES, curves_wanted
 from app.services.analysis_pool import AnalysisFailed, AnalysisLate
 from app.services.columns import columns_json
 from app.services.principal import Principal
 from app.services.reading import find_study
-from app.storage import reader
+from app.storage import reader, trial_history
 from app.storage.database import Database
 from app.storage.domain import definition_from
 from app.storage.rows import StudyRow
@@ -129,7 +129,7 @@ def read_question(connection: reader.Connection, *, study_id: str, asked: Asked,
         raise Unavailable("the study was deleted meanwhile")
     definition = definition_from(study.definition)
     most = max(MOST_READ, asked.options["max_points"]) if asked.kind == "parallel" else MOST_READ
-    trials = reader.analysed_trials(connection, study.id, most=most, total=max(1, study.next_number))
+    trials = trial_history.analysed_trials(connection, study.id, most=most, total=max(1, study.next_number))
     is_whole = study.next_number <= most
     told = {
         "kind": json.dumps(asked.kind),
@@ -174,7 +174,7 @@ def _facts(study: StudyRow, definition: StudyDefinition) -> dict[str, Any]:
 def _attempts(connection: reader.Connection, study: StudyRow, asked: Asked) -> dict[str, list[Any]]:
     if asked.kind != "timeline":
         return {}
-    return reader.last_attempts(connection, study.id, most=asked.options["max_points"])
+    return trial_history.last_attempts(connection, study.id, most=asked.options["max_points"])
 
 
 def _curves(
@@ -184,9 +184,10 @@ def _curves(
     if asked.kind not in ("curves", "health"):
         return {}
     numbers = list(asked.options["trials"]) or curves_wanted(
-        reader.value_history(connection, study.id),
-        reader.running_numbers(connection, study.id),
+        trial_history.value_history(connection, study.id),
+        trial_history.running_numbers(connection, study.id),
         definition.objectives[0].goal,
+        trial_history.front_numbers(connection, study.id, most=MOST_CURVES),
     )
     metric = asked.options["objective"] or definition.objectives[0].metric
     columns: dict[str, list[Any]] = {"number": [], "step": [], "value": []}

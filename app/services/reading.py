@@ -8,7 +8,7 @@ from app.analysis.series import course
 from app.services.fitting import no_worker
 from app.services.lookup import no_study, no_trial
 from app.services.principal import Principal
-from app.storage import reader
+from app.storage import reader, trial_history
 from app.storage.domain import counts_from, definition_from, study_from, trial_from
 from app.storage.rows import StudyRow, TrialRow
 from studyhall.architecture.network import Network, network_of
@@ -141,7 +141,7 @@ def history(connection: reader.Connection, *, principal: Principal, name: str, m
     """
     row = find_study(connection, principal, name)
     objective = definition_from(row.definition).objectives[0]
-    found = course(reader.value_history(connection, row.id), objective.goal, max_points)
+    found = course(trial_history.value_history(connection, row.id), objective.goal, max_points)
     uncounted = [number for number, value in zip(found.number, found.value, strict=True) if value is None]
     told = reader.metrics_of(connection, row.id, uncounted)
     values = zip(found.number, found.value, strict=True)

@@ -63,6 +63,28 @@ def test_four_objectives_are_estimated_within_a_percent() -> None:
     assert found == pytest.approx(9.0, rel=0.03)
 
 
+def test_a_large_front_of_three_objectives_is_estimated_within_a_percent_of_its_box() -> None:
+    corner = np.abs(np.random.default_rng(4).normal(size=(400, 3)))
+    losses = 1 - corner / np.linalg.norm(corner, axis=1, keepdims=True)
+    rows = iter([dict(zip("abc", map(float, row), strict=True)) for row in losses])
+    made = trials(SPACE, lambda _: next(rows), 400)
+    three = [Objective(metric=name) for name in "abc"]
+
+    found = hypervolume(question(SPACE, made, objectives=three))
+
+    exact = dominated_volume(losses, np.array(found.facts["reference"]))
+    assert not found.facts["is_exact"]
+    assert found.columns["hypervolume"][-1] == pytest.approx(exact, abs=0.01 * found.facts["box"])
+
+
+def test_a_front_larger_than_the_chart_is_thinned_out_and_says_so() -> None:
+    found = pareto(question(SPACE, told(*((n, n) for n in range(50))), objectives=BOTH, max_points=20))
+
+    assert len(found.columns["number"]) == 20
+    assert found.facts["front"] == 50
+    assert found.note == "20 of the 50 trials on the front."
+
+
 def test_the_volume_grows_with_each_trial_that_enlarges_the_front() -> None:
     found = hypervolume(question(SPACE, told((1, 1), (3, 0), (2, 3), (2, 2)), objectives=BOTH))
 

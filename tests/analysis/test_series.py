@@ -1,6 +1,6 @@
 """The course of a search, thinned out."""
 
-from app.analysis.series import course
+from app.analysis.series import course, curves_wanted
 
 
 def rows(*values: float | None) -> list[tuple[int, str, float | None, float | None]]:
@@ -25,3 +25,9 @@ def test_a_long_course_is_thinned_out_and_keeps_every_improvement() -> None:
 
 def test_a_study_without_results_has_an_empty_course() -> None:
     assert course([], "minimize", 10).number == []
+
+
+def test_the_curves_of_several_objectives_hold_the_front() -> None:
+    ended = [(n, "completed", None, float(n)) for n in range(1000)]
+
+    assert {501, 777} <= set(curves_wanted(ended, [], "minimize", front=[501, 777]))
