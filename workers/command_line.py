@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--outage-s", type=_seconds, default=Patiences.outage_s, help="training without a server (default: %(default)g)"
     )
-    add("--exit-when-idle", type=_seconds, metavar="SECONDS", help="end after so long without a trial")
+    add("--exit-when-idle", type=_seconds, metavar="SECONDS", help="end after so long without a trial, had or to come")
     return parser
 
 

@@ -54,11 +54,11 @@ class NothingNow(Exception):
 
     Args:
         retry_after_s: when to ask again, if the server said.
-        study_state: the state of the study that was asked for.
+        is_pending: whether trials for this worker are on their way: an engine computes them, or they wait out a pause.
     """
 
-    def __init__(self, retry_after_s: float | None, study_state: str | None) -> None:
-        self.retry_after_s, self.study_state = retry_after_s, study_state
+    def __init__(self, retry_after_s: float | None, *, is_pending: bool) -> None:
+        self.retry_after_s, self.is_pending = retry_after_s, is_pending
         super().__init__("nothing to claim")
 
 
@@ -105,7 +105,7 @@ class Server:
         """
         answer = await self._post(path_of("claims"), claim, wait_s=claim.wait_s)
         if answer.status == 204:
-            raise NothingNow(answer.retry_after_s, answer.headers.get("x-study-state"))
+            raise NothingNow(answer.retry_after_s, is_pending=answer.headers.get("x-pending-trials", "0") != "0")
         return answer.read(Claimed)
 
     async def report(self, trial: str, report: Report) -> Told:

@@ -132,6 +132,8 @@ class Slot:
                 return Held(claimed.trials[0], token)
             except NothingNow as nothing:
                 patience, pause_s = Patience(), nothing.retry_after_s or 0.0
+                if nothing.is_pending:
+                    idle_since = loop.time()
             except TEMPORARY as error:
                 await patience.pause(error)  # the same token again: an answer that was lost is given once more
                 continue

@@ -32,6 +32,12 @@ _NOTHING_NOW = {
                 "description": "The state of the study that was named; `completed` and `failed` mean: no more to come.",
                 "schema": {"type": "string"},
             },
+            "X-Pending-Trials": {
+                "description": "How many trials this claim would have got if they were ready: their suggestions are "
+                "being computed, or they wait out a pause after a failure. Whoever asks again gets them; a worker that "
+                "ends when idle is not idle while there are any.",
+                "schema": {"type": "integer"},
+            },
         },
     }
 }
@@ -64,15 +70,16 @@ async def claim(context: Caller, body: Claim) -> Claimed | None:
     """Asks for trials to run, waiting up to `wait_s` for some; the same token again gets the same trials."""
     services, began = context.services, time.perf_counter()
     # Most claims find a trial at once; only the others are worth watching whether their worker is still there.
-    claimed, study_state = await services.claim(context.principal, body.model_copy(update={"wait_s": 0.0}))
-    if claimed is None and body.wait_s and study_state not in _ENDED:
+    claimed, handed = await services.claim(context.principal, body.model_copy(update={"wait_s": 0.0}))
+    if claimed is None and body.wait_s and handed.study_state not in _ENDED:
         with services.meters.claims_waiting.track_inprogress():
-            claimed, study_state = await while_connected(context, services.claim(context.principal, body))
-    services.meters.claimed(len(claimed.trials) if claimed else 0, study_state, time.perf_counter() - began)
-    if study_state is not None:
-        context.add_header("x-study-state", study_state)
+            claimed, handed = await while_connected(context, services.claim(context.principal, body))
+    services.meters.claimed(len(claimed.trials) if claimed else 0, handed.study_state, time.perf_counter() - began)
+    if handed.study_state is not None:
+        context.add_header("x-study-state", handed.study_state)
     if claimed is None:
         context.add_header("retry-after", "1")
+        context.add_header("x-pending-trials", str(handed.pending))
     return claimed
 
 

@@ -45,7 +45,14 @@ class Handed:
 
     trials: list[TrialRow] = field(default_factory=list)
     wanting: dict[str, int] = field(default_factory=dict)
+    paused: int = 0
+    """How many trials wait out a pause after a failure."""
     study_state: str | None = None
+
+    @property
+    def pending(self) -> int:
+        """How many trials somebody who asks again may get without anybody else's doing."""
+        return self.paused + sum(self.wanting.values())
 
 
 def token_hash(token: str) -> str:
@@ -240,6 +247,7 @@ def _claim_from(tx: Transaction, study: StudyRow, claim: Claim, token: str, miss
         start(tx, study, trial, worker=claim.worker, token=token, lease_s=claim.lease_s)
         handed.trials.append(trial)
         missing -= 1
+    handed.paused += min(max(0, missing), study.waiting)  # who could be given has been
     missing = min(missing, budget_left(study))
     if missing <= 0 or study.state != "active":
         return

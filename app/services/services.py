@@ -128,8 +128,8 @@ class Services:
         """Runs a query that changes nothing."""
         return await self.database.read(query)
 
-    async def claim(self, principal: Principal, request: Claim) -> tuple[Claimed | None, str | None]:
-        """Trials for a worker, waiting up to `wait_s` for some; and the state of the study it named."""
+    async def claim(self, principal: Principal, request: Claim) -> tuple[Claimed | None, Handed]:
+        """Trials for a worker, waiting up to `wait_s` for some; and what the last look for them has found."""
         deadline = self._monotonic() + request.wait_s
         with self.signals.on_opening(_opening(request)) as waiter:
             while True:
@@ -138,12 +138,12 @@ class Services:
                 )
                 left = deadline - self._monotonic()
                 if claimed is not None or handed.study_state in ("completed", "failed") or self.signals.is_closing:
-                    return claimed, handed.study_state
+                    return claimed, handed
                 with ExitStack() as demands:
                     for study_id, count in handed.wanting.items():
                         demands.enter_context(self.suggesting.demand(study_id, count))
                     if left <= 0:
-                        return None, handed.study_state
+                        return None, handed
                     await waiter.wait(min(left, LONGEST_LOOK_S))
 
     async def heartbeat(self, principal: Principal, trial_id: str, request: Heartbeat) -> Told:

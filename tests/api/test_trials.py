@@ -85,6 +85,7 @@ def test_nothing_to_do_is_said_with_how_the_study_stands(worker: Caller, user: C
     assert (answer.status_code, answer.content) == (204, b"")
     assert answer.headers["x-study-state"] == "completed"
     assert answer.headers["retry-after"] == "1"
+    assert answer.headers["x-pending-trials"] == "0"
 
 
 def test_a_wrong_token_does_not_hold_the_trial(worker: Caller, hold: Hold) -> None:

@@ -7,13 +7,24 @@ from typing import Any
 
 import pytest
 
+from app.services.claiming import claim_trials
 from app.services.fleet import patch_worker, register_worker
 from app.services.sweeping import Watch, sweep
 from app.services.telling import complete, fail_trial, heartbeat
 from app.storage import reader
 from app.storage.rows import TrialRow
 from studyhall.errors import StaleLease
-from studyhall.wire import Capabilities, Complete, Completed, Fail, Heartbeat, NextClaim, PatchWorker, RegisterWorker
+from studyhall.wire import (
+    Capabilities,
+    Claim,
+    Complete,
+    Completed,
+    Fail,
+    Heartbeat,
+    NextClaim,
+    PatchWorker,
+    RegisterWorker,
+)
 from tests.databases import Held, House, new_token
 
 TASK = {"command": ["true"]}
@@ -127,6 +138,19 @@ def test_a_worker_for_anything_finds_work_behind_studies_whose_trials_only_pause
     claimed = house.claim(None, capabilities=CAN)
 
     assert [each.study.id for each in claimed] == [busy.id]
+
+
+def test_a_trial_in_its_pause_is_pending_and_no_more_once_it_runs(house: House) -> None:
+    study = house.study(task=TASK, budget={"max_trials": 1})
+    held = house.hold(study.id)
+    house.do(fail_trial, held.id, Fail(**held.lease, kind="killed"))
+    claim = Claim(token=new_token(), worker="w", capabilities=CAN)
+
+    paused = house.do(claim_trials, claim).pending
+    house.clock.move(6)
+    found = house.do(claim_trials, claim)
+
+    assert (paused, found.pending, len(found.trials)) == (1, 0, 1)
 
 
 def test_the_result_of_a_worker_put_aside_is_kept_though_it_gets_no_next_trial(house: House) -> None:

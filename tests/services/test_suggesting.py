@@ -155,13 +155,24 @@ async def test_a_claim_that_does_not_wait_gets_nothing_and_the_next_one_gets_it(
     assert second is not None
 
 
+async def test_who_gets_nothing_is_told_how_many_trials_the_engine_is_making(
+    services: Services, pool: SpokenPool
+) -> None:
+    made = await study(services)
+    pool.go.clear()
+
+    claimed, handed = await services.claim(ADMIN, Claim(token=new_token(), worker="w", study=made.id, count=2))
+
+    assert (claimed, handed.pending) == (None, 2)
+
+
 async def test_a_study_completes_when_its_engine_has_nothing_left(services: Services, pool: SpokenPool) -> None:
     made = await study(services)
     pool.fewer = 1
 
-    claimed, state = await services.claim(ADMIN, Claim(token=new_token(), worker="w", study=made.id, wait_s=20.0))
+    claimed, handed = await services.claim(ADMIN, Claim(token=new_token(), worker="w", study=made.id, wait_s=20.0))
 
-    assert (claimed, state) == (None, "completed")
+    assert (claimed, handed.study_state, handed.pending) == (None, "completed", 0)
 
 
 async def test_a_claim_ends_when_its_study_does(services: Services, pool: SpokenPool) -> None:

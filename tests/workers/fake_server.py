@@ -89,6 +89,8 @@ class FakeServer:
         self.requests: list[str] = []
         self._is_away = False
         self.lease_s, self._long_poll = lease_s, long_poll
+        self.pending = 0
+        """How many trials it says are on their way."""
         self.objectives = tuple(Objective(metric=name) for name in objectives)
         self._news = asyncio.Event()
         self.transport = httpx2.MockTransport(self._answer)
@@ -194,8 +196,12 @@ class FakeServer:
         await self._wait(lambda: any(_is_for(trial, claim.token) for trial in self.trials), claim.wait_s)
         given = self._hand_out(claim.token)
         if given is None:
-            return httpx2.Response(204, headers={"Retry-After": "0", "X-Study-State": "active"})
+            return httpx2.Response(204, headers=self._nothing_now)
         return httpx2.Response(200, text=Claimed(trials=(given,)).to_json())
+
+    @property
+    def _nothing_now(self) -> dict[str, str]:
+        return {"Retry-After": "0", "X-Study-State": "active", "X-Pending-Trials": str(self.pending)}
 
     def _hand_out(self, token: str) -> ClaimedTrial | None:
         for trial in self.trials:

@@ -218,6 +218,22 @@ def test_a_trial_that_finishes_while_its_worker_ends_is_completed(configuration,
     asyncio.run(play())
 
 
+def test_a_worker_that_ends_when_idle_stays_while_trials_for_it_are_on_their_way(configuration):
+    async def play():
+        server = FakeServer()
+        server.pending = 1
+        worker = Worker(dataclasses.replace(configuration, exit_when_idle_s=0.02), transport=server.transport)
+        running = asyncio.create_task(worker.run())
+        await server.until(lambda: server.requests.count("/v1/claims") >= 10)
+        server.pending = 0
+        trial = server.add(task("good"))
+        async with asyncio.timeout(20):
+            await running
+        return trial
+
+    assert isinstance(asyncio.run(play()).ending, Complete)
+
+
 def test_a_worker_told_twice_ends_at_once(configuration, tmp_path):
     async def play():
         server = FakeServer()
