@@ -395,6 +395,7 @@ AnalysisKind = Literal[
     "health",
     "hypervolume",
     "importance",
+    "operators",
     "parallel",
     "pareto",
     "partial_dependence",

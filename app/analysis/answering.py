@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from app.analysis import dependence, fronts, progress, trial_columns
 from app.analysis.health import health
 from app.analysis.importance import importance
+from app.analysis.operators import operators
 from app.analysis.question import Finding, Options, Question, Trials
 from studyhall.space import Space
 from studyhall.study import Objective
@@ -26,6 +27,7 @@ ANALYSES: Final[Mapping[str, Callable[[Question], Finding]]] = {
     "health": health,
     "hypervolume": fronts.hypervolume,
     "importance": importance,
+    "operators": operators,
     "parallel": trial_columns.parallel,
     "pareto": fronts.pareto,
     "partial_dependence": dependence.partial_dependence,

@@ -103,7 +103,7 @@ def ablation(question: Question) -> Finding:
         return missing
     candidates = question.feasible if len(question.feasible) else rows
     best = question.trials.parameters[int(candidates[np.argmin(question.losses(candidates))])]
-    here = {p.name: p.default if has_default(p) else p.middle() for p in question.space.parameters}
+    here = {p.name: p.default if has_default(p) else p.middle() for p in question.space.scalars}
     goal = {**here, **best}
     columns: dict[str, Column] = {name: [] for name in ("parameter", "before", "after", "mean", "low", "high")}
     left = [p.name for p in question.free if here[p.name] != goal[p.name] and p.name in best]

@@ -4,6 +4,7 @@ low, high   the box of each leaf within the unit cube   (leaves, d)
 value       what each leaf predicts                     (leaves,)
 """
 
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, Final
 
@@ -30,6 +31,39 @@ def decompose(trees: list[Any], dimension: int) -> tuple[Floats, dict[tuple[int,
         both = [_pair(*box, j, k) - alone[j, t] - alone[k, t] for t, box in enumerate(boxes)]
         pairs[(j, k)] = max(0.0, float(np.mean(both)))
     return alone, pairs
+
+
+def by_cell(trees: list[Any], cells: Sequence[int]) -> list[Floats]:
+    """What each value of each parameter adds to that parameter's share, shape `(cells, trees)` each.
+
+    Args:
+        cells: how many values each parameter has; 0: it has too many, and is given no terms.
+    """
+    found = [np.zeros((count, len(trees))) for count in cells]
+    for t, tree in enumerate(trees):
+        low, high, value = _boxes(tree.tree_, len(cells))
+        volume = (high - low).prod(axis=1)
+        mean = (volume * value).sum()
+        variance = (volume * value**2).sum() - mean**2
+        if variance <= 1e-300:
+            continue
+        for j, count in enumerate(cells):
+            if count and not (low[:, j].max() == 0 and high[:, j].min() == 1):  # the tree has split along it
+                edges, marginal = _marginal(low, high, value * volume, j, np.linspace(0, 1, count + 1))
+                terms = np.diff(edges) * (marginal - mean) ** 2 / variance
+                at = np.minimum(((edges[:-1] + edges[1:]) / 2 * count).astype(np.intp), count - 1)
+                found[j][:, t] = np.bincount(at, terms, minlength=count)
+    return found
+
+
+def _marginal(low: Floats, high: Floats, weight: Floats, j: int, more: Floats) -> tuple[Floats, Floats]:
+    """Where the mean over all other axes steps, edges `more` included, and its height between the edges."""
+    edges = np.unique(np.concatenate([low[:, j], high[:, j], more]))
+    share = weight / (high[:, j] - low[:, j])
+    steps = np.zeros(len(edges))
+    np.add.at(steps, np.searchsorted(edges, low[:, j]), share)
+    np.subtract.at(steps, np.searchsorted(edges, high[:, j]), share)
+    return edges, np.cumsum(steps)[:-1]
 
 
 def _boxes(tree: Any, dimension: int) -> tuple[Floats, Floats, Floats]:
@@ -63,12 +97,7 @@ def _alone(low: Floats, high: Floats, value: Floats) -> Floats:
     if variance <= 1e-300:
         return shares
     for j in range(low.shape[1]):
-        edges = np.unique(np.concatenate([low[:, j], high[:, j]]))
-        weight = value * volume / (high[:, j] - low[:, j])
-        steps = np.zeros(len(edges))
-        np.add.at(steps, np.searchsorted(edges, low[:, j]), weight)
-        np.subtract.at(steps, np.searchsorted(edges, high[:, j]), weight)
-        marginal = np.cumsum(steps)[:-1]
+        edges, marginal = _marginal(low, high, volume * value, j, low[:0, j])
         shares[j] = (np.diff(edges) * (marginal - mean) ** 2).sum() / variance
     return shares
 

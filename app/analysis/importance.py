@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.analysis.fanova import decompose
-from app.analysis.forest import MOST_MODELLED, fit, needed_for
+from app.analysis.forest import DECOMPOSED, MOST_MODELLED, fit, needed_for
 from app.analysis.question import SEED, Finding, Floats, Question, spread, too_few
 from studyhall.parameters import Parameter
 from studyhall.study import Objective
@@ -16,8 +16,6 @@ from studyhall.study import Objective
 BINS: Final = 50
 TOP_SHARE: Final = 0.1
 RESAMPLES: Final = 60
-DECOMPOSED: Final = 32
-"""Trees that fANOVA takes apart: half a forest gives the same shares in half the time."""
 NEEDED: Final = 30
 """Trials for PED-ANOVA: below, the best tenth are fewer than three."""
 
@@ -36,23 +34,31 @@ def _ped_anova(question: Question) -> Finding:
     rows = question.completed
     if len(rows) < NEEDED:
         return too_few(len(rows), NEEDED)
-    places = question.places(rows)
     columns: dict[str, list[Any]] = {"parameter": [], "objective": [], "importance": [], "low": [], "high": []}
-    for objective in _objectives(question):
-        losses = question.losses(rows, objective)
-        top = np.argsort(losses, kind="stable")[: max(3, int(len(rows) * TOP_SHARE))]
-        is_top = np.zeros(len(rows), dtype=bool)
-        is_top[top] = True
-        shares = np.array(
-            [_divergences(p, places[:, j], is_top) for j, p in enumerate(question.free)]
-        )  # (d, resamples)
-        _add(columns, question, objective, shares / np.maximum(shares.sum(axis=0), 1e-300))
+    for objective in objectives_of(question):
+        shares = np.array([cells.sum(axis=0) for cells in ped_anova_cells(question, objective).values()])
+        _add(columns, question, objective, shares)  # (d, 1 + resamples)
     facts = {"method": "ped_anova", "top_share": TOP_SHARE}
     return Finding(columns, len(rows), NEEDED, facts, _list_note(question))
 
 
+def ped_anova_cells(question: Question, objective: Objective) -> dict[str, Floats]:
+    """What each bin of each parameter adds to the importance of all, shape `(bins, 1 + RESAMPLES)` by name.
+
+    As observed, then in each resample; all bins of all parameters sum to 1. A parameter with few values has a bin for
+    each of them.
+    """
+    rows = question.completed
+    places, losses = question.places(rows), question.losses(rows, objective)
+    is_top = np.zeros(len(rows), dtype=bool)
+    is_top[np.argsort(losses, kind="stable")[: max(3, int(len(rows) * TOP_SHARE))]] = True
+    terms = [_divergences(p, places[:, j], is_top) for j, p in enumerate(question.free)]
+    total = np.maximum(sum(each.sum(axis=0) for each in terms), 1e-300)
+    return {p.name: each / total for p, each in zip(question.free, terms, strict=True)}
+
+
 def _divergences(parameter: Parameter, places: Floats, is_top: Any) -> Floats:
-    """The divergence of one parameter, as observed and in each resample, shape `(1 + RESAMPLES,)`."""
+    """The terms of one parameter's divergence, as observed and in each resample, shape `(bins, 1 + RESAMPLES)`."""
     active = places >= 0
     cells = parameter.cardinality
     bins = cells if cells is not None and cells <= BINS else BINS
@@ -60,17 +66,19 @@ def _divergences(parameter: Parameter, places: Floats, is_top: Any) -> Floats:
     everywhere = np.bincount(index, minlength=bins).astype(float)
     best = np.bincount(index[is_top[active]], minlength=bins).astype(float)
     if best.sum() < 2:
-        return np.zeros(1 + RESAMPLES)
+        return np.zeros((bins, 1 + RESAMPLES))
     random = np.random.default_rng(SEED)
     resampled = random.multinomial(int(best.sum()), best / best.sum(), size=RESAMPLES).astype(float)
     is_ordered = parameter.type != "categorical"
     tops = _smoothed(np.vstack([best, resampled]), is_ordered)
     base = _smoothed(everywhere[None, :], is_ordered)
-    divergence: Floats = (base * (tops / base - 1) ** 2).sum(axis=1)
+    terms: Floats = base * (tops / base - 1) ** 2
     # What pure chance gives a parameter that does not matter: about (bins - 1) / n for unsmoothed counts.
     noise = (random.multinomial(int(best.sum()), everywhere / everywhere.sum(), size=RESAMPLES)).astype(float)
     expected = (base * (_smoothed(noise, is_ordered) / base - 1) ** 2).sum(axis=1).mean()
-    return np.asarray(np.maximum(divergence - expected, 0.0) * (active.mean()), dtype=np.float64)
+    divergence = terms.sum(axis=1)
+    left = np.maximum(divergence - expected, 0.0) / np.maximum(divergence, 1e-300)
+    return np.asarray((terms * left[:, None]).T * active.mean(), dtype=np.float64)
 
 
 def _smoothed(counts: Floats, is_ordered: bool) -> Floats:
@@ -101,7 +109,7 @@ def _fanova(question: Question) -> Finding:
     places = question.places(rows)
     columns: dict[str, list[Any]] = {"parameter": [], "objective": [], "importance": [], "low": [], "high": []}
     facts: dict[str, Any] = {"method": "fanova", "interactions": {}, "explained": {}}
-    for objective in _objectives(question):
+    for objective in objectives_of(question):
         forest = fit(places, question.losses(rows, objective))
         alone, pairs = decompose(forest.trees[:DECOMPOSED], len(question.free))  # (d, trees)
         _add(columns, question, objective, alone)
@@ -110,10 +118,11 @@ def _fanova(question: Question) -> Finding:
             {"parameters": [question.free[j].name, question.free[k].name], "importance": round(float(share), 6)}
             for (j, k), share in sorted(pairs.items(), key=lambda pair: -pair[1])
         ]
-    return Finding(columns, len(rows), needed, facts, _doubt(facts["explained"]) or _list_note(question))
+    return Finding(columns, len(rows), needed, facts, doubt(facts["explained"]) or _list_note(question))
 
 
-def _objectives(question: Question) -> tuple[Objective, ...]:
+def objectives_of(question: Question) -> tuple[Objective, ...]:
+    """The objective asked about, or all of them."""
     return (question.objective,) if question.options.objective else question.objectives
 
 
@@ -130,7 +139,8 @@ def _add(columns: dict[str, list[Any]], question: Question, objective: Objective
         columns["high"].append(float(max(high[j], middle[j])))
 
 
-def _doubt(explained: dict[str, float]) -> str | None:
+def doubt(explained: dict[str, float]) -> str | None:
+    """What to say of forests that explain little, by objective; None where they explain enough."""
     worst = min(explained.values())
     if worst >= 0.3:
         return None

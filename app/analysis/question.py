@@ -116,8 +116,8 @@ class Question:
 
     @cached_property
     def free(self) -> tuple[Parameter, ...]:
-        """The parameters that may vary and have one place on an axis; lists (permutations ...) have several."""
-        return tuple(p for p in self.space.parameters if p.cardinality != 1 and p.width == 1)
+        """The parameters that may vary and have one place on an axis, an architecture's too; lists have several."""
+        return tuple(p for p in self.space.scalars if p.cardinality != 1 and p.width == 1)
 
     def asked(self, default: Sequence[str] = ()) -> tuple[Parameter, ...]:
         """The parameters asked about; all when none is named."""
@@ -132,13 +132,15 @@ class Question:
     @cached_property
     def _every_place(self) -> Floats:
         found = np.full((len(self.trials), len(self.free)), INACTIVE)
-        for j, parameter in enumerate(self.free):
-            known: dict[tuple[type, Any], float] = {}  # with the type: 1 and true are one key otherwise
-            for i, parameters in enumerate(self.trials.parameters):
-                if parameter.name not in parameters:
+        # Trial by trial: of an architecture's hundreds of parameters few are active in one network.
+        axes = {parameter.name: (j, parameter) for j, parameter in enumerate(self.free)}
+        known: dict[tuple[str, type, Any], float] = {}  # with the type: 1 and true are one key otherwise
+        for i, parameters in enumerate(self.trials.parameters):
+            for name, value in parameters.items():
+                if name not in axes:
                     continue
-                value = parameters[parameter.name]
-                key = (type(value), value)
+                j, parameter = axes[name]
+                key = (name, type(value), value)
                 if key not in known:
                     known[key] = parameter.to_units(value)[0] if parameter.contains(value) else INACTIVE
                 found[i, j] = known[key]

@@ -20,6 +20,7 @@ ANALYSES = (
     "health",
     "hypervolume",
     "importance",
+    "operators",
     "parallel",
     "pareto",
     "partial_dependence",

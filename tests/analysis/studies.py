@@ -22,8 +22,7 @@ SQUARE = Space.model_validate(
 def trials(space: Space, function: Callable[[dict[str, Any]], Any], count: int, **columns: Any) -> Trials:
     """Completed trials at random places; `function` gives the loss, metrics, or None for a failure."""
     source = random.Random(1)
-    places = sum(parameter.width for parameter in space.parameters)
-    assignments = [space.from_units([source.random() for _ in range(places)]) for _ in range(count)]
+    assignments = [space.from_units([source.random() for _ in range(space.width)]) for _ in range(count)]
     told = [function(dict(parameters)) for parameters in assignments]
     metrics = [each if isinstance(each, dict) or each is None else {"loss": each} for each in told]
     made: dict[str, list[Any]] = {
