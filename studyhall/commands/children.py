@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -151,11 +151,11 @@ class Children:
         self._running.remove(child)
         return child
 
-    def stop(self, grace_s: float, *, but: Child | None = None) -> None:
-        """Stops all, or all but one, together. Another signal ends them at once."""
+    def stop(self, grace_s: float, *, but: Collection[Child | None] = ()) -> None:
+        """Stops all, or all but some, together. Another signal ends them at once."""
         for number in ENDING_SIGNALS:
             signal.signal(number, self._kill_all)
-        stopping = [child for child in self._running if child is not but]
+        stopping = [child for child in self._running if child not in but]
         for child in stopping:
             child.ask_to_end()
         for child in stopping:

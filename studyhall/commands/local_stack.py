@@ -75,7 +75,7 @@ class LocalStack:
 
     def stop(self) -> None:
         """Stops the workers, which give their trials back, and then the server."""
-        self.children.stop(WORKER_GRACE_S, but=self._server)
+        self.children.stop(WORKER_GRACE_S, but=[self._server])
         self.children.stop(SERVER_GRACE_S)
 
     def client(self) -> Client:

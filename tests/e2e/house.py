@@ -19,6 +19,7 @@ READY_S = 60.0
 GRACE_S = 20.0
 LEASE_S = 3.0
 TRAININGS = Path(__file__).with_name("trainings")
+ROOT = str(Path(__file__).parents[2])
 
 
 class House:
@@ -26,28 +27,40 @@ class House:
 
     Args:
         directory: everything they keep.
+        database: its URL; a file in the directory when it is not given.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, database: str | None = None) -> None:
         self.directory = directory
         self.url = ""
+        self._database = database or f"sqlite:///{directory / 'studyhall.db'}"
         self._children = Children(directory / "logs")
-        self._server: Child | None = None
+        self._servers: list[Child] = []
+        self._proxy: Child | None = None
+        self._killed_at: str | None = None
 
     def start_server(self) -> None:
-        """A server on the database of the last one, at the same address."""
-        port = self.url.rpartition(":")[2] or "0"
+        """A server on the house's database; where the last one was killed, at its address."""
+        port = self._killed_at.rpartition(":")[2] if self._killed_at else "0"
         arguments = program_arguments("serve", ["--port", port, "--key-file", str(self.directory / "key")])
-        database = f"sqlite:///{self.directory / 'studyhall.db'}"
-        environment = {"STUDYHALL_DATABASE_URL": database, "STUDYHALL_SWEEP_S": "0.2", "STUDYHALL_LOG__FORMAT": "text"}
-        self._server = self._children.start("server", arguments, environment)
-        self.url = self._server.wait_until_ready(READY_S)
+        environment = {"STUDYHALL_DATABASE_URL": self._database, "STUDYHALL_SWEEP_S": "0.2"}
+        server = self._children.start("server", arguments, environment | {"STUDYHALL_LOG__FORMAT": "text"})
+        address = server.wait_until_ready(READY_S)
+        self._servers.append(server)
+        self.url = self.url or address
+
+    def start_proxy(self) -> None:
+        """Puts a proxy before the servers, which gives each request to the next of them."""
+        addresses = [str(server.address) for server in self._servers]
+        self._proxy = self._children.start("proxy", ["-m", "tests.e2e.round_robin", *addresses], {"PYTHONPATH": ROOT})
+        self.url = self._proxy.wait_until_ready(READY_S)
 
     def kill_server(self) -> None:
-        """SIGKILL, as the kernel does when memory runs out."""
-        assert self._server is not None
-        os.kill(self._server.pid, signal.SIGKILL)
-        assert self._children.next_end(GRACE_S) is self._server
+        """SIGKILL to the server that has run longest, as the kernel does when memory runs out."""
+        server = self._servers.pop(0)
+        os.kill(server.pid, signal.SIGKILL)
+        assert self._children.next_end(GRACE_S) is server
+        self._killed_at = server.address
 
     def start_worker(
         self,
@@ -111,7 +124,7 @@ class House:
             self.client.close()
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
-            self._children.stop(GRACE_S, but=self._server)
+            self._children.stop(GRACE_S, but=(*self._servers, self._proxy))
             self._children.stop(GRACE_S)
         finally:
             for number, handler in before.items():
@@ -137,11 +150,14 @@ def wait_for_end(pid: int, timeout_s: float) -> bool:
 
 
 @contextmanager
-def house_in(directory: Path) -> Iterator[House]:
-    """A house with a server."""
-    house = House(directory)
+def house_in(directory: Path, database: str | None = None, *, servers: int = 1) -> Iterator[House]:
+    """A house with a server; with several, a proxy stands before them."""
+    house = House(directory, database)
     try:
-        house.start_server()
+        for _ in range(servers):
+            house.start_server()
+        if servers > 1:
+            house.start_proxy()
         yield house
     finally:
         house.stop()

@@ -489,7 +489,7 @@ ALL: dict[str, tuple[Scenario, int, int]] = {
     "F1": (f1_server_killed, 400, 6),
     "F1 outage": (f1_outage, 10, 1),
     "F2": (f2_killed_at_a_call, 150, 6),
-    "F3": (f3_workers_killed, 300, 12),
+    "F3": (f3_workers_killed, 350, 12),
     "F4": (f4_database_killed, 100, 3),
     "F5": (f5_zombies, 50, 2),
     "F6": (f6_network, 550, 25),
