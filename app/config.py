@@ -191,6 +191,11 @@ class Settings(BaseSettings):
     drain_s: Annotated[
         float, Field(ge=0, le=300, description="Seconds that requests have to end when the server goes down.")
     ] = 25.0
+    tracing: bool = Field(
+        False,
+        description="Trace requests, suggestions and trials with OpenTelemetry (`studyhall[tracing]`); its variables"
+        " say where to (`OTEL_EXPORTER_OTLP_ENDPOINT`, …).",
+    )
     auth: AuthSettings = AuthSettings()
     limits: Limits = Limits()
     rates: RateSettings = RateSettings()

@@ -14,6 +14,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from app.api.front_door import REQUEST_ID
+from studyhall import tracing
 
 _LONGEST_VALUE: Final = 1024
 _LONGEST_TRACEBACK: Final = 16_384
@@ -65,6 +66,8 @@ def _add_request_id(_logger: Any, _method: str, event: EventDict) -> EventDict:
     request_id = REQUEST_ID.get()
     if request_id is not None:
         event.setdefault("request_id", request_id)
+    if (traceparent := tracing.current()) is not None:
+        event.setdefault("trace_id", traceparent.split("-")[1])
     return event
 
 

@@ -35,6 +35,7 @@ from app.storage.contents import Contents
 from app.storage.database import Database
 from app.storage.object_contents import ObjectContents
 from app.webhook_post import WebhookPost
+from studyhall import tracing
 from studyhall.errors import Conflict, Unavailable
 from studyhall.home import write_private
 
@@ -91,6 +92,8 @@ def serve(settings: Settings) -> int:
         StudyhallError: it cannot start: the database, or the port, is not to be had.
     """
     configure_logs(settings.log.level, settings.log.format)
+    if settings.tracing:
+        tracing.start("studyhall-server")
     url = settings.database_url.get_secret_value()
     with _alone(sqlite_file(url)), _listening(settings.host, settings.port) as listener:
         migrate.upgrade(url)
@@ -107,6 +110,8 @@ def run_engines(settings: Settings) -> int:
         Unavailable: the database is SQLite, which one process alone may use.
     """
     configure_logs(settings.log.level, settings.log.format)
+    if settings.tracing:
+        tracing.start("studyhall-engine")
     url = settings.database_url.get_secret_value()
     if sqlite_file(url) is not None:
         raise Unavailable("engines of their own need PostgreSQL; on SQLite the server runs them (engine.processes)")

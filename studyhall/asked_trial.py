@@ -2,12 +2,14 @@
 
 import traceback
 from collections.abc import Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
 from studyhall import wire
 from studyhall.definition import W, read_word
 from studyhall.errors import Conflict, NotFound, StaleLease, StudyhallError, TrialFinished
+from studyhall.tracing import AttemptTrace
 from studyhall.transport import Connection, M, path_of
 from studyhall.trial import FailureKind, Measurement, Trial
 from studyhall.trial_context import Infeasible, MetricsGate, Number, result_metrics
@@ -41,6 +43,8 @@ class AskedTrial:
         self._claimed = claimed
         self._token = token
         self._gate = MetricsGate([objective.metric for objective in claimed.study.objectives])
+        self._trace = AttemptTrace(claimed)
+        self._active = ExitStack()
         self._last: dict[str, float] = {}
         self._ended: Trial | None = None
         self._was_told_to_stop = False
@@ -110,6 +114,7 @@ class AskedTrial:
             self._hear(self._tell("measurements", self._held(Report, measurements=part), Told))
         for each in news:
             self._last |= each.metrics
+            self._trace.step(each.step, each.metrics)
         return self.check()
 
     def check(self) -> bool:
@@ -164,17 +169,19 @@ class AskedTrial:
         return self._end(self._tell("release", self._held(Release, reason=reason), Trial))
 
     def __enter__(self) -> Self:
+        self._active.enter_context(self._trace.active())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        if not (self.has_ended or self.is_lost or isinstance(error, Conflict)):
-            try:
-                self._end_as(error)
-            except StudyhallError:
-                if error is None:
-                    raise  # else the user's own exception is the news, and the lease runs out by itself
+        with self._active:
+            if not (self.has_ended or self.is_lost or isinstance(error, Conflict)):
+                try:
+                    self._end_as(error)
+                except StudyhallError:
+                    if error is None:
+                        raise  # else the user's own exception is the news, and the lease runs out by itself
         return isinstance(error, Infeasible)
 
     def _end_as(self, error: BaseException | None) -> None:
@@ -196,9 +203,12 @@ class AskedTrial:
     def _tell(self, verb: str, body: Word, kind: type[M], *, patience_s: float = RESULT_PATIENCE_S) -> M:
         try:
             path = path_of("trials", self.id, verb)
-            return self._connection.post(path, body, kind, natural_key=True, patience_s=patience_s)
-        except (StaleLease, TrialFinished, NotFound):
+            with self._trace.active():
+                return self._connection.post(path, body, kind, natural_key=True, patience_s=patience_s)
+        except (StaleLease, TrialFinished, NotFound) as error:
             self.is_lost = True
+            self._trace.note("lost", error.message, failed=True)
+            self._trace.end()
             raise
 
     def _hear(self, told: Told) -> None:
@@ -207,4 +217,6 @@ class AskedTrial:
 
     def _end(self, trial: Trial) -> Trial:
         self._ended = trial
+        self._trace.note(trial.state, trial.reason, failed=trial.failure is not None)
+        self._trace.end()
         return trial

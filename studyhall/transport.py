@@ -25,6 +25,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic import BaseModel, ValidationError
 
+from studyhall import tracing
 from studyhall.errors import (
     Conflict,
     FieldError,
@@ -208,6 +209,8 @@ class Connection:
             StudyhallError: the problem the server told, as its class in `studyhall.errors`.
         """
         request_headers = dict(headers or {})
+        if (traceparent := tracing.current()) is not None:
+            request_headers[tracing.HEADER] = traceparent
         if method == "POST" and not natural_key:
             request_headers["Idempotency-Key"] = str(uuid.uuid4())
         deadline = self.clock() + (self.patience_s if patience_s is None else patience_s)

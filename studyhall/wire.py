@@ -163,6 +163,8 @@ class StudyBrief(Word):
     task: Task | None = None
     architecture: Architecture | None = None
     """What the `arch.` parameters of its trials describe."""
+    traceparent: str | None = None
+    """The request that made the study, where it was traced (W3C Trace Context): its trials' spans belong below it."""
 
 
 class ClaimedTrial(Word):

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 
+from studyhall import tracing
 from studyhall.errors import StudyhallError
 from workers.child.cgroup import take_subtree
 from workers.child.sandbox import hide_memory
@@ -21,6 +22,8 @@ def main() -> int:
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # its line for each request would hide ours
     try:
         configuration = read_command_line(sys.argv[1:])
+        if tracing.is_wanted():
+            tracing.start("studyhall-worker")
     except StudyhallError as error:
         print(f"studyhall worker: {error}", file=sys.stderr)
         return 2

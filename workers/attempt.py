@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from studyhall.errors import Conflict, MeasurementConflict, StudyhallError
+from studyhall.tracing import AttemptTrace
 from studyhall.trial import Measurement
 from studyhall.wire import ClaimedTrial, Heartbeat, Report, Told
 from workers.attempt_log import AttemptLog
@@ -65,6 +66,7 @@ class Attempt:
         keeping: where its artifacts and checkpoints go.
         memory_mb: what its processes may use together when its task does not say, in MiB.
         resumed: what is known of the checkpoint it goes on from.
+        trace: is told of its steps.
     """
 
     def __init__(
@@ -79,10 +81,12 @@ class Attempt:
         keeping: Keeping,
         memory_mb: int,
         resumed: Manifest | None = None,
+        trace: AttemptTrace | None = None,
     ) -> None:
         self.claimed, self.token = claimed, token
         self._child, self._server, self._log, self._patiences, self._keeping = child, server, log, patiences, keeping
         self._log_sender = LogSender(server, claimed.trial.id, claimed.attempt, token)
+        self._trace = trace or AttemptTrace(claimed)
         self._verdict: Verdict | None = None
         self._stop: StopAsked | None = None
         self._lost: str | None = None
@@ -109,6 +113,7 @@ class Attempt:
         """Starts the trial and answers how it ended; what is left of its processes goes with `gone`."""
         self._child.limit_memory(self._memory_mb)
         self._child.tell(start)
+        self._trace.begin()
         listening, copying = self._begin(self._listen()), self._begin(self._copy_log())
         self._copying = copying
         self._begin(self._watch_end(listening, copying))
@@ -205,6 +210,7 @@ class Attempt:
 
     def _hear_report(self, message: Reported) -> None:
         measurement = Measurement(step=message.step, metrics=message.metrics, elapsed_s=message.elapsed_s)
+        self._trace.step(message.step, message.metrics)
         self._add(message.report, measurement)
 
     def _add(self, report: int, measurement: Measurement) -> None:

@@ -52,6 +52,16 @@ class Dropped:
 Outcome = Completed | Infeasible | Failed | Released | Dropped
 
 
+def in_a_word(outcome: Outcome) -> tuple[str, str | None]:
+    """The state that an outcome leads to, or the kind of a failure, and why."""
+    match outcome:
+        case Completed(pruned=pruned):
+            return "pruned" if pruned else "completed", None
+        case Failed(kind=kind, message=message):
+            return kind, message
+    return type(outcome).__name__.lower(), outcome.reason
+
+
 @dataclass(frozen=True)
 class StopAsked:
     """Why a trial was asked to stop; `release`: because its worker goes away, so it shall be run again."""

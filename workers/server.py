@@ -18,6 +18,7 @@ from typing import Final, Self, TypeVar
 import httpx2
 from pydantic import BaseModel
 
+from studyhall import tracing
 from studyhall.errors import RateLimited, RequestTimeout, StudyhallError, Unavailable, Unreachable
 from studyhall.transport import ANSWER_S, BASE_S, CAP_S, MAX_ANSWER_BYTES, Answer, path_of, problem_of
 from studyhall.wire import (
@@ -146,6 +147,8 @@ class Server:
     async def _post(self, path: str, body: Word, *, wait_s: float = 0.0) -> Answer:
         timeout = httpx2.Timeout(ANSWER_S + wait_s, connect=10.0)
         headers = {"Content-Type": "application/json"}
+        if (traceparent := tracing.current()) is not None:
+            headers[tracing.HEADER] = traceparent
         request = self._http.build_request(
             "POST", path, content=body.to_json().encode(), headers=headers, timeout=timeout
         )

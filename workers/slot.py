@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from studyhall import tracing
 from studyhall.errors import Conflict, StudyhallError
+from studyhall.tracing import AttemptTrace
 from studyhall.trial_context import trial_seed
 from studyhall.wire import Capabilities, Claim, ClaimedTrial, Heartbeat, NextClaim
 from workers.attempt import Attempt
@@ -21,7 +23,7 @@ from workers.executor import Undelivered
 from workers.keeping import AttemptKeeping, Places
 from workers.machine import Share
 from workers.messages import Start
-from workers.outcome import Completed, Failed, Infeasible, Outcome, Released, to_wire
+from workers.outcome import Completed, Failed, Infeasible, Outcome, Released, in_a_word, to_wire
 from workers.server import TEMPORARY, NothingNow, Patience, Server
 from workers.spool import Ending, deliver
 
@@ -74,6 +76,7 @@ class Slot:
         self._share = share
         self._spare: asyncio.Task[Child] | None = None
         self._attempt: Attempt | None = None
+        self._trace: AttemptTrace | None = None
         self._leaving: list[asyncio.Task[None]] = []
         self._stays_until = 0.0
         self._ending = asyncio.Event()
@@ -162,6 +165,14 @@ class Slot:
         )
 
     async def _run(self, held: Held) -> Held | None:
+        self._trace = AttemptTrace(held.claimed)
+        try:
+            with self._trace.active():
+                return await self._run_traced(held)
+        finally:
+            self._trace.end()
+
+    async def _run_traced(self, held: Held) -> Held | None:
         refusal = self._configuration.allow.refusal(held.claimed.study.task, self._capabilities.trainables)
         if refusal is not None:
             return await self._tell(held, Failed("entrypoint_not_allowed", refusal))
@@ -187,6 +198,7 @@ class Slot:
             keeping=AttemptKeeping(self._places, held.claimed),
             memory_mb=self._configuration.memory_mb,
             resumed=resumed.manifest if resumed else None,
+            trace=self._trace,
         )
         try:
             outcome = await self._run_attempt(attempt, self._start_of(held.claimed, scratch, resumed))
@@ -257,12 +269,14 @@ class Slot:
             elapsed_s=resumed.manifest.elapsed_s if resumed else 0.0,
             checkpoint_every_s=self._configuration.checkpoint_every_s,
             import_from=self._configuration.import_from,
-            environment=self._configuration.trial_environment(scratch, self._share),
+            environment=self._configuration.trial_environment(scratch, self._share) | tracing.to_environment(),
         )
 
     async def _tell(self, held: Held, outcome: Outcome, attempt: Attempt | None = None) -> Held | None:
         claimed, token = held
         logger.info("trial %d of %s: %s", claimed.trial.number, claimed.study.name, outcome)
+        if self._trace is not None:
+            self._trace.note(*in_a_word(outcome), failed=isinstance(outcome, Failed))
         next_token = uuid.uuid4().hex
         next_claim = NextClaim(token=next_token, worker=self._configuration.name, lease_s=self._configuration.lease_s)
         told = to_wire(

@@ -34,6 +34,7 @@ from app.api.pages import page_routes
 from app.api.rates import Rates, RateSettings
 from app.api.routing import StrictRoute
 from app.services.services import Services
+from studyhall import tracing
 
 ROUTES: Final = tuple(
     route
@@ -104,7 +105,11 @@ class Api(FastAPI):
         The framework's own five layers do for its endpoints what `StrictRoute` and the front door do for ours, in words
         of their own, and cost a request as much as reading its JSON does.
         """
-        return self._front_door
+        if tracing.tracer() is None:
+            return self._front_door
+        from app.api.traced import Traced  # OpenTelemetry is there, or not, as the operator likes
+
+        return Traced(self._front_door)
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI document."""

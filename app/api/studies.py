@@ -14,6 +14,7 @@ from app.services.analysing import Asked
 from app.services.principal import Principal
 from app.services.transferring import Taught, teachers
 from app.storage.transaction import Transaction
+from studyhall import tracing
 from studyhall.errors import (
     BudgetExhausted,
     Conflict,
@@ -45,7 +46,8 @@ async def create_study(context: Caller, body: CreateStudy) -> Study | Response:
     taught = []
     if body.transfer.studies or body.transfer.find:
         taught = await context.services.read(partial(teachers, principal=context.principal, request=body))
-    made = await answer_once(context, partial(_create, principal=context.principal, request=body, taught=taught))
+    make = partial(_create, principal=context.principal, request=body, taught=taught, traceparent=tracing.current())
+    made = await answer_once(context, make)
     if isinstance(made, Response):
         return made
     study, context.status = made
@@ -180,6 +182,8 @@ async def get_analysis(
     return context.json(body)
 
 
-def _create(tx: Transaction, *, principal: Principal, request: CreateStudy, taught: list[Taught]) -> tuple[Study, int]:
-    study, is_new = studies.create_study(tx, principal, request, taught)
+def _create(
+    tx: Transaction, *, principal: Principal, request: CreateStudy, taught: list[Taught], traceparent: str | None
+) -> tuple[Study, int]:
+    study, is_new = studies.create_study(tx, principal, request, taught, traceparent=traceparent)
     return study, 201 if is_new else 200

@@ -296,5 +296,6 @@ def _handed_out(tx: Transaction, trial: TrialRow) -> ClaimedTrial:
         seed=study.seed,
         task=definition.task,
         architecture=definition.space.architecture,
+        traceparent=study.traceparent,
     )
     return trusted(ClaimedTrial, trial=trial_from(trial), attempt=trial.attempt, lease=lease_of(tx, trial), study=brief)

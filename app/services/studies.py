@@ -45,12 +45,18 @@ def check_definition(definition: CreateStudy) -> None:
 
 
 def create_study(
-    tx: Transaction, principal: Principal, request: CreateStudy, taught: Sequence[Taught] = ()
+    tx: Transaction,
+    principal: Principal,
+    request: CreateStudy,
+    taught: Sequence[Taught] = (),
+    *,
+    traceparent: str | None = None,
 ) -> tuple[Study, bool]:
     """A new study, and True; or with `if_exists="get"` the one that has the name, and False.
 
     Args:
         taught: what earlier studies teach it, see `transferring.teachers`.
+        traceparent: the request, where it is traced.
 
     Raises:
         NameTaken: the name is taken and `if_exists` is "error".
@@ -61,6 +67,7 @@ def create_study(
             return study_from(existing), False
         raise NameTaken(f"study '{request.name}' already exists; choose another name or pass if_exists='get'")
     study = _first_row(tx, principal, request, taught)
+    study.traceparent = traceparent
     tx.add_study(study)
     for lesson in taught:
         tx.add_lesson(LessonRow(study.id, lesson.study, lesson.trials))
@@ -212,6 +219,7 @@ def _first_row(tx: Transaction, principal: Principal, request: CreateStudy, taug
         updated_at=tx.now,
         ended_at=None,
         archived_at=None,
+        traceparent=None,
     )
 
 

@@ -32,6 +32,7 @@ from app.storage.domain import definition_from
 from app.storage.json_text import to_text
 from app.storage.rows import StudyRow
 from app.storage.transaction import Touches, Transaction
+from studyhall import tracing
 from studyhall.errors import SpaceInfeasible
 from studyhall.study import StudyDefinition
 from studyhall.trial import Prediction, TrialState
@@ -213,7 +214,18 @@ class Suggesting:
             return await self._wait_for_others(study, definition, plan)
         algorithm = definition.algorithm.name
         try:
-            with self._meters.suggestion_s.labels(algorithm).time():
+            with (
+                self._meters.suggestion_s.labels(algorithm).time(),
+                tracing.span(
+                    f"suggest {algorithm}",
+                    {
+                        "studyhall.study": study.name,
+                        "studyhall.count": plan.count,
+                        "studyhall.results": study.completed,
+                    },
+                    parent=study.traceparent,
+                ),
+            ):
                 suggestions = await self._pool.suggest(self._request(study, definition, plan))
         except (EngineLate, EngineFailed) as error:
             log.warning("engine_fallback", study=study.id, algorithm=algorithm, error=str(error))

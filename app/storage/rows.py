@@ -45,6 +45,7 @@ class StudyRow:
     updated_at: float
     ended_at: float | None
     archived_at: float | None
+    traceparent: str | None
 
 
 @dataclass(slots=True, eq=False)

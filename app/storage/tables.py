@@ -78,6 +78,7 @@ studies = Table(
     Column("updated_at", Double, nullable=False),
     Column("ended_at", Double),
     Column("archived_at", Double),  # put away since: not in lists, and read-only
+    Column("traceparent", String(55)),  # of the request that made it, where that was traced
     UniqueConstraint("project", "name"),
     CheckConstraint("max_trials IS NULL OR created <= max_trials", name="budget"),
     CheckConstraint("waiting >= 0 AND running >= 0", name="counts"),

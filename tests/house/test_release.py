@@ -41,6 +41,7 @@ STARTS = {
     "postgres": "import psycopg; assert psycopg.pq.__impl__ == 'binary'",
     "search": "import app.search.auto, app.search.skopt_gp, app.search.cma_es, app.analysis.fanova",
     "worker": "import workers.worker, workers.trainables.image_classifier",
+    "tracing": "from studyhall import tracing; tracing.start('nobody'); assert tracing.tracer()",
     "compression": "import workers.compression.pipeline, onnxruntime, torch_pruning, onnxscript",
 }
 
