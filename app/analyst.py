@@ -24,11 +24,13 @@ def main(words: Sequence[str] | None = None) -> int:
     die_with(arguments.parent)
     limit(arguments.memory_mb, niceness=10)
     questions, answers = take_over_pipes()
-    from app.analysis.answering import answer  # numpy comes with it: the limits hold by now
+    # Numpy comes with them: the limits hold by now.
+    from app.analysis.answering import answer
+    from app.engine_model import EngineModel
 
     while (question := _read(questions)) is not None:
         try:
-            told = b"\0" + answer(question)
+            told = b"\0" + answer(question, engine_model=EngineModel)
         except Exception as error:  # noqa: BLE001  # the edge of the process: the server tells it, and logs it
             told = b"\1" + f"{type(error).__name__}: {error}"[:_LONGEST_ERROR].encode()
         answers.write(len(told).to_bytes(LENGTH_BYTES, "big") + told)

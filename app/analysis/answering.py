@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from math import isfinite
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from pydantic import TypeAdapter
 from app.analysis import dependence, fronts, progress, trial_columns
 from app.analysis.health import health
 from app.analysis.importance import importance
+from app.analysis.model import Model
 from app.analysis.operators import operators
 from app.analysis.question import Finding, Options, Question, Trials
 from studyhall.space import Space
@@ -37,10 +39,14 @@ ANALYSES: Final[Mapping[str, Callable[[Question], Finding]]] = {
 }
 
 
-def answer(text: bytes) -> bytes:
-    """The JSON of an answer to the JSON of a question."""
+def answer(text: bytes, *, engine_model: Callable[[Question], Model] | None = None) -> bytes:
+    """The JSON of an answer to the JSON of a question.
+
+    Args:
+        engine_model: fits the engine's own model; None: forests stand in for it.
+    """
     told = json.loads(text)
-    question = read_question(told)
+    question = replace(read_question(told), engine_model=engine_model)
     return write_answer(question, ANALYSES[question.kind](question), told["head"])
 
 

@@ -1,52 +1,61 @@
-"""How the value depends on parameters, as a forest sees it: along one, over two, and on the way from the default.
+"""How the value depends on parameters, as a model sees it: along one, over two, and on the way from the default.
 
-background   places of trials over which the others are averaged   (b, d)
+The model is the engine's own where it is at home, since its intervals are those that the search goes by; else a forest.
 """
 
 from typing import Any, Final
 
 import numpy as np
 
-from app.analysis.forest import MOST_MODELLED, Forest, fit, needed_for
+from app.analysis.forest import ForestModel
+from app.analysis.forest import needed_for as needed_for_forest
 from app.analysis.importance import most_important
-from app.analysis.question import INACTIVE, Column, Finding, Floats, Question, axis_of, spread, too_few
-from studyhall.parameters import Parameter, has_default
+from app.analysis.model import Expected, Model
+from app.analysis.question import Column, Finding, Floats, Question, axis_of, spread, too_few
+from studyhall.parameters import has_default
 
 BACKGROUND: Final = 150
-ICE_LINES: Final = 25
+BACKGROUND_OF_ENGINE: Final = 60
+"""Each of its points costs a covariance with every result; a forest's points are cheap."""
+ICE_LINES: Final = 16
 MOST_PARAMETERS: Final = 24
 SHOWN_TRIALS: Final = 500
+MOST_COLUMNS: Final = 40
+"""Beyond so many columns the engine's lengthscales are hardly learnt, and a forest tells more."""
+NEEDED_BY_ENGINE: Final = 10
+OTHERS: Final = "(the others)"
 
 
 def partial_dependence(question: Question) -> Finding:
     """The expected value along each parameter, averaged over the others, with what single trials would do (ICE).
 
-    `low` and `high` hold nine tenths of the forest's trees: how sure it is of the average, not how trials scatter.
+    `low` and `high` say how sure the model is of the average, not how trials scatter. The first of the single courses
+    is the best trial's, where the parameter is active in it.
 
-    Source: Friedman 2001, section 8.2; individual curves: Goldstein et al. 2015.
+    Source: Friedman 2001, section 8.2; individual curves: Goldstein et al. 2015; with the engine's posterior:
+    Moosbauer et al. 2021.
     """
-    forest, rows, missing = _modelled(question)
-    if forest is None:
+    model, missing = _model_of(question)
+    if model is None:
         return missing
-    background = question.places(rows[spread(len(rows), BACKGROUND)])
-    asked = question.asked(most_important(question, MOST_PARAMETERS))
+    background = _background(question, model)
     columns: dict[str, Column] = {name: [] for name in ("parameter", "place", "value", "mean", "low", "high")}
-    ice: dict[str, list[list[float]]] = {}
-    for parameter in asked:
-        j = question.free.index(parameter)
-        seen = background[background[:, j] >= 0] if parameter.when is not None else background
-        if not len(seen):
+    ice: dict[str, dict[str, Any]] = {name: {} for name in ("ice", "ice_low", "ice_high", "ice_trials")}
+    for parameter in question.asked(most_important(question, MOST_PARAMETERS)):
+        rows = [row for row in background if parameter.name in question.trials.parameters[row]]
+        if not rows:
             continue
         places, values = axis_of(parameter)
-        told = _along(question, forest, seen, {j: places})  # (trees, grid, b)
-        mean = told.mean(axis=2)
         columns["parameter"] += [parameter.name] * len(places)
         columns["place"] += places.tolist()
         columns["value"] += values
-        _add_band(columns, mean)
-        ice[parameter.name] = told.mean(axis=0).T[spread(len(seen), ICE_LINES)].tolist()
-    facts = {"objective": question.objective.metric, "explained": forest.explained, "ice": ice}
-    return Finding(columns, len(rows), needed_for(question), facts, _doubt(forest))
+        _add(columns, model.averages(_assignments(question, rows), {parameter.name: places}))
+        lines = [rows[0], *(rows[1 + i] for i in spread(len(rows) - 1, ICE_LINES - 1))]
+        told = model.courses(_assignments(question, lines), {parameter.name: places})
+        for name, course in (("ice", told.mean), ("ice_low", told.low), ("ice_high", told.high)):
+            ice[name][parameter.name] = _rounded(course)
+        ice["ice_trials"][parameter.name] = [question.trials.number[row] for row in lines]
+    return _finding(question, model, columns, ice)
 
 
 def contour(question: Question) -> Finding:
@@ -57,129 +66,136 @@ def contour(question: Question) -> Finding:
     chosen = question.asked(most_important(question, 2))[:2]
     if len(chosen) < 2:
         return Finding({}, 0, 1, note="A contour needs two parameters that may vary.")
-    forest, rows, missing = _modelled(question)
-    if forest is None:
+    model, missing = _model_of(question)
+    if model is None:
         return missing
-    background = question.places(rows[spread(len(rows), BACKGROUND // 3)])
-    (x, y), (j, k) = chosen, [question.free.index(parameter) for parameter in chosen]
+    background = _background(question, model)
+    x, y = chosen
     (x_places, x_values), (y_places, y_values) = axis_of(x), axis_of(y)
     at = np.array([(a, b) for b in range(len(y_places)) for a in range(len(x_places))])
-    told = _along(question, forest, background, {j: x_places[at[:, 0]], k: y_places[at[:, 1]]}).mean(axis=2)
     columns: dict[str, Column] = {
         "x": [x_values[a] for a in at[:, 0]],
         "y": [y_values[b] for b in at[:, 1]],
         "x_place": x_places[at[:, 0]].tolist(),
         "y_place": y_places[at[:, 1]].tolist(),
     }
-    _add_band(columns, told)
-    shown = rows[spread(len(rows), SHOWN_TRIALS)]
-    places = question.places(shown)
-    both = (places[:, j] >= 0) & (places[:, k] >= 0)
-    facts = {
-        "objective": question.objective.metric,
-        "x": x.name,
-        "y": y.name,
-        "explained": forest.explained,
-        "trials": {
-            "number": [question.trials.number[row] for row in shown[both]],
-            "x": [question.trials.parameters[row][x.name] for row in shown[both]],
-            "y": [question.trials.parameters[row][y.name] for row in shown[both]],
-            "value": [question.trials.metrics[row][question.objective.metric] for row in shown[both]],
-        },
-    }
-    return Finding(columns, len(rows), needed_for(question), facts, _doubt(forest))
+    thinned = [background[i] for i in spread(len(background), len(background) // 3 or 1)]
+    grid = {x.name: x_places[at[:, 0]], y.name: y_places[at[:, 1]]}
+    _add(columns, model.averages(_assignments(question, thinned), grid))
+    facts = {"x": x.name, "y": y.name, "trials": _trials_at(question, x.name, y.name)}
+    return _finding(question, model, columns, facts)
 
 
 def ablation(question: Question) -> Finding:
     """The way from the default to the best trial, one parameter at a time, the most useful change first.
 
-    Where a parameter has no default, its middle stands in. Values are the forest's, but for none of the steps is a
-    trial run.
+    Where a parameter has no default, its middle stands in. Values are the model's: for none of the steps is a trial
+    run. Of very many parameters the last step takes all but the most important ones together.
 
-    Source: Fawcett and Hoos 2016; with a surrogate: Biedenkapp et al. 2017.
+    Source: Fawcett and Hoos 2016; with a model in place of runs: Biedenkapp et al. 2017.
     """
-    forest, rows, missing = _modelled(question)
-    if forest is None:
+    model, missing = _model_of(question)
+    if model is None:
         return missing
-    candidates = question.feasible if len(question.feasible) else rows
-    best = question.trials.parameters[int(candidates[np.argmin(question.losses(candidates))])]
-    here = {p.name: p.default if has_default(p) else p.middle() for p in question.space.scalars}
+    sign = 1.0 if question.objective.goal == "minimize" else -1.0
+    best = question.trials.parameters[_best_row(question)]
+    here: dict[str, Any] = {p.name: p.default if has_default(p) else p.middle() for p in question.space.scalars}
     goal = {**here, **best}
-    columns: dict[str, Column] = {name: [] for name in ("parameter", "before", "after", "mean", "low", "high")}
-    left = [p.name for p in question.free if here[p.name] != goal[p.name] and p.name in best]
-    _add_step(columns, question, forest, "(default)", None, None, here)
+    changed = [p.name for p in question.space.scalars if here[p.name] != goal[p.name] and p.name in best]
+    leading = most_important(question, MOST_PARAMETERS)
+    left = [name for name in changed if name in leading]
+    steps: list[tuple[str, Any, Any]] = [("(default)", None, None)]
+    way = [question.space.resolve(here)]
     while left:
-        options = [_place(question, here | {name: goal[name]}) for name in left]
-        name = left.pop(int(np.argmin(forest.predict(np.array(options))[0])))
-        before, here = here[name], here | {name: goal[name]}
-        _add_step(columns, question, forest, name, before, goal[name], here)
-    invented = [p.name for p in question.free if not has_default(p)]
-    note = _doubt(forest)
-    if invented and note is None:
-        note = f"Without a default, the middle stands in for: {', '.join(invented[:8])}."
-    facts = {"objective": question.objective.metric, "explained": forest.explained}
-    return Finding(columns, len(rows), needed_for(question), facts, note)
-
-
-def _modelled(question: Question) -> tuple[Forest | None, Any, Finding]:
-    rows = question.completed
-    needed = needed_for(question)
-    if not question.free:
-        return None, rows, Finding({}, len(rows), needed, note="No parameter of this space can vary along an axis.")
-    if len(rows) < needed:
-        return None, rows, too_few(len(rows), needed)
-    rows = rows[spread(len(rows), MOST_MODELLED)]
-    return fit(question.places(rows), question.losses(rows)), rows, too_few(0, 0)
-
-
-def _along(question: Question, forest: Forest, background: Floats, places: dict[int, Floats]) -> Floats:
-    """What each tree expects at grid places of some columns, for every row of the background.
-
-    Returns: shape `(trees, grid, b)`, in the objective's own units.
-    """
-    grid = len(next(iter(places.values())))
-    rows = np.tile(background, (grid, 1))
-    for j, column in places.items():
-        rows[:, j] = np.repeat(column, len(background))
-    told = forest.each(rows).reshape(-1, grid, len(background))
-    return told if question.objective.goal == "minimize" else -told
-
-
-def _add_band(columns: dict[str, Column], by_tree: Floats) -> None:
-    low, high = np.quantile(by_tree, [0.05, 0.95], axis=0)
-    columns.setdefault("mean", []).extend(by_tree.mean(axis=0).tolist())
-    columns.setdefault("low", []).extend(low.tolist())
-    columns.setdefault("high", []).extend(high.tolist())
-
-
-def _add_step(
-    columns: dict[str, Column],
-    question: Question,
-    forest: Forest,
-    name: str,
-    before: Any,
-    after: Any,
-    values: dict[str, Any],
-) -> None:
-    columns["parameter"].append(name)
-    columns["before"].append(before)
-    columns["after"].append(after)
-    _add_band(
-        columns, _along(question, forest, _place(question, values)[None, :], {0: _place(question, values)[:1]})[:, :, 0]
+        tried = model.points([question.space.resolve(here | {name: goal[name]}) for name in left])
+        name = left.pop(int(np.argmin(sign * tried.mean)))
+        steps.append((name, here[name], goal[name]))
+        here = here | {name: goal[name]}
+        way.append(question.space.resolve(here))
+    if set(changed) - set(leading):
+        steps.append((OTHERS, None, None))
+        way.append(question.space.resolve(goal))
+    columns: dict[str, Column] = dict(
+        zip(("parameter", "before", "after"), map(list, zip(*steps, strict=True)), strict=True)
     )
+    _add(columns, model.points(way))
+    invented = [p.name for p in question.free if not has_default(p)]
+    note = f"Without a default, the middle stands in for: {', '.join(invented[:8])}." if invented else None
+    return _finding(question, model, columns, {"best": question.trials.number[_best_row(question)]}, note)
 
 
-def _place(question: Question, values: dict[str, Any]) -> Floats:
-    """The row of an assignment to all parameters, inactive ones marked as such."""
-    active = question.space.resolve(values)
-    return np.array([_at(p, active[p.name]) if p.name in active else INACTIVE for p in question.free])
+def _model_of(question: Question) -> tuple[Model | None, Finding]:
+    """The model that was asked for, or the one that suits; None with the reason why there is none."""
+    used, needed = len(question.completed), _needed(question)
+    if not question.free:
+        return None, Finding({}, used, needed, note="No parameter of this space can vary along an axis.")
+    if used < needed:
+        return None, too_few(used, needed)
+    make = question.engine_model if _wants_engine(question) else None
+    return (ForestModel(question) if make is None else make(question)), too_few(0, 0)
 
 
-def _at(parameter: Parameter, value: Any) -> float:
-    return parameter.to_units(value)[0]
+def _wants_engine(question: Question) -> bool:
+    if question.engine_model is None or question.options.method == "forest":
+        return False
+    width = sum(parameter.width for parameter in question.space.scalars if parameter.cardinality != 1)
+    return question.options.method == "model" or (question.space.architecture is None and width <= MOST_COLUMNS)
 
 
-def _doubt(forest: Forest) -> str | None:
-    if forest.explained >= 0.3:
+def _needed(question: Question) -> int:
+    """The engine's intervals are wide where it knows little, so it may speak early; a forest's are not."""
+    if _wants_engine(question):
+        return max(NEEDED_BY_ENGINE, len(question.free))
+    return needed_for_forest(question)
+
+
+def _finding(
+    question: Question, model: Model, columns: dict[str, Column], facts: dict[str, Any], note: str | None = None
+) -> Finding:
+    told = {"objective": question.objective.metric, "method": model.method, "explained": model.explained}
+    return Finding(columns, len(question.completed), _needed(question), told | facts, _doubt(model) or note)
+
+
+def _background(question: Question, model: Model) -> list[int]:
+    """Rows of trials over which all but one parameter are averaged; the best trial is the first of them."""
+    most = BACKGROUND if isinstance(model, ForestModel) else BACKGROUND_OF_ENGINE
+    best = _best_row(question)
+    return [best, *(int(row) for row in question.completed[spread(len(question.completed), most)] if row != best)]
+
+
+def _best_row(question: Question) -> int:
+    """The best trial by the objective asked about."""
+    candidates = question.feasible if len(question.feasible) else question.completed
+    return int(candidates[np.argmin(question.losses(candidates))])
+
+
+def _assignments(question: Question, rows: list[int]) -> list[dict[str, Any]]:
+    return [question.trials.parameters[row] for row in rows]
+
+
+def _trials_at(question: Question, x: str, y: str) -> dict[str, Column]:
+    shown = question.completed[spread(len(question.completed), SHOWN_TRIALS)]
+    rows = [row for row in shown if {x, y} <= question.trials.parameters[row].keys()]
+    return {
+        "number": [question.trials.number[row] for row in rows],
+        "x": [question.trials.parameters[row][x] for row in rows],
+        "y": [question.trials.parameters[row][y] for row in rows],
+        "value": [question.trials.metrics[row][question.objective.metric] for row in rows],
+    }
+
+
+def _add(columns: dict[str, Column], expected: Expected) -> None:
+    for name in ("mean", "low", "high"):
+        columns.setdefault(name, []).extend(getattr(expected, name).tolist())
+
+
+def _rounded(courses: Floats) -> list[list[float]]:
+    """Six digits are more than a line on a screen can show, and half of the bytes."""
+    return [[float(f"{value:.6g}") for value in course] for course in courses.tolist()]
+
+
+def _doubt(model: Model) -> str | None:
+    if model.explained >= 0.3:
         return None
-    return f"The forest explains {100 * max(0.0, forest.explained):.0f} % of what it has not seen: take this as a hint."
+    name, explained = "forest" if model.method == "forest" else "model", 100 * max(0.0, model.explained)
+    return f"The {name} explains {explained:.0f} % of what it has not seen: take this as a hint."

@@ -3,12 +3,15 @@
 Rows are places in the unit cube, shape `(n, d)`; values are losses, smaller is better.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from app.analysis.question import SEED, Floats, Question, fenced
+from app.analysis.model import Expected
+from app.analysis.question import SEED, Floats, Question, fenced, spread
+from studyhall.words import Parameters
 
 TREES: Final = 64
 MOST_MODELLED: Final = 2500
@@ -32,10 +35,42 @@ class Forest:
         X = np.ascontiguousarray(places, dtype=np.float32)
         return np.array([tree.tree_.predict(X)[:, 0] for tree in self.trees])
 
-    def predict(self, places: Floats) -> tuple[Floats, Floats]:
-        """Mean and deviation over the trees, shape `(n,)` each."""
-        told = self.each(places)
-        return told.mean(axis=0), told.std(axis=0)
+
+class ForestModel:
+    """A forest as a model of the objective asked about: nine tenths of its trees lie between `low` and `high`."""
+
+    method = "forest"
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        rows = question.completed[spread(len(question.completed), MOST_MODELLED)]
+        self._forest = fit(question.places(rows), question.losses(rows))
+        self.explained = self._forest.explained
+
+    def averages(self, background: Sequence[Parameters], places: Mapping[str, Floats]) -> Expected:
+        """See `app.analysis.model.Model`, as for all here."""
+        return self._expected(self._along(background, places).mean(axis=2))
+
+    def courses(self, background: Sequence[Parameters], places: Mapping[str, Floats]) -> Expected:
+        return self._expected(self._along(background, places).transpose(0, 2, 1))
+
+    def points(self, assignments: Sequence[Parameters]) -> Expected:
+        return self._expected(self._forest.each(self._question.places_of(assignments)))
+
+    def _along(self, background: Sequence[Parameters], places: Mapping[str, Floats]) -> Floats:
+        """What each tree expects, shape `(trees, grid, b)`."""
+        seen = self._question.places_of(background)
+        grid = len(next(iter(places.values())))
+        rows = np.tile(seen, (grid, 1))
+        for j, parameter in enumerate(self._question.free):
+            if parameter.name in places:
+                rows[:, j] = np.repeat(places[parameter.name], len(seen))
+        return self._forest.each(rows).reshape(-1, grid, len(seen))
+
+    def _expected(self, by_tree: Floats) -> Expected:
+        told = by_tree if self._question.objective.goal == "minimize" else -by_tree
+        low, high = np.quantile(told, [0.05, 0.95], axis=0)
+        return Expected(told.mean(axis=0), low, high)
 
 
 def fit(places: Floats, losses: Floats) -> Forest:

@@ -1,6 +1,6 @@
 """What an analysis is given: the question, the study, and its trials as columns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeAlias
@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from app.analysis.model import Model
 from studyhall.expression import parse
 from studyhall.parameters import Parameter
 from studyhall.space import Space
@@ -72,6 +73,8 @@ class Question:
     """Its state, budget and algorithm, for advice."""
     attempts: Mapping[str, Column] = field(default_factory=dict)
     curves: Mapping[str, Column] = field(default_factory=dict)
+    engine_model: "Callable[[Question], Model] | None" = None
+    """Fits the engine's own model of the objective asked about; None: there is none here."""
 
     @property
     def is_sampled(self) -> bool:
@@ -131,11 +134,15 @@ class Question:
 
     @cached_property
     def _every_place(self) -> Floats:
-        found = np.full((len(self.trials), len(self.free)), INACTIVE)
+        return self.places_of(self.trials.parameters)
+
+    def places_of(self, assignments: Sequence[Mapping[str, Any]]) -> Floats:
+        """The same for assignments."""
+        found = np.full((len(assignments), len(self.free)), INACTIVE)
         # Trial by trial: of an architecture's hundreds of parameters few are active in one network.
         axes = {parameter.name: (j, parameter) for j, parameter in enumerate(self.free)}
         known: dict[tuple[str, type, Any], float] = {}  # with the type: 1 and true are one key otherwise
-        for i, parameters in enumerate(self.trials.parameters):
+        for i, parameters in enumerate(assignments):
             for name, value in parameters.items():
                 if name not in axes:
                     continue

@@ -121,7 +121,11 @@ class AnalysisQuery(Word):
         MetricName | None, Field(description="A metric of the study's; absent: the first, or all.")
     ] = None
     method: Annotated[
-        Literal["ped_anova", "fanova"] | None, Field(description="For `importance`; absent: `ped_anova`.")
+        Literal["ped_anova", "fanova", "model", "forest"] | None,
+        Field(
+            description="Of `importance` and `operators`: `ped_anova`, or `fanova`. Of `partial_dependence`, `contour` "
+            "and `ablation`: `model`, the engine's own, or `forest`. Absent: the first, where it suits the space."
+        ),
     ] = None
     parameters: Annotated[
         tuple[ParameterName, ...],

@@ -32,6 +32,11 @@ log = structlog.get_logger(__name__)
 MOST_READ: Final = 20_000
 """Trials that an analysis reads; `parallel` reads as many as are asked for."""
 KEPT_BYTES: Final = 64 << 20
+METHODS: Final = {
+    **dict.fromkeys(("importance", "operators"), ("ped_anova", "fanova")),
+    **dict.fromkeys(("partial_dependence", "contour", "ablation"), ("model", "forest")),
+}
+"""Of the analyses that have several."""
 GOOD_FOR: Final = 5.0
 """How many times the time that it took to make an answer is good for."""
 
@@ -151,6 +156,9 @@ def read_question(connection: reader.Connection, *, study_id: str, asked: Asked,
 def _check(definition: StudyDefinition, asked: Asked) -> None:
     metrics = [objective.metric for objective in definition.objectives]
     faults = []
+    method, methods = asked.options["method"], METHODS.get(asked.kind)
+    if method is not None and methods is not None and method not in methods:
+        faults.append(FieldError("/query/method", f"is not a method of '{asked.kind}'; it has: {', '.join(methods)}"))
     if asked.options["objective"] not in (None, *metrics):
         faults.append(
             FieldError("/query/objective", f"is not an objective of this study; it has: {', '.join(metrics)}")

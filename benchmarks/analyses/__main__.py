@@ -20,6 +20,7 @@ from sqlalchemy import text
 
 from app.analysis.answering import ANALYSES, answer
 from app.api.queries import AnalysisQuery
+from app.engine_model import EngineModel
 from app.services.analysing import Asked, read_question
 from app.services.principal import Principal
 from app.services.reading import history
@@ -44,6 +45,7 @@ SPACE = {
 OBJECTIVES = [{"metric": "loss"}, {"metric": "gain", "goal": "maximize"}]
 QUESTIONS: list[dict[str, str]] = [{"kind": kind} for kind in sorted(ANALYSES)]
 QUESTIONS += [{"kind": "importance", "method": "fanova"}]
+QUESTIONS += [{"kind": kind, "method": "forest"} for kind in ("ablation", "contour", "partial_dependence")]
 
 
 def trials(count: int) -> Iterator[dict[str, Any]]:
@@ -106,7 +108,7 @@ def measure(url: str, study: str) -> Iterator[tuple[str, float, float, int]]:
             began = time.process_time()
             question, _ = database.read_now(read)
             between = time.process_time()
-            body = answer(question)
+            body = answer(question, engine_model=EngineModel)
             ended = time.process_time()
             yield f"{kind} {asked.get('method', '')}".strip(), between - began, ended - between, len(body)
         began = time.process_time()

@@ -118,7 +118,9 @@ def _add_the_rest(commands: "Commands[Parser]") -> None:
     analyse.add_argument("study", metavar="STUDY", help="the study's name or id")
     analyse.add_argument("kind", choices=ANALYSES, metavar="KIND", help=", ".join(ANALYSES))
     analyse.add_argument("--objective", metavar="METRIC", help="which one (default: the first, or all)")
-    analyse.add_argument("--method", choices=["ped_anova", "fanova"], help="of importance (default: ped_anova)")
+    analyse.add_argument(
+        "--method", choices=["ped_anova", "fanova", "model", "forest"], help="how: docs/analyses.md lists them by kind"
+    )
     analyse.add_argument("--parameters", nargs="+", metavar="NAME", help="only these")
     analyse.add_argument("--max-points", type=int, default=2000, metavar="N", help="(default: 2000)")
     analyse.add_argument("--csv", action="store_true", help="print CSV")

@@ -71,6 +71,7 @@ def test_an_answer_is_kept_until_the_study_changes(user: Caller, study: Any) -> 
         ("?objective=other", "/query/objective"),
         ("?parameters=x,nobody", "/query/parameters"),
         ("?method=guess", "/query/method"),
+        ("?method=forest", "/query/method"),
         ("?colour=red", "/query/colour"),
         ("?max_points=1", "/query/max_points"),
     ],
@@ -80,6 +81,16 @@ def test_a_question_that_does_not_fit_the_study_is_refused(user: Caller, study: 
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize(("query", "method"), [("", "model"), ("?method=forest", "forest")])
+def test_dependence_is_told_by_the_engines_own_model_or_by_a_forest(
+    user: Caller, study: Any, query: str, method: str
+) -> None:
+    facts = user.get(f"/v1/studies/shapes/analyses/partial_dependence{query}").json()["facts"]
+
+    assert facts["method"] == method
+    assert len(facts["ice"]["x"]) == len(facts["ice_trials"]["x"])
 
 
 def test_there_is_no_analysis_of_another_name(user: Caller, study: Any) -> None:

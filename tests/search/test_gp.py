@@ -45,6 +45,19 @@ def test_the_posterior_is_the_textbook_one():
     assert deviation**2 == pytest.approx(kernel.signal - np.diag(k @ np.linalg.solve(K, k.T)), abs=1e-8)
 
 
+def test_an_average_is_as_sure_as_all_covariances_together_say():
+    X, z = results(12)
+    kernel = Kernel(np.log([0.4, 0.8, 1.5, 1.2, 0.01]), COLUMNS)
+    scaled, asked = kernel.scaled(X), kernel.scaled(X[:4] + 0.05)
+    K = kernel.between(scaled, scaled) + (kernel.noise + 1e-6) * np.eye(12)
+    k = kernel.between(asked, scaled)
+
+    mean, deviation = Posterior(kernel, X, z).averages((X[:4] + 0.05)[None])
+
+    assert mean == pytest.approx((k @ np.linalg.solve(K, z)).mean())
+    assert deviation**2 == pytest.approx((kernel.between(asked, asked) - k @ np.linalg.solve(K, k.T)).mean(), abs=1e-8)
+
+
 def test_a_posterior_that_grows_is_the_one_made_at_once():
     X, z = results(20)
     kernel = Kernel(np.log([0.4, 0.8, 1.5, 1.2, 0.01]), COLUMNS)

@@ -128,6 +128,21 @@ class Posterior:
         variance = self.kernel.signal - np.einsum("ij,ij->j", V, V)
         return k @ self._weights + self._trend(X), np.sqrt(np.maximum(variance, 1e-10))
 
+    def averages(self, X: Floats) -> tuple[Floats, Floats]:
+        """Posterior mean and deviation of the function's average over each group of features `(g, b, w)`, each `(g,)`.
+
+        An average is a linear functional of the process, so its deviation is exact, and needs covariances only.
+        """
+        mean, prior, K = np.zeros(len(X)), np.zeros(len(X)), np.zeros((len(X), len(self._scaled)))
+        for i, group in enumerate(X):
+            scaled = self.kernel.scaled(group)
+            K[i] = self.kernel.between(scaled, self._scaled).mean(axis=0)
+            prior[i] = self.kernel.between(scaled, scaled).mean()
+            mean[i] = self._trend(group).mean()
+        V = solve_triangular(self._L, K.T, lower=True, check_finite=False)  # (n, g)
+        variance = prior - np.einsum("ij,ij->j", V, V)
+        return mean + K @ self._weights, np.sqrt(np.maximum(variance, 1e-10))
+
     def skill(self) -> float:
         """How much of the results' variance the others foretell: 1 all of it, 0 or less nothing.
 
