@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import uvicorn
@@ -28,11 +28,12 @@ from starlette.routing import Route
 from app.analysis.answering import ANALYSES, write_answer
 from app.analysis.question import Options, Question, Trials
 from app.dashboard.assets import load_assets
+from studyhall.architecture.network import network_of
 from studyhall.errors import field_errors
 from studyhall.space import Space
 from studyhall.study import StudyState
 from studyhall.trial import Trial, TrialState
-from studyhall.wire import Best, Capabilities, GpuUse, MachineUse, Problem, Worker
+from studyhall.wire import Best, Capabilities, GpuUse, MachineUse, Problem, TrialColumns, Worker
 from tests.dashboard.fake_study import DIGITS, START, FakeStudy, attempts_of
 
 KEY = "shk_a-key-for-tests"
@@ -110,6 +111,10 @@ class FakeServer:
                 return JSONResponse(Best(trials=tuple(study.front())).to_dict())
             case ["trials"]:
                 return _trials(request, study)
+            case ["trials", "columns"]:
+                return _columns(request, study)
+            case ["parameters"]:
+                return _page([parameter.to_dict() for parameter in study.definition.space.scalars], request)
             case ["events"]:
                 return await self._events(request, study)
             case ["pause" | "resume" | "stop" as verb]:
@@ -134,6 +139,14 @@ class FakeServer:
                 return JSONResponse(study.put(number=trial.number, **json.loads(await request.body())).to_dict())
             case []:
                 return JSONResponse(trial.to_dict())
+            case ["network"]:
+                return _network(study, trial)
+            case ["explain"]:
+                return JSONResponse(study.explanation(trial).to_dict())
+            case ["artifacts"]:
+                return _page([artifact.to_dict() for artifact in study.artifacts(trial)], request)
+            case ["artifacts", *name]:
+                return Response(study.files[trial.id]["/".join(name)], media_type="application/octet-stream")
             case ["stop"]:
                 return JSONResponse(study.put(number=trial.number, stop_requested="user").to_dict())
             case ["cancel"]:
@@ -216,6 +229,40 @@ def _trials(request: Request, study: FakeStudy) -> Response:
     return _page([t.to_dict() for t in _window(found, request)], request, total=len(found))
 
 
+def _columns(request: Request, study: FakeStudy) -> Response:
+    limit, start = int(request.query_params["limit"]), int(request.query_params.get("cursor", "0"))
+    shown = study.trials[::-1][start : start + limit]
+    columns = {
+        name: [_cell(trial, name) for trial in shown] for name in TrialColumns.model_fields if name != "next_cursor"
+    }
+    cursor = {"next_cursor": str(start + limit)} if start + limit < len(study.trials) else {}
+    return JSONResponse(columns | cursor)
+
+
+def _cell(trial: Trial, name: str) -> Any:
+    value = getattr(trial, name)
+    return value.timestamp() if isinstance(value, datetime) else value
+
+
+def _network(study: FakeStudy, trial: Trial) -> Response:
+    architecture = study.definition.space.architecture
+    if architecture is None:
+        return _problem(409, "no-network", "The trial's study searches no architecture.")
+    network = network_of(architecture.graph(trial.parameters), trial=trial.id, number=trial.number)
+    return JSONResponse(network.to_dict())
+
+
+def _curves(told: dict[str, str], study: FakeStudy, trials: list[Trial]) -> dict[str, list[Any]]:
+    asked = {int(number) for number in told.get("trials", "").split(",") if number}
+    metric = told.get("objective") or study.definition.objectives[0].metric
+    of = [trial for trial in trials if trial.number in asked or (not asked and trial.number % 5 == 0)]
+    points = [
+        (trial.number, step["step"], step["metrics"].get(metric)) for trial in of for step in study.measurements(trial)
+    ]
+    columns = zip(*(point for point in points if point[2] is not None), strict=True)
+    return dict(zip(("number", "step", "value"), map(list, columns), strict=False))
+
+
 def _analysis(request: Request, study: FakeStudy, kind: str) -> Response:
     """The real analysis of made-up trials."""
     told = dict(request.query_params)
@@ -243,6 +290,7 @@ def _analysis(request: Request, study: FakeStudy, kind: str) -> Response:
         ),
         total=len(trials),
         attempts=_attempt_columns(trials),
+        curves=_curves(told, study, trials) if kind == "curves" else {},
         study={"state": str(study.state), "max_trials": study.definition.budget.max_trials, "stopping": "none"},
     )
     body = write_answer(question, ANALYSES[kind](question), {"study": study.id, "sequence": study.sequence})

@@ -5,12 +5,14 @@ import math
 import random
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import groupby
 from typing import Any
 
+from studyhall.explanation import Explanation
 from studyhall.study import Incumbent, Study, StudyDefinition, StudyState, TrialCounts
 from studyhall.trial import Attempt, Trial, TrialState
-from studyhall.wire import Event, Summary
+from studyhall.wire import Artifact, Event, Summary
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DIGITS: dict[str, Any] = {
@@ -37,6 +39,29 @@ DIGITS: dict[str, Any] = {
 }
 
 
+NETWORKS: dict[str, Any] = {
+    "name": "networks",
+    "space": {
+        "parameters": [{"name": "lr", "type": "float", "low": 1e-3, "high": 0.03, "scale": "log"}],
+        "architecture": {
+            "input": [1, 16],
+            "output": 4,
+            "body": [
+                {"name": "stem", "op": "conv", "out": {"choice": [8, 16]}, "kernel": 3},
+                {
+                    "name": "layer",
+                    "residual": True,
+                    "repeat": {"int": [1, 2]},
+                    "body": [{"choice": [{"op": "conv", "out": 16, "kernel": 5}, {"op": "attention", "heads": 2}]}],
+                },
+                {"op": "gap"},
+            ],
+        },
+    },
+    "objectives": [{"metric": "accuracy", "goal": "maximize"}],
+}
+
+
 class FakeStudy:
     """One study in memory. Its trials are plain objects and may be changed at will; `touch` tells who listens."""
 
@@ -49,6 +74,7 @@ class FakeStudy:
         self.trials: list[Trial] = []
         self.events: list[Event] = []
         self.hidden_steps: dict[str, list[dict[str, Any]]] = {}
+        self.files: dict[str, dict[str, bytes]] = {}
         self.random = random.Random(seed)
 
     def touch(self, kind: str, trial: Trial | None = None, **data: Any) -> None:
@@ -80,6 +106,37 @@ class FakeStudy:
         """Adds that many made-up trials of a network on digits, most completed, some not."""
         for number in range(len(self.trials), len(self.trials) + count):
             self._made_up(number, count)
+
+    def scatter(self, count: int) -> None:
+        """Adds that many completed trials anywhere in the space, whatever it is, with objectives between 0 and 1."""
+        space = self.definition.space
+        for _ in range(count):
+            units = [self.random.random() for _ in space.scalars]
+            values = {each.metric: round(self.random.random(), 4) for each in self.definition.objectives}
+            self.put(state=TrialState.COMPLETED, parameters=space.from_units(units), metrics=values, attempt=1)
+
+    def keep(self, trial: Trial, **files: bytes) -> None:
+        """Gives a trial files; two underscores in a name stand for a slash, the last one for a dot."""
+        names = {name: ".".join(name.replace("__", "/").rsplit("_", 1)) for name in files}
+        self.files.setdefault(trial.id, {}).update({names[name]: content for name, content in files.items()})
+
+    def artifacts(self, trial: Trial) -> list[Artifact]:
+        """What a trial keeps."""
+        return [
+            Artifact(name=name, attempt=1, sha256=sha256(content).hexdigest(), size=len(content), created_at=START)
+            for name, content in self.files.get(trial.id, {}).items()
+        ]
+
+    def explanation(self, trial: Trial) -> Explanation:
+        """Why a trial was suggested, as a study without a model tells it."""
+        return Explanation(
+            trial=trial.id,
+            number=trial.number,
+            algorithm=self.definition.algorithm.name,
+            source=trial.source,
+            why=trial.why,
+            results=trial.number,
+        )
 
     def _made_up(self, number: int, count: int) -> None:
         dice = self.random

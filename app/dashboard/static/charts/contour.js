@@ -6,7 +6,7 @@ import { marksPath } from "./marks.js";
 import { drawing, group, px, shape } from "./scene.js";
 import { parameterTicks } from "./slice.js";
 
-export const LEVELS = 10;
+const LEVELS = 10;
 
 /**
  * @param {{columns: object, trials: object, x: ParameterAxis, y: ParameterAxis, goal: string, label: string}} data

@@ -9,10 +9,10 @@ import { drawing, group, line, px, shape } from "./scene.js";
  * @typedef {{number: number, state: string, attempt?: number, isBest?: boolean, points: {step: number, value: number}[]}} Curve
  * @param {{curves: Curve[], metric: string, goal?: string, range?: "focus" | "all" | "log"}} data
  */
-export function curvesChart({ curves, metric, goal = "minimize", range = "focus" }, size) {
+export function curvesChart({ curves, metric, goal = "minimize", range = "focus", nothing = "No measurements yet." }, size) {
   const drawn = curves.filter(({ points }) => points.length);
   const label = `${metric} by step of ${plural(drawn.length, "trial")}`;
-  if (!drawn.length) return { scene: drawing(size, label, emptyPlot(size, "No measurements yet.")), hits: [], room: null };
+  if (!drawn.length) return { scene: drawing(size, label, emptyPlot(size, nothing)), hits: [], room: null };
   const room = plotRoom(size, { right: 46 });
   const [first, last] = extent(drawn.flatMap(({ points }) => points.map(({ step }) => step)));
   const x = linearScale(first === last ? [first - 1, last + 1] : [first, last], [room.left, room.right]);

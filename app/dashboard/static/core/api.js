@@ -3,6 +3,7 @@
 const PATIENCE_MS = 30_000;
 const LONGEST_ANALYSIS_MS = 40_000;
 export const LONGEST_PAGE = 500; // items; the server gives no more at once
+const COLUMNS_AT_ONCE = 5000; // trials: few answers, and each is drawn while the next is on its way
 
 /** What the server answered instead of what was asked for (RFC 9457), or that it could not be reached. */
 export class Problem extends Error {
@@ -47,6 +48,14 @@ export class Api {
   trials(study, { since, state, number, sort = "-number", fields, limit = LONGEST_PAGE, cursor, signal } = {}) {
     return this.#read(`v1/studies/${part(study)}/trials`, { since, state, number, sort, fields, limit, cursor }, signal);
   }
+  /** Many trials at once, newest first, as columns. */
+  columns(study, { limit = COLUMNS_AT_ONCE, cursor, signal } = {}) {
+    return this.#read(`v1/studies/${part(study)}/trials/columns`, { limit, cursor }, signal);
+  }
+  /** Every parameter of a study, those of its architecture among them. */
+  parameters(study, signal) {
+    return this.#all(`v1/studies/${part(study)}/parameters`, signal);
+  }
   trial(trial, signal) {
     return this.#read(`v1/trials/${part(trial)}`, {}, signal);
   }
@@ -55,6 +64,20 @@ export class Api {
   }
   measurements(trial, signal) {
     return this.#all(`v1/trials/${part(trial)}/measurements`, signal);
+  }
+  network(trial, signal) {
+    return this.#read(`v1/trials/${part(trial)}/network`, {}, signal);
+  }
+  explanation(trial, signal) {
+    return this.#read(`v1/trials/${part(trial)}/explain`, {}, signal);
+  }
+  artifacts(trial, signal) {
+    return this.#all(`v1/trials/${part(trial)}/artifacts`, signal);
+  }
+  /** What an artifact holds. @returns {Promise<Blob>} */
+  async artifact(trial, { name, attempt }, signal) {
+    const path = `v1/trials/${part(trial)}/artifacts/${name.split("/").map(part).join("/")}`;
+    return (await this.#send("GET", path, { query: { attempt }, signal })).blob();
   }
   events(study, { after, waitS = 0, signal } = {}) {
     return this.#read(

@@ -17,8 +17,11 @@ export function csvOf({ columns, rows }) {
   return [columns, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
 
-/** The SVG of a chart on its own: the colours and fonts that the stylesheet gave it become its own. */
-export function standaloneSvg(svg) {
+/**
+ * The SVG of a chart on its own: the colours and fonts that the stylesheet gave it become its own.
+ * @param {SVGElement} svg @param {{below?: HTMLCanvasElement | null}} picture a canvas to lie under it, as a picture
+ */
+export function standaloneSvg(svg, { below = null } = {}) {
   const copy = svg.cloneNode(true);
   const [from, to] = [
     [svg, ...svg.querySelectorAll("*")],
@@ -43,7 +46,15 @@ export function standaloneSvg(svg) {
     to[index].removeAttribute("class");
   });
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  if (below) copy.prepend(pictureOf(below, svg));
   return new XMLSerializer().serializeToString(copy);
+}
+
+function pictureOf(canvas, svg) {
+  const image = document.createElementNS("http://www.w3.org/2000/svg", "image");
+  const [width, height] = [svg.getAttribute("width"), svg.getAttribute("height")];
+  for (const [name, value] of Object.entries({ href: canvas.toDataURL(), width, height })) image.setAttribute(name, value);
+  return image;
 }
 
 /** A picture of a chart: its canvas, if it has one, under its SVG, on the page's own background. */

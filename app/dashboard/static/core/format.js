@@ -67,6 +67,14 @@ export function formatClock(time) {
   return new Date(time).toLocaleTimeString("en-GB");
 }
 
+/** Bytes in the unit that suits them, of 1,000 each. */
+export function formatBytes(bytes) {
+  if (bytes === null || bytes === undefined) return "–";
+  const unit = ["bytes", "KB", "MB", "GB", "TB"];
+  const power = Math.min(unit.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  return `${formatNumber(bytes / 1000 ** power, 3)} ${unit[power]}`;
+}
+
 export function formatShare(share) {
   return share > 0 && share < 0.01 ? "< 1 %" : `${Math.round(share * 100)} %`;
 }

@@ -37,6 +37,16 @@ function show(text, kind) {
   box.append(
     element("button.plain", { type: "button", "aria-label": "Close this message", on: { click: () => box.remove() } }, "×"),
   );
-  document.getElementById("notices").append(box);
+  place().append(box);
   return box;
+}
+
+/** Where messages stand: everything outside of an open dialog is out of reach, so they go into it, and come back with its end. */
+function place() {
+  const notices = document.getElementById("notices");
+  const host = [...document.querySelectorAll("dialog:modal")].at(-1) ?? document.body;
+  if (notices.parentElement === host) return notices;
+  host.append(notices);
+  host.addEventListener("close", () => document.body.append(notices), { once: true, capture: true });
+  return notices;
 }

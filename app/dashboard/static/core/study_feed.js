@@ -15,6 +15,8 @@ const SHOWN_GROWTH = 1.5; // while pages come in, what is drawn anew is half as 
 
 export class StudyFeed {
   study = null;
+  /** Every parameter that a trial may have, those of an architecture among them. @type {object[]} */
+  parameters = [];
   summary = null;
   /** When the summary was read, in milliseconds: its elapsed time goes on from there. */
   summaryAt = 0;
@@ -56,7 +58,8 @@ export class StudyFeed {
     history.catch(() => {}); // told below, or by the study, whichever comes first
     const [study, summary] = await Promise.all([this.api.study(this.name, signal), this.api.summary(this.name, signal)]);
     this.#known = this.#heard = Math.min(study.sequence, summary.sequence);
-    Object.assign(this, { study, summary, summaryAt: Date.now() });
+    await this.#takeStudy(study);
+    Object.assign(this, { summary, summaryAt: Date.now() });
     this.#tell("study");
     this.#takeHistory(history).catch((error) => this.#lost(error));
     this.#follow();
@@ -111,6 +114,15 @@ export class StudyFeed {
   tookTrial(trial) {
     if (this.rowsWanted) this.rows.take([trial]);
     this.#tell("rows");
+  }
+
+  /** An architecture is told as one thing; what its trials hold of it, the server flattens. */
+  async #takeStudy(study) {
+    const isFlat = !study.space.architecture;
+    const isKnown = this.study?.space_version === study.space_version && this.parameters.length;
+    if (isFlat) this.parameters = study.space.parameters;
+    else if (!isKnown) this.parameters = await this.api.parameters(study.id, this.#ending.signal);
+    this.study = study;
   }
 
   #tell(...parts) {
@@ -169,8 +181,10 @@ export class StudyFeed {
     const signal = this.#ending.signal;
     const [summary, changed] = await Promise.all([this.api.summary(this.study.id, signal), this.#changedTrials()]);
     const redefined =
-      summary.state !== this.study.state || (summary.max_trials ?? null) !== (this.study.budget?.max_trials ?? null);
-    if (redefined) this.study = await this.api.study(this.study.id, signal);
+      summary.state !== this.study.state ||
+      (summary.max_trials ?? null) !== (this.study.budget?.max_trials ?? null) ||
+      changed?.length === 0; // something has changed, and no trial
+    if (redefined) await this.#takeStudy(await this.api.study(this.study.id, signal));
     Object.assign(this, { summary, summaryAt: Date.now() });
     // Not the newest sequence among the rows: a trial may have changed again behind the page that showed it.
     this.#known = target;
@@ -227,13 +241,13 @@ export class StudyFeed {
   }
 
   async #loadRows() {
-    let asked = this.#page({});
+    let asked = this.#columns();
     let told = 0;
     while (asked && !this.#ending.signal.aborted) {
-      const { items, next_cursor: next } = await asked;
-      asked = next ? this.#page({ cursor: next }) : null; // on its way while this page is taken in
+      const { next_cursor: next, ...columns } = await asked;
+      asked = next ? this.#columns(next) : null; // on its way while these are taken in
       asked?.catch(() => {}); // told by the next turn
-      this.rows.take(items);
+      this.rows.takeColumns(columns);
       this.rowsComplete = !next;
       if (!this.rowsComplete && this.rows.size < told * SHOWN_GROWTH) continue;
       told = this.rows.size;
@@ -251,6 +265,10 @@ export class StudyFeed {
       this.events = [...this.events, ...page.items].slice(-EVENTS_KEPT);
     } while (page.items.length === LONGEST_PAGE);
     this.#tell("events");
+  }
+
+  #columns(cursor) {
+    return this.api.columns(this.study.id, { cursor, signal: this.#ending.signal });
   }
 
   #page(asked) {

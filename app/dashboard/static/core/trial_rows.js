@@ -1,6 +1,6 @@
 /** The trials of a study that this tab holds: one row each, ordered by number, brought up to date by what changed. */
 
-/** What a row needs; everything else of a trial is read when somebody opens it. */
+/** What a row needs; everything else of a trial is read when somebody opens it. Columns tell all but the id. */
 export const ROW_FIELDS = [
   "id",
   "number",
@@ -19,14 +19,16 @@ export const ROW_FIELDS = [
   "finished_at",
 ].join(",");
 
-/** @typedef {{id: string, number: number, state: string, parameters: object, metrics: object, sequence: number,
+const COLUMN_NAMES = ROW_FIELDS.split(",").filter((name) => name !== "id");
+
+/** @typedef {{id: string | null, number: number, state: string, parameters: object, metrics: object, sequence: number,
  *   worker: string | null, source: string, attempt: number, step: number | null, excluded: boolean, labels: object,
  *   reason: string | null, startedAt: number | null, finishedAt: number | null}} Row */
 
 /** @returns {Row} */
 export function rowOf(trial) {
   return {
-    id: trial.id,
+    id: trial.id ?? null,
     number: trial.number,
     state: trial.state,
     parameters: trial.parameters ?? {},
@@ -76,12 +78,23 @@ export class TrialRows {
     }
   }
 
+  /** Takes in the columns of many trials. */
+  takeColumns(columns) {
+    this.take(columns.number.map((_, index) => trialAt(columns, index)));
+  }
+
   clear() {
     this.#byNumber.clear();
     this.#isOrdered = false;
   }
 }
 
-function moment(text) {
-  return text ? Date.parse(text) : null;
+function trialAt(columns, index) {
+  return Object.fromEntries(COLUMN_NAMES.map((name) => [name, columns[name][index]]));
+}
+
+/** A time as milliseconds: trials tell it as text, columns in seconds since 1970. */
+function moment(time) {
+  if (typeof time === "number") return time * 1000;
+  return time ? Date.parse(time) : null;
 }

@@ -6,31 +6,49 @@ import { address, readRoute } from "../core/route.js";
 import { StudyFeed } from "../core/study_feed.js";
 import { ask } from "../parts/dialog.js";
 import { freshnessBadge } from "../parts/freshness.js";
-import { loadingPlace, reasonText, statePill } from "../parts/pieces.js";
+import { labelChips, loadingPlace, reasonText, statePill } from "../parts/pieces.js";
 import { TrialDrawer } from "../parts/trial_drawer.js";
 
-const TABS = [
-  { name: "overview", title: "Overview", load: () => import("./study/overview.js") },
-  { name: "health", title: "Health", load: () => import("./study/health.js") },
-  { name: "trials", title: "Trials", load: () => import("./study/trials.js") },
+/** What there is to see of a study, in groups: beside the page where it is wide, as a strip above it where it is not. */
+const GROUPS = [
   {
-    name: "pareto",
-    title: "Pareto front",
-    load: () => import("./study/pareto.js"),
-    when: (study) => study.objectives.length > 1,
+    title: "Search",
+    tabs: [
+      { name: "overview", title: "Overview", load: () => import("./study/overview.js") },
+      { name: "health", title: "Health", load: () => import("./study/health.js") },
+      { name: "trials", title: "Trials", load: () => import("./study/trials.js") },
+      { name: "model", title: "Model", load: () => import("./study/model.js") },
+      { name: "compare", title: "Compare", load: () => import("./study/compare.js"), isHidden: true },
+    ],
   },
-  { name: "compare", title: "Compare", load: () => import("./study/compare.js"), isHidden: true },
-  { name: "parallel", title: "Parallel", load: () => import("./study/parallel.js") },
-  { name: "slices", title: "Slices", load: () => import("./study/slices.js") },
-  { name: "importance", title: "Importance", load: () => import("./study/importance.js") },
-  { name: "dependence", title: "Dependence", load: () => import("./study/dependence.js") },
-  { name: "contour", title: "Contour", load: () => import("./study/contour.js") },
-  { name: "progress", title: "Progress", load: () => import("./study/progress.js") },
-  { name: "curves", title: "Curves", load: () => import("./study/curves.js") },
-  { name: "timeline", title: "Timeline", load: () => import("./study/timeline.js") },
-  { name: "space", title: "Space", load: () => import("./study/space.js") },
-  { name: "events", title: "Events", load: () => import("./study/events.js") },
+  {
+    title: "Results",
+    tabs: [
+      { name: "pareto", title: "Pareto front", load: () => import("./study/pareto.js"), when: (study) => study.objectives.length > 1 },
+      { name: "parallel", title: "Parallel", load: () => import("./study/parallel.js") },
+      { name: "slices", title: "Slices", load: () => import("./study/slices.js") },
+      { name: "curves", title: "Curves", load: () => import("./study/curves.js") },
+      { name: "timeline", title: "Timeline", load: () => import("./study/timeline.js") },
+    ],
+  },
+  {
+    title: "Analysis",
+    tabs: [
+      { name: "importance", title: "Importance", load: () => import("./study/importance.js") },
+      { name: "dependence", title: "Dependence", load: () => import("./study/dependence.js") },
+      { name: "contour", title: "Contour", load: () => import("./study/contour.js") },
+      { name: "progress", title: "Progress", load: () => import("./study/progress.js") },
+    ],
+  },
+  {
+    title: "Definition",
+    tabs: [
+      { name: "space", title: "Space", load: () => import("./study/space.js") },
+      { name: "events", title: "Events", load: () => import("./study/events.js") },
+    ],
+  },
 ];
+const TABS = GROUPS.flatMap(({ tabs }) => tabs);
 
 const STOP_WAYS = [
   { value: "graceful", name: "Gracefully", text: "Running trials are asked to stop now; what they measured is kept." },
@@ -53,19 +71,20 @@ export async function openPage({ api, route, fail, title }) {
   const tabs = element("nav.tabs", { "aria-label": "Study" });
   const place = element("div.tab");
   const drawer = new TrialDrawer({ api, feed, onClose: closeTrial });
+  const about = element("p.hint.study-about");
   const node = element(
-    "div.page",
+    "div.page.study-page",
     {},
     element(
       "header.page-head.study-head",
       {},
       element(
-        "div",
+        "div.study-title",
         {},
         element("p.crumbs", {}, element("a", { href: "#/studies" }, "Studies")),
-        element("h1", {}, feed.study.name),
+        element("div.title-line", {}, element("h1", {}, feed.study.name), status),
+        about,
       ),
-      status,
       actions,
     ),
     tabs,
@@ -88,7 +107,7 @@ export async function openPage({ api, route, fail, title }) {
 
   function showHead() {
     const { study, summary } = feed;
-    const key = [summary.state, summary.reason, study.objectives.length].join();
+    const key = JSON.stringify([summary.state, summary.reason, study.objectives.length, study.description, study.labels]);
     if (key === told) return;
     told = key;
     fill(
@@ -97,23 +116,18 @@ export async function openPage({ api, route, fail, title }) {
       summary.reason ? element("span.hint", {}, reasonText(summary.reason)) : null,
       freshness.node,
     );
+    fill(about, study.description || null, labelChips(study.labels));
     fill(actions, buttonsFor(summary.state));
     showTabs(readRoute(location.hash).tab ?? "overview");
   }
 
   function showTabs(current) {
+    const isShown = ({ name, when, isHidden }) => (!when || when(feed.study)) && (!isHidden || name === current);
+    const link = ({ name, title: text }) =>
+      element("a", { href: address("studies", feed.name, name === "overview" ? null : name), "aria-current": name === current ? "page" : null }, text);
     fill(
       tabs,
-      TABS.filter(({ name, when, isHidden }) => (!when || when(feed.study)) && (!isHidden || name === current)).map((tab) =>
-        element(
-          "a",
-          {
-            href: address("studies", feed.name, tab.name === "overview" ? null : tab.name),
-            "aria-current": tab.name === current ? "page" : null,
-          },
-          tab.title,
-        ),
-      ),
+      GROUPS.map((group) => element("div.tab-group", {}, element("span.tab-heading", { "aria-hidden": "true" }, group.title), group.tabs.filter(isShown).map(link))),
     );
     requestAnimationFrame(() => {
       const here = tabs.querySelector("[aria-current]");

@@ -33,7 +33,7 @@ export function axisNames(move) {
         class: axis.isObjective ? "objective" : "",
         on: { keydown: step, pointerdown: (event) => drag(event, axis.name) },
       },
-      axis.name,
+      tail(axis.name, Math.floor(layout.gap / 7)),
     );
     button.style.left = `${layout.xs[index]}px`;
     button.style.maxWidth = `${Math.max(60, layout.gap - 8)}px`;
@@ -59,6 +59,11 @@ export function axisNames(move) {
   }
 
   return { node, show, focus: (name) => node.querySelector(`[data-axis="${CSS.escape(name)}"]`)?.focus() };
+}
+
+/** The end of a long name: what tells parameters of an architecture apart stands there. */
+function tail(name, length) {
+  return name.length <= Math.max(9, length) ? name : `…${name.slice(1 - Math.max(9, length))}`;
 }
 
 /** The place of the axis that is nearest to a horizontal position. */

@@ -28,7 +28,7 @@ export function chosenBar({ api, feed, chosen, fail, onChange }) {
         ? element("a.button", { href: address("studies", feed.name, "compare", { trials: [...chosen].join(",") }) }, "Compare")
         : null,
       button(allExcluded ? "Include" : "Exclude", () => setExcluded(rows, !allExcluded)),
-      ended.length ? button("Retry", () => each(ended, (row) => api.retryTrial(row.id), "queued again")) : null,
+      ended.length ? button("Retry", () => each(ended, (id) => api.retryTrial(id), "queued again")) : null,
       running.length ? button("Stop…", () => stop(running)) : null,
       element("form.inline", { on: { submit: (event) => addTag(event, rows) } }, tag, element("button", { type: "submit" }, "Tag")),
       button("Let go", letGo),
@@ -50,7 +50,7 @@ export function chosenBar({ api, feed, chosen, fail, onChange }) {
   }
 
   async function setExcluded(rows, excluded) {
-    const change = (to) => each(rows, (row) => api.changeTrial(row.id, { excluded: to }), to ? "excluded" : "included");
+    const change = (to) => each(rows, (id) => api.changeTrial(id, { excluded: to }), to ? "excluded" : "included");
     await change(excluded);
     notice(excluded ? "The engine does not see them any more." : "The engine sees them again.", {
       undo: () => change(!excluded),
@@ -64,14 +64,14 @@ export function chosenBar({ api, feed, chosen, fail, onChange }) {
       reason: true,
       action: "Stop them",
     });
-    if (answer) await each(rows, (row) => api.stopTrial(row.id, answer.reason), "asked to stop");
+    if (answer) await each(rows, (id) => api.stopTrial(id, answer.reason), "asked to stop");
   }
 
   async function addTag(event, rows) {
     event.preventDefault();
     const [key, ...rest] = tag.value.trim().split("=");
     if (!key) return;
-    await each(rows, (row) => api.changeTrial(row.id, { labels: { ...row.labels, [key]: rest.join("=") } }), `tagged ${key}`);
+    await each(rows, (id, row) => api.changeTrial(id, { labels: { ...row.labels, [key]: rest.join("=") } }), `tagged ${key}`);
     tag.value = "";
   }
 
@@ -82,7 +82,7 @@ export function chosenBar({ api, feed, chosen, fail, onChange }) {
     const work = async () => {
       for (let row = left.shift(); row; row = left.shift())
         try {
-          feed.tookTrial(await change(row));
+          feed.tookTrial(await change(await feed.trialId(row.number), row));
         } catch (error) {
           if (error.needsKey) throw error;
           problems.push(error);

@@ -175,7 +175,7 @@ export function figure({
 }
 
 /** The same numbers as a table, made when it is opened. */
-function tableTwin(title, table, filename) {
+export function tableTwin(title, table, filename) {
   const body = element("div.scroller", { tabindex: 0, role: "region", "aria-label": `${title}: data table` });
   const node = element("details.twin", { on: { toggle: () => refresh() } }, element("summary", {}, "Data table"), body);
   function refresh() {

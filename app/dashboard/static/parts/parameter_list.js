@@ -5,14 +5,14 @@ import { element } from "../core/element.js";
 import { formatParameter } from "../core/format.js";
 import { valueOf } from "../core/values.js";
 
-/** @param {{parameters: object[]}} space @param {object} parameters values of the active ones */
-export function parameterList(space, parameters) {
-  const known = new Set(space.parameters.map(({ name }) => name));
-  const others = Object.keys(parameters).filter((name) => !known.has(name));
+/** @param {object[]} known parameters of the space @param {object} parameters values of the active ones */
+export function parameterList(known, parameters) {
+  const names = new Set(known.map(({ name }) => name));
+  const others = Object.keys(parameters).filter((name) => !names.has(name));
   return element(
     "dl.parameters",
     {},
-    space.parameters
+    known
       .filter(({ name }) => valueOf(parameters, name) !== undefined)
       .map((parameter) =>
         line(parameter.name, valueOf(parameters, parameter.name), placeBar(parameter, valueOf(parameters, parameter.name))),

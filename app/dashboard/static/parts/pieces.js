@@ -63,7 +63,12 @@ export function emptyPlace(title, text, ...more) {
 }
 
 export function loadingPlace(text = "Loading…") {
-  return element("p.loading", { role: "status" }, text);
+  return element("p.loading", { role: "status" }, working(text));
+}
+
+/** That something is on its way. */
+export function working(text) {
+  return element("span.working", {}, text);
 }
 
 /** @param {[string, *][]} pairs those with an absent value are left out */
@@ -95,6 +100,19 @@ export function choice(label, options, chosen, onChoose) {
 
 export function labelChips(labels) {
   return Object.entries(labels ?? {}).map(([name, value]) => element("span.chip", {}, value ? `${name}: ${value}` : name));
+}
+
+/** The shades from worst to best, with words at both ends. */
+export function levelLegend() {
+  const [low, high] = [element("span"), element("span")];
+  const shades = Array.from({ length: 10 }, (_, level) => element(`span.level-${level}`));
+  return {
+    node: element("div.ramp", {}, low, element("span.levels", { "aria-hidden": "true" }, shades), high),
+    update(worst, best) {
+      fill(low, worst);
+      fill(high, best);
+    },
+  };
 }
 
 /** Marks and their meaning, for the states that occur. */

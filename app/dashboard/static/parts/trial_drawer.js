@@ -2,14 +2,18 @@
 
 import { element, fill } from "../core/element.js";
 import { notice, noticeProblem } from "../core/notices.js";
+import { address } from "../core/route.js";
 import { isFinal } from "../core/values.js";
 import { ask } from "./dialog.js";
 import { parameterList } from "./parameter_list.js";
-import { labelChips, loadingPlace, statePill } from "./pieces.js";
+import { loadingPlace, statePill } from "./pieces.js";
+import { correctionForm, tagEditor } from "./trial_edits.js";
 import { aboutList, attemptsTable, curveFigure, metricsList } from "./trial_facts.js";
+import { whyDetails } from "./why_details.js";
 
 export class TrialDrawer {
   #dialog;
+  #body = element("div.drawer-body");
   #id = null;
   #chart = null;
   #listening;
@@ -22,7 +26,7 @@ export class TrialDrawer {
     this.#dialog = element("dialog.drawer", {
       "aria-label": "Trial",
       on: { close: () => this.#closed(), click: (event) => event.target === this.#dialog && this.#dialog.close() },
-    });
+    }, this.#body);
     document.body.append(this.#dialog);
     this.#listening = feed.subscribe((changed) => this.#changed(changed));
   }
@@ -35,7 +39,7 @@ export class TrialDrawer {
     this.#asked?.abort();
     this.#chart?.close();
     if (id === null) return void this.#dialog.close();
-    fill(this.#dialog, loadingPlace());
+    fill(this.#body, loadingPlace());
     if (!this.#dialog.open) this.#dialog.showModal();
     this.#load();
   }
@@ -74,7 +78,7 @@ export class TrialDrawer {
       if (id === this.#id) this.#show(trial, measurements, attempts);
     } catch (error) {
       if (signal.aborted) return;
-      fill(this.#dialog, this.#head("Trial"), element("p.problem", { role: "alert" }, error.message));
+      fill(this.#body, this.#head("Trial"), element("p.problem", { role: "alert" }, error.message));
     }
   }
 
@@ -85,21 +89,23 @@ export class TrialDrawer {
     this.#chart?.close();
     this.#chart = curveFigure(trial, measurements, this.feed.study.objectives);
     fill(
-      this.#dialog,
+      this.#body,
       this.#head(`Trial ${trial.number}`, statePill(trial.state), trial.excluded ? element("span.chip", {}, "excluded") : null),
       trial.reason ? element("p.reason", {}, trial.reason, trial.failure ? ` (${trial.failure})` : "") : null,
       trial.stop_requested ? element("p.reason", {}, `Asked to stop: ${trial.stop_requested}`) : null,
-      element("section", {}, element("h3", {}, "Metrics"), metricsList(trial, this.feed.study)),
+      element("section", {}, element("h3", {}, "Metrics"), metricsList(trial, this.feed.study), this.#correction(trial)),
       element(
         "section",
         {},
         element("h3", {}, "Parameters"),
         trial.why ? element("p.hint", {}, trial.why) : null,
-        parameterList(this.feed.study.space, trial.parameters),
+        parameterList(this.feed.parameters, trial.parameters),
+        whyDetails({ api: this.api, trial, signal: this.#asked.signal }),
       ),
       this.#chart ? element("section", {}, this.#chart.node) : null,
-      element("section", {}, element("h3", {}, "About"), aboutList(trial), labelChips(trial.labels)),
+      element("section", {}, element("h3", {}, "About"), aboutList(trial)),
       attempts.length ? element("section", {}, element("h3", {}, "Attempts"), attemptsTable(attempts)) : null,
+      element("section", {}, element("h3", {}, "Tags"), this.#tags(trial)),
       element("section", {}, element("h3", {}, "Note"), this.#noteForm(trial)),
       element("div.buttons", {}, this.#buttons(trial)),
     );
@@ -148,6 +154,18 @@ export class TrialDrawer {
     }
   }
 
+  #tags(trial) {
+    const put = (labels) => this.api.changeTrial(trial.id, { labels });
+    return tagEditor(trial, (labels, text) => this.#change(() => put(labels), text, () => this.#change(() => put(trial.labels), "Undone.")));
+  }
+
+  #correction(trial) {
+    const put = (metrics) => this.api.changeTrial(trial.id, { metrics });
+    return correctionForm(trial, this.feed.study.objectives, (metrics, text, before) =>
+      this.#change(() => put(metrics), text, before ? () => this.#change(() => put(before), "Undone.") : undefined),
+    );
+  }
+
   #noteForm(trial) {
     // What somebody is writing outlives the news of a running trial.
     const note = (this.#note ??= element(
@@ -174,6 +192,7 @@ export class TrialDrawer {
     const button = (name, act, kind = "") => element(`button${kind}`, { type: "button", on: { click: act } }, name);
     if (isFinal(trial.state)) {
       return [
+        trial.state === "completed" ? element("a.button", { href: address("studies", this.feed.name, "model", { of: trial.number }) }, "Open the model") : null,
         button(trial.excluded ? "Count it again" : "Exclude", () => this.#exclude(trial, !trial.excluded)),
         trial.state === "completed"
           ? null

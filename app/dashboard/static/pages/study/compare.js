@@ -58,7 +58,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
 
   function show() {
     const metrics = [...new Set(trials.flatMap((trial) => Object.keys(trial.metrics ?? {})))];
-    const parameters = feed.study.space.parameters.map(({ name }) => name);
+    const parameters = feed.parameters.map(({ name }) => name);
     fill(
       sheet,
       element("h2", {}, "Side by side"),

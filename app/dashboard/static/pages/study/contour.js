@@ -1,23 +1,25 @@
 /** The value over two parameters, as a forest sees it, with the trials on it. */
 
-import { contourChart, LEVELS } from "../../charts/contour.js";
+import { contourChart } from "../../charts/contour.js";
 import { parameterAxis } from "../../charts/parameter_axis.js";
 import { basisText, followAnalysis, tableOf } from "../../core/analysis.js";
 import { element, fill } from "../../core/element.js";
 import { formatNumber, formatParameter } from "../../core/format.js";
 import { setQuery } from "../../core/route.js";
 import { figure } from "../../parts/figure.js";
+import { levelLegend, working } from "../../parts/pieces.js";
 import { select } from "../../parts/select.js";
 
 const LISTS = new Set(["constant", "permutation", "subset", "simplex"]);
 
 export function openTab({ api, feed, query, fail }) {
-  const { objectives, space } = feed.study;
-  const names = space.parameters.filter(({ type }) => !LISTS.has(type)).map(({ name }) => name);
+  const { objectives } = feed.study;
+  const { parameters } = feed;
+  const names = parameters.filter(({ type }) => !LISTS.has(type)).map(({ name }) => name);
   let objective = objectives.find(({ metric }) => metric === query.get("metric")) ?? objectives[0];
   let pair = [query.get("x"), query.get("y")].filter((name) => names.includes(name));
   let answer = null;
-  const hint = element("p.hint", { role: "status" }, "Computing…");
+  const hint = element("p.hint", { role: "status" }, working("Computing…"));
   const across = select("Across", names, pair[0] ?? names[0], (name) => choose(0, name));
   const up = select("Up", names, pair[1] ?? names[1], (name) => choose(1, name));
   const metric = select("Objective", objectives.map((each) => each.metric), objective.metric, (chosen) => {
@@ -25,14 +27,12 @@ export function openTab({ api, feed, query, fail }) {
     setQuery({ metric: chosen });
     reading.ask(asked());
   });
-  const low = element("span");
-  const high = element("span");
-  const legend = element("div.ramp", {}, low, element("span.levels", { "aria-hidden": "true" }, Array.from({ length: LEVELS }, (_, index) => element(`span.level-${index}`))), high);
+  const legend = levelLegend();
   const plot = figure({
     title: "Contour",
     filename: `${feed.study.name}-contour`,
     hint,
-    legend,
+    legend: legend.node,
     controls: [across.node, up.node, objectives.length > 1 ? metric.node : null],
     height: (width) => Math.max(300, Math.min(560, width * 0.62)),
     draw: (size) => contourChart(data(), size),
@@ -62,7 +62,7 @@ export function openTab({ api, feed, query, fail }) {
   }
 
   function data() {
-    const axis = (name) => parameterAxis(space.parameters.find((each) => each.name === name) ?? space.parameters[0]);
+    const axis = (name) => parameterAxis(parameters.find((each) => each.name === name) ?? parameters[0]);
     const label = answer?.facts.x ? `Expected ${objective.metric} over ${answer.facts.x} and ${answer.facts.y}` : "Contour";
     return {
       columns: answer?.columns ?? {},
@@ -71,7 +71,7 @@ export function openTab({ api, feed, query, fail }) {
       y: axis(answer?.facts.y),
       goal: objective.goal,
       label,
-      nothing: answer?.note ?? "Computing…",
+      nothing: answer?.note ?? "",
     };
   }
 
@@ -80,9 +80,8 @@ export function openTab({ api, feed, query, fail }) {
     const values = told.columns.mean ?? [];
     const range = [Math.min(...values), Math.max(...values)];
     const [worst, best] = objective.goal === "maximize" ? range : [range[1], range[0]];
-    legend.hidden = !values.length;
-    fill(low, `${formatNumber(worst)}`);
-    fill(high, `${formatNumber(best)} (better)`);
+    legend.node.hidden = !values.length;
+    legend.update(formatNumber(worst), `${formatNumber(best)} (better)`);
     if (told.facts.x) {
       across.setOptions(names, told.facts.x);
       up.setOptions(names, told.facts.y);

@@ -7,18 +7,18 @@ import { element, fill } from "../../core/element.js";
 import { formatNumber, formatParameter } from "../../core/format.js";
 import { setQuery } from "../../core/route.js";
 import { figure } from "../../parts/figure.js";
-import { choice } from "../../parts/pieces.js";
+import { choice, working } from "../../parts/pieces.js";
 import { select } from "../../parts/select.js";
 
 const MOST = 12;
 
 export function openTab({ api, feed, query, fail }) {
-  const { objectives, space } = feed.study;
+  const { objectives } = feed.study;
   let objective = objectives.find(({ metric }) => metric === query.get("metric")) ?? objectives[0];
   let withLines = query.get("lines") !== "no";
   const named = query.get("parameters")?.split(",").filter(Boolean) ?? [];
   let charts = [];
-  const hint = element("p.hint", { role: "status" }, "Computing…");
+  const hint = element("p.hint", { role: "status" }, working("Computing…"));
   const place = element("div.multiples");
   const metric = select("Objective", objectives.map((each) => each.metric), objective.metric, (chosen) => {
     objective = objectives.find((each) => each.metric === chosen);
@@ -49,7 +49,7 @@ export function openTab({ api, feed, query, fail }) {
   }
 
   function dependenceFigure(name, rows, answer, domain) {
-    const axis = parameterAxis(space.parameters.find((each) => each.name === name));
+    const axis = parameterAxis(feed.parameters.find((each) => each.name === name));
     const ice = answer.facts.ice?.[name] ?? [];
     return figure({
       title: name,

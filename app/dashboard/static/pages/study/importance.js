@@ -6,7 +6,7 @@ import { element, fill } from "../../core/element.js";
 import { formatShare } from "../../core/format.js";
 import { address, setQuery } from "../../core/route.js";
 import { figure } from "../../parts/figure.js";
-import { choice } from "../../parts/pieces.js";
+import { choice, working } from "../../parts/pieces.js";
 
 const METHODS = [
   ["ped_anova", "Among the best"],
@@ -21,19 +21,19 @@ export function openTab({ api, feed, query, fail }) {
   const { objectives } = feed.study;
   let method = METHODS.some(([name]) => name === query.get("method")) ? query.get("method") : "ped_anova";
   let answer = null;
-  const hint = element("p.hint", { role: "status" }, "Computing…");
+  const hint = element("p.hint", { role: "status" }, working("Computing…"));
   const pairs = element("div");
   const methods = choice("Which importance", METHODS, method, (chosen) => {
     method = chosen;
     setQuery({ method: chosen });
-    fill(hint, "Computing…");
+    fill(hint, working("Computing…"));
     reading.ask({ method });
   });
   const charts = objectives.map(({ metric }) =>
     figure({
       title: objectives.length > 1 ? `Importance for ${metric}` : "Importance",
       filename: `${feed.study.name}-importance-${metric}`,
-      draw: (size) => importanceChart({ rows: of(metric), label: `Importance of parameters for ${metric}`, nothing: answer?.note ?? "Computing…" }, size),
+      draw: (size) => importanceChart({ rows: of(metric), label: `Importance of parameters for ${metric}`, nothing: answer?.note ?? "" }, size),
       table: () => tableOf(answer),
       tell: (hit) => [
         hit.parameter,

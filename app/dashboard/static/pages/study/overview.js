@@ -3,7 +3,7 @@
 import { historyChart, historyTable } from "../../charts/history.js";
 import { element, fill } from "../../core/element.js";
 import { formatAgo, formatDuration, formatNumber, formatResult, formatShare, plural } from "../../core/format.js";
-import { setQuery } from "../../core/route.js";
+import { address, setQuery } from "../../core/route.js";
 import { TRIAL_STATES } from "../../core/values.js";
 import { eventLine } from "../../parts/event_line.js";
 import { figure } from "../../parts/figure.js";
@@ -117,7 +117,7 @@ export function openTab({ feed, query, openTrial }) {
     fill(
       best,
       top
-        ? bestCard(top, feed.study, openTrial)
+        ? bestCard(top, feed, openTrial)
         : element(
             "div.empty",
             {},
@@ -170,17 +170,21 @@ export function openTab({ feed, query, openTrial }) {
   };
 }
 
-function bestCard(top, study, openTrial) {
+function bestCard(top, { study, parameters, name }, openTrial) {
   const [objective] = study.objectives;
+  const ofArchitecture = ({ name: each }) => each.startsWith("arch.");
+  const plain = Object.fromEntries(Object.entries(top.parameters).filter(([each]) => !each.startsWith("arch.")));
   return [
     element("h2", {}, "Best trial"),
     element("p.figure", {}, formatResult(top.metrics[objective.metric], 6)),
     element("p.hint", {}, `${objective.metric} of trial ${top.number}`, top.why ? ` · ${top.why}` : ""),
-    parameterList(study.space, top.parameters),
+    parameterList(parameters.filter((each) => !ofArchitecture(each)), plain),
+    study.space.architecture ? networkLine(top) : null,
     element(
       "div.buttons",
       {},
       element("button", { type: "button", on: { click: () => openTrial(top) } }, "Details"),
+      element("a.button", { href: address("studies", name, "model") }, "Model"),
       element(
         "button",
         { type: "button", on: { click: (event) => copy(event.target, JSON.stringify(top.parameters, null, 2)) } },
@@ -188,6 +192,16 @@ function bestCard(top, study, openTrial) {
       ),
     ),
   ];
+}
+
+/** An architecture has too many parameters to list: what it came to, and where it is drawn. */
+function networkLine({ metrics }) {
+  const told = [
+    ["layers with weights", metrics.depth],
+    ["parameters", metrics.params],
+    ["operations", metrics.flops],
+  ].filter(([, value]) => value !== undefined);
+  return element("p.hint", {}, "Network: ", told.map(([word, value]) => `${formatNumber(value)} ${word}`).join(", ") || "drawn on the page of the model", ".");
 }
 
 async function copy(button, text) {

@@ -15,7 +15,7 @@ import {
 import { metricAxis, parameterAxis } from "../../charts/parameter_axis.js";
 import { extent, focusedExtent } from "../../charts/scale.js";
 import { toSvg } from "../../charts/scene.js";
-import { csvOf, offer, pngOf } from "../../core/download.js";
+import { csvOf, offer, pngOf, standaloneSvg } from "../../core/download.js";
 import { element, fill } from "../../core/element.js";
 import { formatNumber, formatParameter, plural } from "../../core/format.js";
 import { address, setQuery } from "../../core/route.js";
@@ -25,7 +25,7 @@ import { variablesOf } from "../../core/variables.js";
 import { brushesOf, clausesOf } from "../../charts/brushes.js";
 import { readFilter, writeFilter } from "../../core/filter.js";
 import { axisNames, nearestAxis } from "../../parts/axis_names.js";
-import { canvasOf, within } from "../../parts/figure.js";
+import { canvasOf, tableTwin, within } from "../../parts/figure.js";
 import { emptyPlace, loadingPlace } from "../../parts/pieces.js";
 import { menu } from "../../parts/menu.js";
 
@@ -33,11 +33,13 @@ const HEIGHT = 440;
 const AXIS_ROOM = 76; // pixels an axis needs; with less the plot scrolls sideways
 const SHOWN_STATES = new Set(["completed", "pruned"]);
 const STEPS = 24;
+const MOST_AXES = 16; // that are shown without being asked for
 
 export function openTab({ feed, query, openTrial }) {
   const ending = new AbortController();
   const [objective] = feed.study.objectives;
   let order = query.get("axes")?.split(",").filter(Boolean) ?? null;
+  let hidden = query.has("without") ? new Set(query.get("without").split(",")) : null;
   let brushes = null;
   let picture = null;
   let hovered = -1;
@@ -54,6 +56,8 @@ export function openTab({ feed, query, openTrial }) {
   const toTable = element("a.button", {}, "Show in table");
   const clear = element("button", { type: "button", on: { click: () => brush(new Map()) } }, "Clear");
   const tip = element("div.tip", { hidden: true });
+  const picker = element("div.actions");
+  const twin = tableTwin("Parallel coordinates", chosenTable, `${feed.study.name}-parallel`);
   const node = element(
     "section.card",
     {},
@@ -66,10 +70,12 @@ export function openTab({ feed, query, openTrial }) {
         {},
         clear,
         toTable,
+        element("details.menu", {}, element("summary", {}, "Axes"), picker),
         menu(
           "Save",
           [
             ["Picture (PNG)", savePng],
+            ["Drawing (SVG)", saveSvg],
             ["Table (CSV)", saveCsv],
           ],
           { label: "Save parallel coordinates" },
@@ -84,6 +90,7 @@ export function openTab({ feed, query, openTrial }) {
       { id: "parallel-help" },
       "Drag along an axis to choose a stretch of it; a click on it lets go. Move an axis by its name, or with the arrow keys. The table takes the same choice as a filter.",
     ),
+    twin.node,
   );
   const sizes = new ResizeObserver(redraw);
   sizes.observe(scroller);
@@ -112,7 +119,10 @@ export function openTab({ feed, query, openTrial }) {
       );
       return;
     }
-    const axes = inOrder(axesOf(feed.study, rows, objective));
+    const all = axesOf(feed, rows, objective);
+    if (hidden === null && feed.rowsComplete) showPicker(all, (hidden = seldom(all, rows)));
+    else showPicker(all, hidden ?? new Set());
+    const axes = inOrder(all.filter(({ name }) => !(hidden ?? seldom(all, rows)).has(name)));
     brushes ??= brushesOf(readFilter(query.get("filter") ?? ""), axes);
     const width = Math.max(scroller.clientWidth, axes.length * AXIS_ROOM);
     const layout = parallelLayout(axes, { width, height: HEIGHT });
@@ -151,6 +161,7 @@ export function openTab({ feed, query, openTrial }) {
       (picture.chosen ? `${formatNumber(shown)} of ${plural(rows.length, "trial")} chosen` : plural(rows.length, "trial")) +
         total,
     );
+    twin.refresh();
     clear.disabled = !brushes.size;
     toTable.href = address("studies", feed.name, "trials", { filter: filterText(), state: "completed,pruned" });
   }
@@ -163,6 +174,24 @@ export function openTab({ feed, query, openTrial }) {
 
   function filterText() {
     return writeFilter(clausesOf(brushes ?? new Map(), picture?.axes ?? []));
+  }
+
+  function showPicker(axes, without) {
+    if (picker.contains(document.activeElement)) return;
+    const pick = (name, isShown) => {
+      hidden = new Set(without);
+      if (isShown) hidden.delete(name);
+      else hidden.add(name);
+      without = hidden;
+      setQuery({ without: [...hidden].join(",") || "none" });
+      show();
+    };
+    fill(
+      picker,
+      axes.map(({ name }) =>
+        element("label", {}, element("input", { type: "checkbox", checked: !without.has(name), on: { change: (event) => pick(name, event.target.checked) } }), name),
+      ),
+    );
   }
 
   function inOrder(axes) {
@@ -274,17 +303,23 @@ export function openTab({ feed, query, openTrial }) {
     );
   }
 
-  function saveCsv() {
+  function saveSvg() {
     if (!picture) return;
+    const svg = plot.querySelector("svg");
+    offer(`${feed.study.name}-parallel.svg`, standaloneSvg(svg, { below: picture.canvas }), "image/svg+xml");
+  }
+
+  function saveCsv() {
+    offer(`${feed.study.name}-parallel.csv`, csvOf(chosenTable()), "text/csv");
+  }
+
+  function chosenTable() {
+    if (!picture) return { columns: ["trial"], rows: [] };
     const chosen = picture.rows.filter((_, line) => !picture.chosen || picture.chosen[line]);
-    offer(
-      `${feed.study.name}-parallel.csv`,
-      csvOf({
-        columns: ["trial", ...picture.axes.map(({ name }) => name)],
-        rows: chosen.map((row) => [row.number, ...picture.axes.map((axis) => axis.of(row) ?? null)]),
-      }),
-      "text/csv",
-    );
+    return {
+      columns: ["trial", ...picture.axes.map(({ name }) => name)],
+      rows: chosen.map((row) => [row.number, ...picture.axes.map((axis) => axis.of(row) ?? null)]),
+    };
   }
 
   return {
@@ -300,8 +335,8 @@ export function openTab({ feed, query, openTrial }) {
 }
 
 /** One axis for each parameter that varies, and one for each objective at the right. */
-function axesOf({ space, objectives }, rows, first) {
-  const parameters = space.parameters
+function axesOf({ study: { objectives }, parameters: known }, rows, first) {
+  const parameters = known
     .flatMap(variablesOf)
     .map(({ parameter, of }) => ({ ...parameterAxis(parameter), of: (row) => of(row.parameters) }));
   const metrics = objectives.flatMap((objective) => {
@@ -312,9 +347,16 @@ function axesOf({ space, objectives }, rows, first) {
     const axis = metricAxis(objective.metric, low === high ? [low - 1, high + 1] : range);
     // Values beyond the range worth looking at stand at its end instead of vanishing.
     const of = (row) => clamp(valueOf(row.metrics, objective.metric), low, high);
-    return [{ ...axis, of, isObjective: objective === first }];
+    return [{ ...axis, of, isObjective: objective === first, isMetric: true }];
   });
   return [...parameters, ...metrics];
+}
+
+/** Axes that few trials have, when there are many: most parameters of an architecture wait for a choice that is seldom made. */
+function seldom(axes, rows) {
+  if (axes.length <= MOST_AXES) return new Set();
+  const some = rows.slice(-500);
+  return new Set(axes.filter((axis) => !axis.isMetric && some.filter((row) => axis.of(row) !== undefined).length < 0.75 * some.length).map(({ name }) => name));
 }
 
 function clamp(value, low, high) {

@@ -5,6 +5,7 @@ import { basisText, followAnalysis, rowsOf, tableOf } from "../../core/analysis.
 import { element, fill } from "../../core/element.js";
 import { formatNumber, formatShare, plural } from "../../core/format.js";
 import { figure } from "../../parts/figure.js";
+import { working } from "../../parts/pieces.js";
 
 export function openTab({ api, feed, fail, openTrial }) {
   const { objectives, name } = feed.study;
@@ -31,13 +32,13 @@ export function openTab({ api, feed, fail, openTrial }) {
 
   function card(kind, title, data, tell, query = {}) {
     let answer = null;
-    const hint = element("p.hint", { role: "status" }, "Computing…");
+    const hint = element("p.hint", { role: "status" }, working("Computing…"));
     const plot = figure({
       title,
       filename: `${name}-${kind}`,
       hint,
       height: 260,
-      draw: (size) => courseChart({ label: title, nothing: answer?.note ?? "Computing…", ...(answer?.is_enough ? data(answer) : { lines: [] }) }, size),
+      draw: (size) => courseChart({ label: title, nothing: answer?.note ?? "", ...(answer?.is_enough ? data(answer) : { lines: [] }) }, size),
       table: () => tableOf(answer),
       tell,
       open: kind === "calibration" || kind === "hypervolume" ? openTrial : undefined,

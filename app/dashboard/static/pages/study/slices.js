@@ -10,9 +10,10 @@ import { figure } from "../../parts/figure.js";
 import { select } from "../../parts/select.js";
 
 const DRAWN = 5000;
+const DRAWN_OF_MANY = 60_000; // marks in all charts together
 
 export function openTab({ feed, query, openTrial }) {
-  const { objectives, space } = feed.study;
+  const { objectives } = feed.study;
   let objective = objectives.find(({ metric }) => metric === query.get("metric")) ?? objectives[0];
   let rows = [];
   const metric = select(
@@ -26,7 +27,7 @@ export function openTab({ feed, query, openTrial }) {
     },
   );
   const hint = element("p.hint", { role: "status" });
-  const charts = space.parameters.flatMap(variablesOf).map(sliceFigure);
+  const charts = feed.parameters.flatMap(variablesOf).map(sliceFigure);
   const node = element(
     "div.slices",
     {},
@@ -71,7 +72,7 @@ export function openTab({ feed, query, openTrial }) {
     update(changed) {
       if (!changed.has("rows")) return;
       const all = feed.rows.all.filter(({ state, excluded }) => (state === "completed" || state === "pruned") && !excluded);
-      const every = Math.ceil(all.length / DRAWN);
+      const every = Math.ceil(all.length / Math.min(DRAWN, DRAWN_OF_MANY / charts.length));
       rows = every > 1 ? all.filter(({ number }) => number % every === 0 || number === feed.summary.best?.number) : all;
       const reading = feed.rowsComplete ? "" : ` · still reading, ${formatNumber(feed.rows.size)} so far`;
       fill(

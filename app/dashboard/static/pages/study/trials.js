@@ -14,7 +14,8 @@ const HIDDEN_AT_FIRST = new Set(["source", "attempt"]);
 
 export function openTab({ api, feed, query, openTrial, fail }) {
   let asked = readQuery(query);
-  let hidden = new Set(asked.hidden ?? HIDDEN_AT_FIRST);
+  const seldom = feed.parameters.map(({ name }) => name).filter((name) => name.startsWith("arch."));
+  let hidden = new Set(asked.hidden ?? [...HIDDEN_AT_FIRST, ...seldom.map((name) => `parameter:${name}`)]);
   let columns = [];
   let rows = [];
 
@@ -161,7 +162,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
 
   function hintText(clauses) {
     const unknown = unknownNames(clauses, [
-      ...feed.study.space.parameters.map(({ name }) => name),
+      ...feed.parameters.map(({ name }) => name),
       ...metricNames(feed.rows.all.slice(-500), feed.study.objectives),
     ]);
     if (unknown.length) return `unknown: ${unknown.join(", ")}`;
@@ -216,7 +217,7 @@ function readQuery(query) {
 }
 
 /** The columns a study's trials have: what they are, what came out, what went in. */
-function columnsOf({ study, rows }) {
+function columnsOf({ study, parameters, rows }) {
   const metrics = metricNames(rows.all.slice(-500), study.objectives);
   return [
     {
@@ -230,7 +231,7 @@ function columnsOf({ study, rows }) {
     },
     { key: "state", title: "state", width: 136, fact: (row) => row.state, cell: (row) => statePill(row.state) },
     ...metrics.slice(0, study.objectives.length).map(metricColumn),
-    ...study.space.parameters
+    ...parameters
       .filter(({ type }) => type !== "constant")
       .map((parameter) => ({
         key: `parameter:${parameter.name}`,

@@ -1,0 +1,54 @@
+/** What a person may change of a trial beside it: its tags, a value that was told wrongly. */
+
+import { element } from "../core/element.js";
+import { formatNumber } from "../core/format.js";
+import { valueOf } from "../core/values.js";
+
+/** The labels of a trial, each to be taken away, and a field for another. @param {(labels: object, text: string) => void} change */
+export function tagEditor(trial, change) {
+  const field = element("input", { type: "text", maxlength: 64, size: 14, placeholder: "tag, or key=value", "aria-label": "New tag", "data-keep": "tag" });
+  const add = (event) => {
+    event.preventDefault();
+    const [key, ...rest] = field.value.trim().split("=");
+    if (key) change({ ...trial.labels, [key]: rest.join("=") }, `Tagged ${key}.`);
+  };
+  const without = (name) => Object.fromEntries(Object.entries(trial.labels).filter(([each]) => each !== name));
+  return element(
+    "form.inline.tags",
+    { on: { submit: add } },
+    Object.entries(trial.labels ?? {}).map(([name, value]) =>
+      element(
+        "span.chip",
+        {},
+        value ? `${name}: ${value}` : name,
+        element("button.plain", { type: "button", "aria-label": `Remove tag ${name}`, on: { click: () => change(without(name), `Tag ${name} removed.`) } }, "×"),
+      ),
+    ),
+    field,
+    element("button", { type: "submit" }, "Tag"),
+  );
+}
+
+/** Corrects a metric of a completed trial; the server keeps what it was before. @param {(metrics: object, text: string, before: object) => void} change */
+export function correctionForm(trial, objectives, change) {
+  if (trial.state !== "completed") return null;
+  const names = [...new Set([...objectives.map(({ metric }) => metric), ...Object.keys(trial.metrics)])];
+  const metric = element("select", { "aria-label": "Metric" }, names.map((name) => element("option", { value: name }, name)));
+  const value = element("input", { type: "number", step: "any", required: true, "aria-label": "Right value", "data-keep": "correction" });
+  const show = () => {
+    value.value = valueOf(trial.metrics, metric.value) ?? "";
+  };
+  metric.addEventListener("change", show);
+  show();
+  const correct = (event) => {
+    event.preventDefault();
+    const [name, right, before] = [metric.value, Number(value.value), valueOf(trial.metrics, metric.value)];
+    if (right !== before) change({ [name]: right }, `${name} is ${formatNumber(right, 6)} now; what it was is kept in the events.`, before === undefined ? null : { [name]: before });
+  };
+  return element(
+    "details",
+    {},
+    element("summary.hint", {}, "Correct a value"),
+    element("form.inline.correction", { on: { submit: correct } }, metric, value, element("button", { type: "submit" }, "Correct")),
+  );
+}
