@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 
 from app.analysis.model import Expected
+from app.analysis.progress import Z_90
 from app.analysis.question import Floats, Question
 from app.search.bayes.beliefs import MOST_RESULTS
 from app.search.bayes.surface import Surface
@@ -13,8 +14,6 @@ from app.search.engine import History, Observation
 from studyhall.trial import TrialState
 from studyhall.words import Parameters
 
-NINE_TENTHS: Final = 1.6449
-"""Standard deviations on either side that hold nine tenths of a normal distribution."""
 _RESULTS: Final = ("completed", "pruned")
 _PENDING: Final = ("waiting", "running")
 
@@ -28,6 +27,7 @@ class EngineModel:
         self._surface = Surface(question.space, history_of(question))
         self._sign = 1.0 if question.objective.goal == "minimize" else -1.0
         self.explained = self._surface.explained
+        self.noise: float | None = self._surface.noise
 
     def averages(self, background: Sequence[Parameters], places: Mapping[str, Floats]) -> Expected:
         """See `app.analysis.model.Model`, as for all here."""
@@ -44,7 +44,7 @@ class EngineModel:
 
     def _expected(self, loss: Floats, deviation: Floats) -> Expected:
         mean = self._sign * loss
-        reach = np.minimum(NINE_TENTHS * deviation, 1e308 - np.abs(mean))  # stays finite, whatever was reported
+        reach = np.minimum(Z_90 * deviation, 1e308 - np.abs(mean))  # stays finite, whatever was reported
         return Expected(mean, mean - reach, mean + reach)
 
 

@@ -158,7 +158,7 @@ def _finding(
 
 def _background(question: Question, model: Model) -> list[int]:
     """Rows of trials over which all but one parameter are averaged; the best trial is the first of them."""
-    most = BACKGROUND if isinstance(model, ForestModel) else BACKGROUND_OF_ENGINE
+    most = BACKGROUND if model.method == "forest" else BACKGROUND_OF_ENGINE
     best = _best_row(question)
     return [best, *(int(row) for row in question.completed[spread(len(question.completed), most)] if row != best)]
 

@@ -40,6 +40,7 @@ class ForestModel:
     """A forest as a model of the objective asked about: nine tenths of its trees lie between `low` and `high`."""
 
     method = "forest"
+    noise: float | None = None
 
     def __init__(self, question: Question) -> None:
         self._question = question

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.analysis.question import SEED, Column, Finding, Floats, Question, Truths, spread, too_few
+from app.analysis.question import SEED, Column, Finding, Floats, Question, Truths, mean_ranks, spread, too_few
 
 MOST_STEPS: Final = 200
 MOST_EXACT: Final = 150
@@ -70,6 +70,20 @@ def hypervolume(question: Question) -> Finding:
         "is_exact": is_exact,
     }
     return Finding(columns, len(rows), 2, facts)
+
+
+def best_first(question: Question, rows: Any) -> Any:
+    """Completed rows, the best first: of several objectives those that lead by any of some weightings.
+
+    Source: Knowles 2006 (ParEGO): the augmented Chebyshev weighting; here of ranks, so that units do not matter.
+    """
+    losses = question.all_losses(rows)
+    if losses.shape[1] == 1:
+        return rows[np.argsort(losses[:, 0], kind="stable")]
+    ranks = np.column_stack([mean_ranks(column) for column in losses.T])
+    weights = np.vstack([np.eye(losses.shape[1]), np.random.default_rng(SEED).dirichlet(np.ones(losses.shape[1]), 14)])
+    leads = [mean_ranks((weight * ranks).max(axis=1) + 0.05 * ranks @ weight) for weight in weights]
+    return rows[np.argsort(np.min(leads, axis=0), kind="stable")]
 
 
 def non_dominated(losses: Floats) -> Truths:

@@ -30,6 +30,8 @@ class Model(Protocol):
     method: str
     explained: float
     """The share of variance that it tells of trials which it has not seen; below zero: none."""
+    noise: float | None
+    """The deviation of results around what it explains, in the objective's units; None where it does not say."""
 
     def averages(self, background: Sequence[Parameters], places: Mapping[str, npt.NDArray[np.float64]]) -> Expected:
         """The average over the background at each place, shape `(grid,)`."""

@@ -12,13 +12,12 @@ import numpy as np
 from app.analysis.fanova import by_cell
 from app.analysis.forest import DECOMPOSED, MOST_MODELLED, fit, needed_for
 from app.analysis.importance import NEEDED, doubt, objectives_of, ped_anova_cells
+from app.analysis.progress import Z_90
 from app.analysis.question import Column, Finding, Floats, Question, Truths, fenced, spread, too_few
 from studyhall.architecture.plan import Chain, Edges, Leaf, Maybe, Pick, Repeat, Step
 from studyhall.study import Objective
 
 ANYWHERE: Final = "(anywhere)"
-Z_90: Final = 1.6449
-"""Standard deviations that hold nine tenths of a normal distribution."""
 _COLUMNS: Final = (
     "position", "operator", "objective", "count", "importance", "low", "high", "effect", "effect_low", "effect_high",
 )  # fmt: skip

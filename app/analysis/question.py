@@ -180,6 +180,12 @@ def spread(count: int, wanted: int) -> npt.NDArray[np.intp]:
     return np.unique(np.linspace(0, count - 1, wanted).astype(np.intp))
 
 
+def mean_ranks(values: Floats) -> Floats:
+    """Ranks from 0, ascending; equal values share the mean of theirs."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts + 1) / 2)[inverse.ravel()], dtype=np.float64)
+
+
 def fenced(losses: Floats) -> Floats:
     """Losses whose bad end is cut at Tukey's far fence: one diverged trial is not all there is to learn.
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from app.analysis.question import Column, Finding, Question, spread, too_few
+from app.analysis.question import Column, Finding, Question, mean_ranks, spread, too_few
 
 
 def slices(question: Question) -> Finding:
@@ -32,10 +32,7 @@ def rank(question: Question) -> Finding:
     rows = question.completed
     if len(rows) < 2:
         return too_few(len(rows), 2)
-    losses = question.losses(rows)
-    _, inverse, counts = np.unique(losses, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    ranks = (last - (counts + 1) / 2)[inverse.ravel()] / (len(rows) - 1)
+    ranks = mean_ranks(question.losses(rows)) / (len(rows) - 1)
     kept = spread(len(rows), question.options.max_points)
     columns = _numbers_and_states(question, rows[kept])
     columns["rank"] = ranks[kept].tolist()
@@ -43,8 +40,13 @@ def rank(question: Question) -> Finding:
 
 
 def edf(question: Question) -> Finding:
-    """Which share of the completed trials is at least as good as a value: the empirical distribution function."""
-    columns: dict[str, Column] = {"objective": [], "value": [], "share": []}
+    """Which share of the completed trials is at least as good as a value: the empirical distribution function.
+
+    The whole function of a search that goes on like this lies between `low` and `high` nine times in ten.
+
+    Source: Dvoretzky, Kiefer and Wolfowitz 1956, with the constant of Massart 1990.
+    """
+    columns: dict[str, Column] = {name: [] for name in ("objective", "value", "share", "low", "high")}
     rows = question.completed
     if len(rows) < 2:
         return too_few(len(rows), 2)
@@ -55,7 +57,10 @@ def edf(question: Question) -> Finding:
         share = np.searchsorted(losses, losses[kept], side="right") / len(losses)
         columns["objective"] += [objective.metric] * len(kept)
         columns["value"] += (losses[kept] if objective.goal == "minimize" else -losses[kept]).tolist()
+        reach = np.sqrt(np.log(2 / 0.1) / (2 * len(losses)))
         columns["share"] += share.tolist()
+        columns["low"] += np.maximum(share - reach, 0).tolist()
+        columns["high"] += np.minimum(share + reach, 1).tolist()
     return Finding(columns, len(rows), 2)
 
 

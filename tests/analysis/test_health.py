@@ -4,7 +4,9 @@ import random
 from typing import Any
 
 from app.analysis.health import health
+from app.engine_model import EngineModel
 from studyhall.space import Space
+from studyhall.study import Objective
 from tests.analysis.studies import SQUARE, question, trials
 
 RATE = Space.model_validate(
@@ -52,6 +54,44 @@ def test_failures_that_cluster_are_told_with_their_region_and_reason() -> None:
     assert status == "act"
     assert "x > 0.75" in text
     assert "out of memory" in text
+
+
+def test_a_few_failures_that_cluster_are_told_too() -> None:
+    made = trials(SQUARE, lambda p: None if p["x"] > 0.75 and p["y"] > 0.5 else p["y"], 200)
+
+    status, text = checks(SQUARE, made)["failures"]
+
+    assert status == "look"
+    assert "Failures cluster where x > 0.75" in text
+
+
+def test_the_evidence_names_the_trials_that_are_it() -> None:
+    made = trials(SQUARE, lambda p: None if p["x"] > 0.75 else p["y"], 100)
+
+    columns = health(question(SQUARE, made)).columns
+
+    named = columns["trials"][columns["name"].index("failures")]
+    assert named
+    assert all(made.metrics[number] == {} and made.parameters[number]["x"] > 0.75 for number in named)
+
+
+def test_with_several_objectives_the_best_are_those_that_lead_by_any_of_them() -> None:
+    both = (Objective(metric="loss"), Objective(metric="gain", goal="maximize"))
+    made = trials(SQUARE, lambda p: {"loss": p["x"] + 2 * (p["kind"] == "b"), "gain": 5.0 * (p["kind"] == "a")}, 200)
+    apart = trials(SQUARE, lambda p: {"loss": p["x"], "gain": p["x"] + p["y"]}, 400)
+
+    assert checks(SQUARE, made, objectives=both)["losing_choices"][0] == "look"
+    assert "y presses against its high bound" in checks(SQUARE, apart, objectives=both)["space_edges"][1]
+
+
+def test_without_repeats_the_engines_model_tells_the_noise() -> None:
+    source = random.Random(3)
+    noisy = trials(SQUARE, lambda p: p["x"] + source.gauss(0, 1), 60)
+    clear = trials(SQUARE, lambda p: p["x"] + p["y"], 60)
+
+    found = [checks(SQUARE, made, engine_model=EngineModel)["noise"][0] for made in (noisy, clear)]
+
+    assert found == ["look", "good"]
 
 
 def test_noise_as_large_as_the_differences_is_seen_in_repeats() -> None:

@@ -6,6 +6,7 @@ Of the engine's views those that take results as they are: an average of pressed
     X    features of groups of rows         (g, b, w)
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -43,6 +44,11 @@ class Surface:
     def explained(self) -> float:
         """The share of the results' variance that the others foretell (leave one out)."""
         return float(np.mean([belief.posterior.skill() for belief in self._beliefs]))
+
+    @property
+    def noise(self) -> float:
+        """The deviation of results around the function that the views take them for, in the units of the losses."""
+        return float(np.mean([b.standard.back(0.0, math.sqrt(b.posterior.kernel.noise))[1] for b in self._beliefs]))
 
     def rows(self, assignments: Sequence[Parameters]) -> Floats:
         """The rows of assignments, shape `(m, d)`; those of an earlier version of the space as far as they fit."""
