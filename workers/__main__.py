@@ -13,6 +13,8 @@ from workers.child.sandbox import hide_memory
 from workers.children import NurseryFailed
 from workers.command_line import read_command_line
 from workers.configuration import Configuration
+from workers.executor import Executor
+from workers.slots import Slots
 from workers.worker import Worker
 
 
@@ -39,14 +41,27 @@ def main() -> int:
 
 
 async def _run(configuration: Configuration) -> None:
+    loop = asyncio.get_running_loop()
+
+    def listen() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, worker.end)
+
     def say_ready(slots: int) -> None:
+        listen()  # again: Ray takes SIGTERM for itself when it connects, and would end without giving the trials back
         print(f"ready {configuration.name} ({slots} at once) for {configuration.url}", flush=True)
 
-    worker = Worker(configuration, on_ready=say_ready)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, worker.end)
+    worker = Worker(configuration, executor=_executor(configuration), on_ready=say_ready)
+    listen()
     await worker.run()
+
+
+def _executor(configuration: Configuration) -> Executor:
+    if configuration.executor != "ray":
+        return Slots(configuration)
+    from workers.ray.dispatcher import Dispatcher
+
+    return Dispatcher(configuration)
 
 
 if __name__ == "__main__":

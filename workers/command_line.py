@@ -18,14 +18,17 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
         StudyhallError: no server is known, or a file cannot be read.
     """
     given = _parser().parse_args(arguments)
+    _check_executor(given)
     url, key = find_server(given.url, key_file=given.key_file)
     home = home_directory()
     return Configuration(
         url=url,
         key=key,
         name=given.name or worker_name(),
+        executor=given.executor,
+        address=given.address,
         study=given.study,
-        slots=_slots(given.slots),
+        slots=_slots(given.slots or "1"),
         trainables=tuple(given.trainables.split(",")) if given.trainables != "none" else (),
         allow=AllowList.of(given.allow),
         import_from=tuple(str(Path(path).absolute()) for path in given.path),
@@ -38,7 +41,7 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
         gpus=_gpus(given.gpus),
         gpus_per_trial=given.gpus_per_trial,
         threads=given.threads,
-        **({} if given.memory_mb is None else {"memory_mb": given.memory_mb}),
+        memory_mb=given.memory_mb,
         labels=dict(_label(text) for text in given.label),
         pass_on=tuple(given.env),
         lease_s=given.lease_s,
@@ -52,6 +55,16 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
     )
 
 
+def _check_executor(given: argparse.Namespace) -> None:
+    if given.executor == "ray":
+        wrong = [("--slots", given.slots), ("--gpus", given.gpus != "auto")]
+        why = "Ray knows what its nodes have: leave this out, and use --threads and --gpus-per-trial for one trial"
+    else:
+        wrong, why = [("--address", given.address)], "names a Ray cluster: give --executor ray too"
+    if faults := [FieldError(option, why) for option, is_given in wrong if is_given]:
+        raise InvalidInput("this worker cannot start", errors=faults)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="studyhall worker",
@@ -63,12 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--url", help=where)
     add("--key-file", help="a file with the worker's key; by default STUDYHALL_KEY or STUDYHALL_KEY_FILE")
     add("--name", help="how the server shows this worker; by default the host and a random part")
+    add("--executor", choices=("local", "ray"), default="local", help=_EXECUTOR)
+    add(
+        "--address", metavar="HOST:PORT", help="of the Ray cluster; by default what RAY_ADDRESS says, or this machine's"
+    )
     add("--study", help="run trials of this study only, by name or id")
     add(
         "--slots",
-        default="1",
         metavar="N",
-        help="how many trials run at once; 'auto': as many as there are GPUs for, or one for each core",
+        help="how many trials run at once; 'auto': as many as there are GPUs for, or one for each core (default: 1)",
     )
     add("--gpus", default="auto", metavar="auto|none|IDS", help=_GPUS)
     add("--gpus-per-trial", type=_gpus_per_trial, metavar="N", help=_GPUS_PER_TRIAL)
@@ -101,6 +117,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_EXECUTOR = (
+    "where trials run: in slots of this machine, or on the nodes of a Ray cluster, as many as there is room for "
+    "(default: local)"
+)
 _GPUS = (
     "the GPUs to share out among the slots: 'auto' is all that this process may see, otherwise indices, UUIDs or "
     "MIG ids, separated by commas (default: auto)"

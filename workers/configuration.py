@@ -63,6 +63,10 @@ class Configuration:
     url: str
     key: str | None = field(default=None, repr=False)
     name: str = ""
+    executor: str = "local"
+    """`local`: slots on this machine; `ray`: a Ray cluster."""
+    address: str | None = None
+    """Of the Ray cluster; None: the one that RAY_ADDRESS names, or of this machine."""
     study: str | None = None
     slots: int | None = 1
     """How many trials run at once; None: as many as the machine has GPUs, or cores, for."""
@@ -82,8 +86,8 @@ class Configuration:
     """How long logs stay on this machine."""
     data: Path = Path()
     threads: int = 1
-    memory_mb: int = field(default_factory=lambda: memory_mb() * 9 // 10)
-    """What one trial may use when its task does not say."""
+    memory_mb: int | None = None
+    """What one trial may use when its task does not say; None: nine tenths of the machine."""
     labels: Mapping[str, str] = field(default_factory=dict)
     pass_on: tuple[str, ...] = ()
     lease_s: float = LEASE_S
@@ -112,6 +116,11 @@ class Configuration:
             labels=dict(self.labels),
             versions=dict(versions),
         )
+
+    @property
+    def memory_of_trial_mb(self) -> int:
+        """What one trial may use on this machine when its task does not say."""
+        return self.memory_mb or memory_mb() * 9 // 10
 
     def environment(self, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
         """What the nursery sees of the worker's environment."""

@@ -14,6 +14,8 @@ from workers.spool import Ending, Spool
 class Offer(NamedTuple):
     """What the server is told of a worker; `slots` is how many trials it runs at once."""
 
+    name: str
+    host: str
     capabilities: Capabilities
     trainables: tuple[TrainableInfo, ...]
     slots: int
@@ -38,8 +40,8 @@ class Executor(Protocol):
             NurseryFailed: no trial can be started.
         """
 
-    async def offer(self) -> Offer:
-        """What it can run, as things are now; asked again from time to time."""
+    async def offers(self) -> tuple[Offer, ...]:
+        """What it can run, as things are now, on each machine it has; asked again from time to time."""
 
     async def run(self, server: Server, spool: Spool) -> None:
         """Claims and runs until `end`, or until there was nothing to do for as long as the configuration allows.

@@ -1,36 +1,34 @@
 """A slot: one trial after the other. It claims, runs and tells, and the answer to what it tells is the next trial."""
 
 import asyncio
-import contextlib
 import logging
 import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from studyhall import tracing
-from studyhall.errors import Conflict, StudyhallError
+from studyhall.errors import StudyhallError
 from studyhall.tracing import AttemptTrace
 from studyhall.trial_context import trial_seed
-from studyhall.wire import Capabilities, Claim, ClaimedTrial, Heartbeat, NextClaim
+from studyhall.wire import Capabilities, ClaimedTrial, NextClaim
 from workers.attempt import Attempt
 from workers.attempt_log import AttemptLog
 from workers.checkpoints import Resumed
 from workers.children import Child, Children, NurseryFailed
+from workers.claiming import Claiming, Held, keep_lease
 from workers.configuration import Configuration
 from workers.executor import Undelivered
 from workers.keeping import AttemptKeeping, Places
 from workers.machine import Share
 from workers.messages import Start
 from workers.outcome import Completed, Failed, Infeasible, Outcome, Released, in_a_word, to_wire
-from workers.server import TEMPORARY, NothingNow, Patience, Server
+from workers.server import TEMPORARY, Server
 from workers.spool import Ending, deliver
 
 logger = logging.getLogger(__name__)
 
-ASIDE_S: Final = 30.0
-"""How long a slot waits after the server has said that it gives this worker nothing."""
 HEAD_START_S: Final = 0.1
 """How long a trial has the machine for its first steps before its successor's process is made."""
 STAY_S: Final = 10.0
@@ -38,13 +36,6 @@ STAY_S: Final = 10.0
 LAST_WORD_S: Final = 5.0
 """How long a worker that is going away waits for the answer to its last word."""
 SHUTTING_DOWN: Final = "the worker is shutting down"
-
-
-class Held(NamedTuple):
-    """A trial that this slot holds, and the token of its lease."""
-
-    claimed: ClaimedTrial
-    token: str
 
 
 @dataclass(frozen=True)
@@ -74,11 +65,13 @@ class Slot:
         self._configuration, self._server, self._children = crew.configuration, crew.server, crew.children
         self._spool, self._places, self._capabilities = crew.spool, crew.places, crew.capabilities
         self._share = share
+        self._claiming = Claiming(crew.configuration, crew.server)
         self._spare: asyncio.Task[Child] | None = None
         self._attempt: Attempt | None = None
         self._trace: AttemptTrace | None = None
         self._leaving: list[asyncio.Task[None]] = []
         self._stays_until = 0.0
+        self._claims = True
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
@@ -92,13 +85,26 @@ class Slot:
         try:
             while not self._ending.is_set():
                 self._prepare_child()
-                held = held or await self._claim_or_end()
+                held = held or await self._claim()
                 if held is None:
                     return
                 if not self._ending.is_set():
                     held = await self._run(held)
             if held is not None:
                 await self._tell(held, Released(SHUTTING_DOWN))
+        finally:
+            await self._see_off(0)
+            await self._drop_spare()
+
+    async def run_only(self, held: Held) -> None:
+        """Runs a trial that somebody else has claimed, and claims no other.
+
+        Raises:
+            NurseryFailed: no trial can be started on this machine.
+        """
+        self._claims = False
+        try:
+            await self._run(held)
         finally:
             await self._see_off(0)
             await self._drop_spare()
@@ -115,54 +121,10 @@ class Slot:
         if self._attempt is not None:
             self._attempt.kill(SHUTTING_DOWN)
 
-    async def _claim_or_end(self) -> Held | None:
-        claiming = asyncio.create_task(self._claim())
-        ending = asyncio.create_task(self._ending.wait())
-        await asyncio.wait([claiming, ending], return_when=asyncio.FIRST_COMPLETED)
-        ending.cancel()
-        if claiming.done():
-            return claiming.result()
-        claiming.cancel()
-        return None
-
     async def _claim(self) -> Held | None:
-        loop, token, patience = asyncio.get_running_loop(), uuid.uuid4().hex, Patience()
-        idle_since = loop.time()
-        while True:
-            try:
-                claimed = await self._server.claim(self._claim_with(token))
-                self._stays_until = loop.time() + STAY_S
-                return Held(claimed.trials[0], token)
-            except NothingNow as nothing:
-                patience, pause_s = Patience(), nothing.retry_after_s or 0.0
-                if nothing.is_pending:
-                    idle_since = loop.time()
-            except TEMPORARY as error:
-                await patience.pause(error)  # the same token again: an answer that was lost is given once more
-                continue
-            except Conflict as error:
-                logger.warning("no trial for this worker: %s", error)
-                patience, pause_s = Patience(), ASIDE_S
-            idle_s = self._configuration.exit_when_idle_s
-            if idle_s is not None and loop.time() - idle_since >= idle_s:
-                return None
-            await asyncio.sleep(pause_s if idle_s is None else min(pause_s, idle_s))
-
-    @property
-    def _patience_s(self) -> float:
-        """How long a claim may wait: no longer than this worker is to stay without work."""
-        idle_s = self._configuration.exit_when_idle_s
-        return self._configuration.wait_s if idle_s is None else min(self._configuration.wait_s, idle_s)
-
-    def _claim_with(self, token: str) -> Claim:
-        return Claim(
-            token=token,
-            worker=self._configuration.name,
-            study=self._configuration.study,
-            wait_s=self._patience_s,
-            lease_s=self._configuration.lease_s,
-            capabilities=self._capabilities,
-        )
+        held = await self._claiming.next(lambda: self._capabilities, self._ending)
+        self._stays_until = asyncio.get_running_loop().time() + STAY_S
+        return held
 
     async def _run(self, held: Held) -> Held | None:
         self._trace = AttemptTrace(held.claimed)
@@ -196,7 +158,7 @@ class Slot:
             log=log,
             patiences=self._configuration.patiences,
             keeping=AttemptKeeping(self._places, held.claimed),
-            memory_mb=self._configuration.memory_mb,
+            memory_mb=self._configuration.memory_of_trial_mb,
             resumed=resumed.manifest if resumed else None,
             trace=self._trace,
         )
@@ -213,18 +175,13 @@ class Slot:
         return following
 
     async def _fetch_checkpoint(self, held: Held, scratch: Path) -> Resumed | None:
-        beating = asyncio.create_task(self._keep_lease(held))  # large ones take longer to come than a lease lasts
+        beating = asyncio.create_task(
+            keep_lease(self._server, held)
+        )  # large ones take longer to come than a lease lasts
         try:
             return await asyncio.to_thread(self._places.resumed, held.claimed, scratch)
         finally:
             beating.cancel()
-
-    async def _keep_lease(self, held: Held) -> None:
-        beat = Heartbeat(attempt=held.claimed.attempt, token=held.token)
-        while True:
-            await asyncio.sleep(held.claimed.lease.heartbeat_s)
-            with contextlib.suppress(StudyhallError):  # the attempt itself hears what the server has to say
-                await self._server.heartbeat(held.claimed.trial.id, beat)
 
     async def _forget_checkpoints(self, claimed: ClaimedTrial) -> None:
         try:
@@ -236,13 +193,16 @@ class Slot:
         if self._ending.is_set():
             return Released(SHUTTING_DOWN)
         # The next child is made while this one trains, but not while it takes its first steps.
-        preparing = asyncio.get_running_loop().call_later(HEAD_START_S, self._prepare_child)
+        preparing = asyncio.get_running_loop().call_later(HEAD_START_S, self._prepare_successor)
         try:
             return await attempt.run(start)
         finally:
             preparing.cancel()
-            if not self._ending.is_set():
-                self._prepare_child()
+            self._prepare_successor()
+
+    def _prepare_successor(self) -> None:
+        if self._claims and not self._ending.is_set():
+            self._prepare_child()
 
     async def _see_off(self, most: int) -> None:
         """Waits until at most so many ended trials still have processes."""
@@ -300,7 +260,7 @@ class Slot:
         return Held(answer.trials[0], next_token) if answer and answer.trials else None
 
     def _stays(self) -> bool:
-        if self._ending.is_set():
+        if self._ending.is_set() or not self._claims:
             return False
         return self._configuration.study is not None or asyncio.get_running_loop().time() < self._stays_until
 

@@ -41,10 +41,11 @@ class Slots:
         self._shares = share_out(self._gpus, slots=wanted.slots, per_trial=wanted.gpus_per_trial)
         self._ready = await self._children.start()
 
-    async def offer(self) -> Offer:
+    async def offers(self) -> tuple[Offer, ...]:
         """What one slot can run, and how busy the machine is."""
         machine = await asyncio.to_thread(use_of, self._gpus)
-        return Offer(self._capabilities(), self._ready.trainables, len(self._shares), machine)
+        name, host = self._configuration.name, platform.node()
+        return (Offer(name, host, self._capabilities(), self._ready.trainables, len(self._shares), machine),)
 
     async def run(self, server: Server, spool: Spool) -> None:
         """Runs all slots until each of them has ended."""

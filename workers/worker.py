@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import metadata
 from typing import Final
 
@@ -64,21 +64,21 @@ class Worker:
 
     async def _serve(self, server: Server) -> None:
         await self._executor.start()
-        offer = await self._executor.offer()
-        if not await self._introduce(server, offer):
+        offers = await self._executor.offers()
+        if not await self._introduce(server, offers):
             return
         spool = Spool(self._configuration.directory / "spool", server)
         beside = [asyncio.create_task(spool.empty()), asyncio.create_task(self._stay_known(server))]
-        self._on_ready(offer.slots)
+        self._on_ready(sum(offer.slots for offer in offers))
         try:
             await self._executor.run(server, spool)
         finally:
             for task in beside:
                 task.cancel()
 
-    async def _introduce(self, server: Server, offer: Offer) -> bool:
+    async def _introduce(self, server: Server, offers: Iterable[Offer]) -> bool:
         """Insists until the server knows this worker; False when the worker is to end before."""
-        known = asyncio.create_task(insist(lambda: server.register(self._introduction(offer))))
+        known = asyncio.create_task(_insist_on_being_known(server, offers))
         ending = asyncio.create_task(self._ending.wait())
         await asyncio.wait([known, ending], return_when=asyncio.FIRST_COMPLETED)
         ending.cancel()
@@ -92,15 +92,22 @@ class Worker:
         while True:
             await asyncio.sleep(REGISTER_EVERY_S)
             with contextlib.suppress(StudyhallError):
-                await server.register(self._introduction(await self._executor.offer()))
+                for offer in await self._executor.offers():
+                    await server.register(_introduction(offer))
 
-    def _introduction(self, offer: Offer) -> RegisterWorker:
-        return RegisterWorker(
-            name=self._configuration.name,
-            version=metadata.version("studyhall"),
-            host=platform.node()[:255],
-            capabilities=offer.capabilities,
-            trainables=offer.trainables,
-            slots=offer.slots,
-            machine=offer.machine,
-        )
+
+async def _insist_on_being_known(server: Server, offers: Iterable[Offer]) -> None:
+    for offer in offers:
+        await insist(partial(server.register, _introduction(offer)))
+
+
+def _introduction(offer: Offer) -> RegisterWorker:
+    return RegisterWorker(
+        name=offer.name,
+        version=metadata.version("studyhall"),
+        host=offer.host[:255],
+        capabilities=offer.capabilities,
+        trainables=offer.trainables,
+        slots=offer.slots,
+        machine=offer.machine,
+    )

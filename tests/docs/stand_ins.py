@@ -71,7 +71,9 @@ def srun(words: Words) -> None:
 
 
 def ray(words: Words) -> None:
-    """What a job runs."""
+    """A cluster's start; what a job runs."""
+    if words[0] == "start":
+        return
     require("--" in words, f"ray {words}")
     os.execvp(words[words.index("--") + 1], list(words[words.index("--") + 1 :]))  # noqa: S606 -- no shell is wanted
 

@@ -1,5 +1,6 @@
 """Training code for fleets under test: it takes a while, reports, saves, and starts processes of its own."""
 
+import os
 import random
 import subprocess
 import time
@@ -27,3 +28,17 @@ def marked(parameters, trial):
     with (Path(trial.settings["marks"]) / str(trial.number)).open("w") as file:
         file.write(f"{began} {time.monotonic()}")
     return parameters["x"]
+
+
+def until_go(parameters, trial):
+    """Says that it is there, and trains until it may go; saves when asked to."""
+    marks = Path(trial.settings["marks"])
+    step = first = int((trial.resume_from / "step").read_text()) + 1 if trial.resume_from else 1
+    while trial.report(step, loss=1.0) and not (marks / "go").exists():
+        (marks / f"{trial.number}.{os.getpid()}").touch()
+        time.sleep(0.1)
+        step += 1
+    if trial.wants_checkpoint:
+        with trial.checkpoint(step) as directory:
+            (directory / "step").write_text(str(step))
+    return {"loss": 1.0, "first": float(first)}
