@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate  # type: ignore[import-untyped] # it ships no types
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are another package
 
@@ -31,6 +32,12 @@ def containers(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def name_of(pod: dict[str, Any]) -> str:
     return str(pod["metadata"]["name"])
+
+
+@pytest.mark.parametrize("version", ["1.28", kubernetes_validate.latest_version()])
+@pytest.mark.parametrize("each", OBJECTS, ids=lambda each: f"{each['kind']} {name_of(each)}")
+def test_kubernetes_understands_every_field_of_a_manifest(each, version):
+    kubernetes_validate.validate(each, version, strict=True)
 
 
 @pytest.mark.parametrize("pod", PODS, ids=name_of)

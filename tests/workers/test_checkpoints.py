@@ -15,6 +15,7 @@ from studyhall.errors import InvalidInput
 from studyhall.trial import Measurement
 from studyhall.trial_context import BadCheckpoint, LocalTrial
 from studyhall.wire import ClaimedTrial, Complete, Fail, Release
+from tests.s3_server import s3_server
 from tests.workers.conftest import at_work, task
 from tests.workers.fake_server import FakeServer
 from workers.checkpoints import Checkpoints
@@ -83,11 +84,23 @@ def test_the_checkpoints_of_a_trial_with_a_result_are_gone(configuration):
     assert list(Path(configuration.artifacts).rglob("count")) == []
 
 
-@pytest.fixture(params=["directory", "object store"])
+@pytest.fixture
+def s3_url(monkeypatch):
+    """A place in a bucket, which workers below this process find too."""
+    import fsspec
+
+    with s3_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield "s3://bucket/prefix"
+    fsspec.get_filesystem_class("s3").clear_instance_cache()  # the next server has another address
+
+
+@pytest.fixture(params=["directory", "object store", "S3"])
 def store(request, tmp_path):
     if request.param == "directory":
         return DirectoryStore(tmp_path / "store")
-    return ObjectStore(f"memory://{tmp_path.name}")
+    return ObjectStore(request.getfixturevalue("s3_url") if request.param == "S3" else f"memory://{tmp_path.name}")
 
 
 def claimed(attempt=1):
@@ -194,8 +207,8 @@ def test_a_store_that_cannot_be_opened_says_why():
         open_store("nowhere://x")
 
 
-def test_workers_that_share_an_object_store_go_on_with_each_others_trials(configuration, tmp_path):
-    elsewhere = dataclasses.replace(configuration, artifacts=f"memory://{tmp_path.name}")
+def test_workers_that_share_a_bucket_go_on_with_each_others_trials(configuration, s3_url):
+    elsewhere = dataclasses.replace(configuration, artifacts=s3_url)
 
     _, endings = attempts_until_complete(elsewhere, task("counts"), to=6, dies_at=5)
 
