@@ -8,9 +8,13 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from app.child_process import LENGTH_BYTES, die_with, limit, take_over_pipes
+
+if TYPE_CHECKING:
+    from app.analysis.model import Model
+    from app.analysis.question import Question
 
 _LONGEST_ERROR = 500
 
@@ -24,18 +28,23 @@ def main(words: Sequence[str] | None = None) -> int:
     die_with(arguments.parent)
     limit(arguments.memory_mb, niceness=10)
     questions, answers = take_over_pipes()
-    # Numpy comes with them: the limits hold by now.
-    from app.analysis.answering import answer
-    from app.engine_model import EngineModel
+    from app.analysis.answering import answer  # numpy comes with it: the limits hold by now
 
     while (question := _read(questions)) is not None:
         try:
-            told = b"\0" + answer(question, engine_model=EngineModel)
+            told = b"\0" + answer(question, engine_model=_engine_model)
         except Exception as error:  # noqa: BLE001  # the edge of the process: the server tells it, and logs it
             told = b"\1" + f"{type(error).__name__}: {error}"[:_LONGEST_ERROR].encode()
         answers.write(len(told).to_bytes(LENGTH_BYTES, "big") + told)
         answers.flush()
     return 0
+
+
+def _engine_model(question: "Question") -> "Model":
+    # Imported when somebody asks: scipy takes longer to load than most analyses to make.
+    from app.engine_model import EngineModel
+
+    return EngineModel(question)
 
 
 def _read(questions: BinaryIO) -> bytes | None:

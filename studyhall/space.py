@@ -142,6 +142,20 @@ class Space(Word):
             start += parameter.width
         return self.resolve(values)
 
+    def backfilled(self, parameters: Mapping[str, ParameterValue]) -> Parameters | None:
+        """An assignment of an earlier version of the space in this one; None when it lies outside.
+
+        A parameter that came later had its default then; one that was taken away is left out.
+        """
+        if self.contains(parameters):
+            return dict(parameters)
+        later = {p.name: default_of(p) for p in self.scalars if p.name not in parameters and has_default(p)}
+        try:
+            adapted = self.resolve({**parameters, **later})
+        except KeyError:
+            return None
+        return adapted if self.contains(adapted) else None
+
     def satisfies(self, parameters: Mapping[str, ParameterValue]) -> bool:
         """Whether an assignment breaks no constraint; a constraint that reads an inactive parameter does not apply."""
         return not self._broken(parameters)

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from studyhall.wire import Analysis
+from studyhall.wire import Analysis, History
 
 
 class StudyAnalysis:
@@ -58,3 +58,22 @@ class StudyAnalysis:
         writer.writerow(self.columns)
         writer.writerows(zip(*self.columns.values(), strict=True))
         return text.getvalue()
+
+
+def of_history(study: str, told: History) -> StudyAnalysis:
+    """The course of a search as an analysis like the others, though its answer has a shape of its own."""
+    names = ("number", "state", "value", "best", "finished_at")
+    columns: dict[str, list[JsonValue]] = {name: list(getattr(told, name)) for name in names}
+    answer = Analysis(
+        study=study,
+        sequence=told.sequence,
+        kind="history",
+        total=told.total,
+        used=told.total,
+        needed=1,
+        is_enough=told.total > 0,
+        is_sampled=len(told.number) < told.total,
+        columns=columns,
+        facts={"objective": told.metric, "goal": told.goal},
+    )
+    return StudyAnalysis(answer)

@@ -19,7 +19,7 @@ from studyhall.parameters import Parameter
 from studyhall.progress import ProgressLine
 from studyhall.shares import WEEK_S, CreateShare, Share
 from studyhall.study import Study, StudyState
-from studyhall.study_analysis import StudyAnalysis
+from studyhall.study_analysis import StudyAnalysis, of_history
 from studyhall.transport import Connection, M, Query, path_of
 from studyhall.trial import Prediction, Trial, TrialState
 from studyhall.trial_columns import data_frame
@@ -183,17 +183,19 @@ class StudyHandle:
         asked = read_word(PredictPoints, {"points": [dict(point) for point in points]})
         return list(self._post("predict", asked, Predictions).predictions)
 
-    def analysis(self, kind: AnalysisKind, **options: Any) -> StudyAnalysis:
+    def analysis(self, kind: AnalysisKind | Literal["history"], **options: Any) -> StudyAnalysis:
         """What the history says, as columns; `.frame()` makes a pandas data frame of them.
 
         Args:
-            options: `objective`, `method` (of importance: `ped_anova`, `fanova`), `parameters`, `trials` (of curves:
-                numbers), `max_points`.
+            options: `objective`, `method` (of importance: `ped_anova`, `fanova`; of dependence: `model`, `forest`),
+                `parameters`, `trials` (of curves: numbers), `max_points`; `history` knows the last one only.
 
         Raises:
             InvalidInput: for an objective or a parameter that the study does not have.
             Unavailable: when the analysis took too long.
         """
+        if kind == "history":
+            return of_history(self.name, self.history(max_points=options.get("max_points") or 2000))
         return StudyAnalysis(self._get(f"analyses/{kind}", Analysis, query=options, wait_s=ANALYSIS_S))
 
     def trials(

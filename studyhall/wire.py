@@ -364,6 +364,8 @@ class History(Word):
     finished_at: tuple[float | None, ...]
     total: int
     """How many trials have ended, shown or not."""
+    sequence: int = 0
+    """The study's sequence number that this holds for."""
 
 
 class TrialColumns(Word):

@@ -55,10 +55,15 @@ def read_question(told: Mapping[str, Any]) -> Question:
     options: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in told["options"].items()
     }
+    space = Space.model_validate_json(json.dumps(told["space"]))
+    if told["study"].get("space_version", 1) > 1:
+        # As engines see them: what came later into the space had its default then.
+        earlier = told["trials"]["parameters"]
+        told["trials"]["parameters"] = [space.backfilled(parameters) or parameters for parameters in earlier]
     return Question(
         kind=told["kind"],
         options=Options(**options),
-        space=Space.model_validate_json(json.dumps(told["space"])),
+        space=space,
         objectives=_OBJECTIVES.validate_json(json.dumps(told["objectives"])),
         constraints=tuple(told["constraints"]),
         trials=Trials(told["trials"]),

@@ -173,6 +173,7 @@ def _check(definition: StudyDefinition, asked: Asked) -> None:
 def _facts(study: StudyRow, definition: StudyDefinition) -> dict[str, Any]:
     return {
         "state": study.state,
+        "space_version": study.space_version,
         "max_trials": study.max_trials,
         "algorithm": definition.algorithm.name,
         "stopping": definition.stopping.rule,

@@ -5,11 +5,8 @@ from app.services.engine_pool import HistoryChanges
 from app.services.transferring import lessons_of
 from app.storage import reader
 from app.storage.json_text import from_text
-from studyhall.parameters import default_of, has_default
-from studyhall.space import Space
 from studyhall.study import StudyDefinition
 from studyhall.trial import TrialState
-from studyhall.words import Parameters
 
 LINES_A_READ = 20_000
 CURVES_A_READ = 500
@@ -61,7 +58,7 @@ def observation_of(line: reader.TrialLine, definition: StudyDefinition, curve: C
     """
     if line.excluded or line.state == TrialState.CANCELLED:
         return None
-    parameters = backfilled(definition.space, from_text(line.parameters))
+    parameters = definition.space.backfilled(from_text(line.parameters))
     if parameters is None:
         return None
     metrics: dict[str, float] = from_text(line.metrics) if line.metrics else {}
@@ -76,18 +73,3 @@ def observation_of(line: reader.TrialLine, definition: StudyDefinition, curve: C
         curve=curve,
         seconds=seconds,
     )
-
-
-def backfilled(space: Space, parameters: Parameters) -> Parameters | None:
-    """An assignment of an earlier version of a space in the present one; None when it lies outside.
-
-    A parameter that came later had its default then; one that was taken away is left out.
-    """
-    if space.contains(parameters):
-        return parameters
-    later = {p.name: default_of(p) for p in space.scalars if p.name not in parameters and has_default(p)}
-    try:
-        adapted = space.resolve({**parameters, **later})
-    except KeyError:
-        return None
-    return adapted if space.contains(adapted) else None

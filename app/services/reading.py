@@ -148,4 +148,6 @@ def history(connection: reader.Connection, *, principal: Principal, name: str, m
     filled = [told.get(number, {}).get(objective.metric) if value is None else value for number, value in values]
     found = replace(found, value=filled)
     columns: dict[str, Any] = {name: tuple(of) if isinstance(of, list) else of for name, of in asdict(found).items()}
-    return History.model_construct(metric=objective.metric, goal=objective.goal, **columns), row.sequence
+    return History.model_construct(
+        metric=objective.metric, goal=objective.goal, sequence=row.sequence, **columns
+    ), row.sequence

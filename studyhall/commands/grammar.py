@@ -18,6 +18,7 @@ ANALYSES = (
     "curves",
     "edf",
     "health",
+    "history",
     "hypervolume",
     "importance",
     "operators",

@@ -93,6 +93,16 @@ def test_dependence_is_told_by_the_engines_own_model_or_by_a_forest(
     assert len(facts["ice"]["x"]) == len(facts["ice_trials"]["x"])
 
 
+def test_trials_of_an_earlier_space_are_read_with_the_default_of_what_came_later(user: Caller, study: Any) -> None:
+    late = {"name": "late", "type": "float", "low": 0.0, "high": 1.0, "default": 0.25}
+    changed = user("PATCH", "/v1/studies/shapes", json={"space": {"parameters": [*SPACE["parameters"], late]}})
+    assert changed.status_code == 200
+
+    columns = user.get("/v1/studies/shapes/analyses/slice?parameters=late").json()["columns"]
+
+    assert set(columns["parameters.late"]) == {0.25}
+
+
 def test_there_is_no_analysis_of_another_name(user: Caller, study: Any) -> None:
     assert user.get("/v1/studies/shapes/analyses/horoscope").status_code == 404
 

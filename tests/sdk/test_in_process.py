@@ -156,6 +156,15 @@ def test_the_course_of_a_search_is_told_in_columns(study):
     assert history.best[-1] == study.best().metrics["loss"]
 
 
+def test_the_course_of_a_search_is_a_data_frame_like_other_analyses(study):
+    study.optimize(loss)
+
+    frame = study.analysis("history").frame()
+
+    assert list(frame.columns) == ["number", "state", "value", "best", "finished_at"]
+    assert frame["best"].iloc[-1] == study.best().metrics["loss"]
+
+
 def test_a_worker_can_be_put_aside_and_taken_back(client):
     introduction = RegisterWorker(name="rack-1/gpu-0", version="0.1.0")
     client.connection.post("/v1/workers", introduction, natural_key=True)

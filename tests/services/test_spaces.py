@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.services.histories import backfilled, observation_of
+from app.services.histories import observation_of
 from app.services.studies import patch_study
 from app.services.telling import complete
 from app.services.trials import queue_trials
@@ -57,12 +57,12 @@ def test_an_earlier_trial_counts_as_run_with_the_default_of_a_later_parameter(ho
 def test_a_trial_outside_of_the_narrowed_space_is_kept_for_people_only() -> None:
     narrow = space({"name": "x", "type": "float", "low": 0.0, "high": 0.5})
 
-    assert backfilled(narrow, {"x": 0.25}) == {"x": 0.25}
-    assert backfilled(narrow, {"x": 0.75}) is None
+    assert narrow.backfilled({"x": 0.25}) == {"x": 0.25}
+    assert narrow.backfilled({"x": 0.75}) is None
 
 
 def test_a_parameter_that_was_taken_away_is_left_out() -> None:
-    assert backfilled(space(X), {"x": 0.25, "optimizer": "sgd"}) == {"x": 0.25}
+    assert space(X).backfilled({"x": 0.25, "optimizer": "sgd"}) == {"x": 0.25}
 
 
 def test_new_trials_come_from_the_new_space(house: House) -> None:
