@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from app.api.limits import Limits
+from app.api.limits import BODY_HAS_ARRIVED, Limits
 from app.api.problems import render
 from studyhall.errors import BadRequest, HeadersTooLarge, RequestTimeout, StudyhallError, Unavailable, UriTooLong
 
@@ -56,6 +56,7 @@ class GuardedConnection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._head_deadline: asyncio.TimerHandle | None = None
         self._head_bytes = 0
+        self._head_has_begun = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(_InOnePiece(transport, self.loop))  # type: ignore[arg-type]  # as much of one as is used
@@ -69,35 +70,40 @@ class GuardedConnection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        cycle: RequestResponseCycle | None = self.cycle
-        if self._head_deadline is None and (cycle is None or cycle.response_complete):
-            self._await_head()  # of a later request, on a connection that was kept alive
         super().data_received(data)
-        if self._head_deadline is None:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > self.limits.headers_bytes + self.limits.url_bytes + _SLACK_BYTES:
-            long_url = len(getattr(self, "url", b"")) > self.limits.url_bytes
-            self._turn_away(UriTooLong() if long_url else HeadersTooLarge())
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._head_has_begun or cycle is None or cycle.response_complete:  # else the head is whole
+            self._wait_on(len(data))
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self._head_deadline is None:  # of a request that was sent before the one before it was answered
-            self._await_head()
+        self._head_has_begun = True
 
     def on_headers_complete(self) -> None:
         self._head_is_whole()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        self.scope[BODY_HAS_ARRIVED] = True  # type: ignore[literal-required]  # ours, beside what ASGI defines
+        super().on_message_complete()
+
     def send_400_response(self, msg: str) -> None:
         """Answers what is not HTTP."""
         self._turn_away(BadRequest("This is not an HTTP/1.1 request."))
 
+    def _wait_on(self, received: int) -> None:
+        self._head_bytes += received
+        if self._head_bytes > self.limits.headers_bytes + self.limits.url_bytes + _SLACK_BYTES:
+            long_url = len(getattr(self, "url", b"")) > self.limits.url_bytes
+            self._turn_away(UriTooLong() if long_url else HeadersTooLarge())
+        elif self._head_deadline is None and not self.transport.is_closing():
+            self._await_head()
+
     def _await_head(self) -> None:
-        self._head_bytes = 0
         self._head_deadline = self.loop.call_later(self.limits.head_s, self._give_up)
 
     def _head_is_whole(self) -> None:
+        self._head_has_begun, self._head_bytes = False, 0
         if self._head_deadline is not None:
             self._head_deadline.cancel()
             self._head_deadline = None

@@ -18,7 +18,7 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.limits import Body, Headers, Limits, check_body_headers, read_headers, sends_artifact
+from app.api.limits import BODY_HAS_ARRIVED, Body, Headers, Limits, check_body_headers, read_headers, sends_artifact
 from app.api.problems import InternalError, render, understood
 from app.meters import Meters
 from studyhall.errors import BadRequest, CrossOrigin, PayloadTooLarge, StudyhallError
@@ -81,7 +81,8 @@ class FrontDoor:
         answer = _Answer(send, _request_id(scope))
         scope["request_id"] = answer.request_id
         REQUEST_ID.set(answer.request_id)
-        body = Body(receive, self._artifact_limits if sends_artifact(scope) else self._limits)
+        limits = self._artifact_limits if sends_artifact(scope) else self._limits
+        body = Body(receive, limits, has_arrived=BODY_HAS_ARRIVED in scope)
         began = time.perf_counter()
         try:
             has_body = self._admit(scope)

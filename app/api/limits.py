@@ -55,6 +55,8 @@ _ONCE = frozenset(
 )
 _LINGER_S = 2.0
 _LINGER_BYTES = 32 << 20
+BODY_HAS_ARRIVED = "studyhall.body_has_arrived"
+"""In the scope of a request all of whose body is here."""
 AMBIGUOUS = b"\x00"
 """Stands for an Authorization header that was sent twice: no key looks like it."""
 
@@ -117,24 +119,27 @@ def too_large(limits: Limits) -> PayloadTooLarge:
 class Body:
     """A `receive` that counts the body and gives it until a deadline to arrive.
 
+    Args:
+        has_arrived: whether all of it is here; a deadline costs more than reading it.
+
     Raises from `receive()`:
         PayloadTooLarge: more came than allowed, whatever was announced.
         RequestTimeout: the rest did not come in time.
         ClientDisconnect: the client left before it had sent everything.
     """
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
+    def __init__(self, receive: Receive, limits: Limits, *, has_arrived: bool = False) -> None:
         self._receive = receive
         self._limits = limits
         self._size = 0
         self._whole = False
-        self._deadline = asyncio.get_running_loop().time() + limits.body_s
+        self._deadline = None if has_arrived else asyncio.get_running_loop().time() + limits.body_s
 
     async def __call__(self) -> Message:
         if self._whole:
             return await self._receive()  # from here on a message can only be the client's leaving
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with asyncio.timeout_at(self._deadline) if self._deadline else contextlib.nullcontext():
                 message = await self._receive()
         except TimeoutError:
             raise RequestTimeout(f"The body did not arrive within {self._limits.body_s:g} s; send it again.") from None

@@ -84,7 +84,7 @@ class StrictRoute(APIRoute):
         )
         self.scopes = scopes
         self.method = method
-        self.app = self._serve
+        self.app = self.serve
         self._signature = signature
         self._status = status
         self.is_counted = bool(scopes) and not urgent
@@ -98,7 +98,8 @@ class StrictRoute(APIRoute):
         known = scope["method"] == self.method
         return Match.FULL if known else Match.PARTIAL, {"path_params": found.groupdict(), "route": self}
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request that matches, by its method too."""
         api: Application = scope["app"]
         headers: dict[bytes, bytes] = scope["headers_by_name"]
         principal = await self._principal(api, headers, scope) if self.scopes else ANYONE
