@@ -12,7 +12,8 @@ from starlette.types import Receive
 from app.api.context import Context
 from app.api.queries import PageQuery
 from app.services.once import Once, Replay, do_once
-from app.storage.transaction import NOTHING, Touches, Transaction
+from app.storage.prefetch import NOTHING, Touches
+from app.storage.transaction import Transaction
 from studyhall.errors import InvalidCursor
 from studyhall.wire import Page
 

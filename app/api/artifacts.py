@@ -17,7 +17,7 @@ from app.api.queries import ArtifactQuery, PageQuery, SentArtifactQuery, TrialId
 from app.api.routing import READERS, WORKERS, Routes
 from app.services import artifacts
 from app.storage.object_contents import ObjectContents
-from app.storage.transaction import Touches
+from app.storage.prefetch import Touches
 from studyhall.errors import FieldError, InvalidInput, NotFound, StaleLease, TooMuch, Unavailable
 from studyhall.wire import Artifact, Page
 

@@ -8,7 +8,7 @@ from app.api.context import Caller, Context
 from app.api.queries import LogQuery, TrialId
 from app.api.routing import READERS, WORKERS, Routes
 from app.services import logs
-from app.storage.transaction import Touches
+from app.storage.prefetch import Touches
 from studyhall.errors import StaleLease
 from studyhall.wire import Log, LogKept, SendLog
 

@@ -12,8 +12,8 @@ from app.api.queries import ColumnsQuery, MeasurementsQuery, PageQuery, StudyRef
 from app.api.routing import EVERY_KEY, USERS, VIEWERS, Routes
 from app.services import lists, reading, trials
 from app.services.columns import trial_columns
+from app.storage.prefetch import Touches
 from app.storage.reader import TrialFilter
-from app.storage.transaction import Touches
 from studyhall.architecture.network import Network
 from studyhall.errors import (
     BudgetExhausted,

@@ -23,8 +23,9 @@ from app.services.principal import Principal
 from app.services.repeats import complete_repeat, identity_of, may_repeat
 from app.storage.domain import definition_from, trial_from
 from app.storage.json_text import to_text
+from app.storage.prefetch import Touches
 from app.storage.rows import StudyRow, TrialRow
-from app.storage.transaction import Touches, Transaction
+from app.storage.transaction import Transaction
 from studyhall.errors import NotFound
 from studyhall.study import Algorithm, StudyDefinition
 from studyhall.trial import TrialState
@@ -60,10 +61,11 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def touches(claim: Claim) -> Touches:
+def touches(principal: Principal, claim: Claim) -> Touches:
     """What a claim is going to read."""
     named = (claim.study,) if claim.study is not None and claim.study.startswith("st_") else ()
-    return Touches(studies=named, tokens=(token_hash(claim.token),))
+    workers = ((principal.project, claim.worker),)
+    return Touches(studies=named, tokens=(token_hash(claim.token),), workers=workers)
 
 
 def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:

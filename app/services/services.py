@@ -30,8 +30,9 @@ from app.storage import output, reader
 from app.storage.contents import Contents, contents_beside
 from app.storage.database import Database
 from app.storage.object_contents import ObjectContents
+from app.storage.prefetch import NOTHING, Touches
 from app.storage.rows import KeyRow
-from app.storage.transaction import NOTHING, Touches, Transaction
+from app.storage.transaction import Transaction
 from studyhall.errors import StudyhallError
 from studyhall.wire import Claim, Claimed, Event, Heartbeat, Key, Told
 
@@ -134,7 +135,7 @@ class Services:
         with self.signals.on_opening(_opening(request)) as waiter:
             while True:
                 claimed, handed = await self.write(
-                    partial(_claim, principal=principal, request=request), touches(request)
+                    partial(_claim, principal=principal, request=request), touches(principal, request)
                 )
                 left = deadline - self._monotonic()
                 if claimed is not None or handed.study_state in ("completed", "failed") or self.signals.is_closing:

@@ -30,8 +30,9 @@ from app.storage import reader
 from app.storage.database import Database
 from app.storage.domain import definition_from
 from app.storage.json_text import to_text
+from app.storage.prefetch import Touches
 from app.storage.rows import StudyRow
-from app.storage.transaction import Touches, Transaction
+from app.storage.transaction import Transaction
 from studyhall import tracing
 from studyhall.errors import SpaceInfeasible
 from studyhall.study import StudyDefinition

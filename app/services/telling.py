@@ -23,8 +23,9 @@ from app.services.principal import Principal
 from app.services.stopping import judge
 from app.storage.domain import definition_from, trial_from
 from app.storage.json_text import from_text, to_text
+from app.storage.prefetch import Touches
 from app.storage.rows import MeasurementRow, StudyRow, TrialRow
-from app.storage.transaction import Touches, Transaction
+from app.storage.transaction import Transaction
 from studyhall.errors import (
     FieldError,
     InvalidInput,
@@ -48,7 +49,11 @@ Ended = Complete | Infeasible | Fail | Release
 def touches(trial_id: str, tell: Report | Heartbeat | Ended) -> Touches:
     """What a worker's word is going to read."""
     claim = tell.claim if isinstance(tell, Complete) else None
-    return Touches(trials=(trial_id,), tokens=() if claim is None else (token_hash(claim.token),))
+    return Touches(
+        trials=(trial_id,),
+        tokens=() if claim is None else (token_hash(claim.token),),
+        ending=() if isinstance(tell, Report | Heartbeat) else (trial_id,),
+    )
 
 
 def report(tx: Transaction, principal: Principal, trial_id: str, told: Report) -> Told:

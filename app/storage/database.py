@@ -12,7 +12,8 @@ from app.meters import Meters
 from app.storage.committed import Listener, Listening
 from app.storage.connect import make_engine
 from app.storage.faults import translate
-from app.storage.transaction import NOTHING, Touches, Transaction
+from app.storage.prefetch import NOTHING, Touches
+from app.storage.transaction import Transaction
 from app.storage.writer import Writer
 from studyhall.errors import Unavailable
 

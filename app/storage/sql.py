@@ -1,53 +1,64 @@
 """The statements of a transaction, compiled once."""
 
-from collections.abc import Callable
 from typing import Any, Final
 
-from sqlalchemy import Table, and_, bindparam, func, null, or_, select, text
+from sqlalchemy import Table, and_, any_, bindparam, func, null, or_, select, text, union
 
 from app.storage import tables
-from app.storage.statement import Statement, insert
+from app.storage.statement import Statement, among, array, insert
 
-GROUP: Final = 16
-"""Names per IN list: few enough statements to compile once, long enough for a usual batch."""
 MOST_COURSES: Final = 200
 """So many completed trials tell where a level leads."""
-
-
-class Lookup:
-    """A query by a list of names, in two lengths: one (a lone request), and `GROUP`, to which longer lists are padded.
-
-    Args:
-        query: makes the query of the names' parameters, `v0` and so on.
-    """
-
-    def __init__(self, query: Callable[[list[Any]], Any]) -> None:
-        self.one, self.many = (Statement(query([bindparam(f"v{i}") for i in range(n)])) for n in (1, GROUP))
 
 
 def _select(table: Table) -> Any:
     return select(*table.columns)
 
 
-def _by(table: Table, column: str) -> Lookup:
-    return Lookup(lambda names: _select(table).where(table.c[column].in_(names)))
+_T, _S, _A = tables.trials.c, tables.studies.c, tables.attempts.c
+_EACH: Final = func.unnest(array("tokens", _T.token)).alias("each")
 
-
-_T, _S = tables.trials.c, tables.studies.c
-
-STUDIES: Final = Lookup(lambda names: _select(tables.studies).where(_S.id.in_(names)).order_by(_S.id).with_for_update())
+STUDIES: Final = Statement(_select(tables.studies).where(among(_S.id, "ids")).order_by(_S.id).with_for_update())
+TOUCHED_STUDIES: Final = Statement(  # PostgreSQL's; in one go, and in one order, because each is locked
+    _select(tables.studies)
+    .where(
+        _S.id
+        == any_(
+            func.array(
+                union(
+                    select(func.unnest(array("ids", _S.id))),
+                    select(_T.study_id).where(among(_T.id, "trials")),
+                    select(_T.study_id).where(among(_T.token, "tokens")),
+                ).scalar_subquery()
+            )
+        )
+    )
+    .order_by(_S.id)
+    .with_for_update()
+)
 STUDY: Final = Statement(_select(tables.studies).where(_S.id == bindparam("id")).with_for_update())
 STUDY_NAMED: Final = Statement(
     _select(tables.studies).where(_S.project == bindparam("project"), _S.name == bindparam("name")).with_for_update()
 )
-STUDIES_OF_TRIALS: Final = Lookup(lambda names: select(_T.study_id).distinct().where(_T.id.in_(names)))
 STUDY_OF_TRIAL: Final = Statement(select(_T.study_id).where(_T.id == bindparam("id")))
-STUDIES_OF_TOKENS: Final = Lookup(lambda names: select(_T.study_id).distinct().where(_T.token.in_(names)))
-LOCK_TOKENS: Final = Lookup(  # PostgreSQL's; until the end of the transaction
-    lambda names: select(*(func.pg_advisory_xact_lock(func.hashtextextended(name, 0)) for name in names))
+LOCK_TOKENS: Final = Statement(  # PostgreSQL's; until the end of the transaction
+    select(func.pg_advisory_xact_lock(func.hashtextextended(_EACH.column, 0))).select_from(_EACH)
 )
-TRIALS: Final = _by(tables.trials, "id")
-TRIALS_OF_TOKENS: Final = _by(tables.trials, "token")
+TRIALS: Final = Statement(_select(tables.trials).where(among(_T.id, "ids")))
+TRIALS_OF_TOKENS: Final = Statement(_select(tables.trials).where(among(_T.token, "tokens")))
+ATTEMPTS_OF_TRIALS: Final = Statement(
+    _select(tables.attempts)
+    .join(tables.trials, and_(_T.id == _A.trial_id, _T.attempt == _A.attempt))
+    .where(among(_T.id, "ids"))
+)
+WORKERS_OF_TRIALS: Final = Statement(
+    _select(tables.workers)
+    .distinct()
+    .select_from(tables.trials)
+    .join(tables.studies, _S.id == _T.study_id)
+    .join(tables.workers, and_(tables.workers.c.project == _S.project, tables.workers.c.name == _T.worker))
+    .where(among(_T.id, "ids"))
+)
 WAITING: Final = Statement(
     _select(tables.trials)
     .where(
@@ -104,11 +115,11 @@ OPEN: Final = Statement(
     .where(or_(_S.state == "active", _S.state == "paused", _S.state == "stopping"))
     .order_by(_S.id)
 )
-MEASURED: Final = Lookup(
-    lambda steps: select(*tables.measurements.columns).where(
+MEASURED: Final = Statement(
+    select(*tables.measurements.columns).where(
         tables.measurements.c.trial_id == bindparam("trial_id"),
         tables.measurements.c.attempt == bindparam("attempt"),
-        tables.measurements.c.step.in_(steps),
+        among(tables.measurements.c.step, "steps"),
     )
 )
 LOGGED: Final = Statement(
@@ -170,6 +181,9 @@ WORKER: Final = Statement(
         tables.workers.c.project == bindparam("project"), tables.workers.c.name == bindparam("name")
     )
 )
+WORKERS: Final = Statement(
+    _select(tables.workers).where(among(tables.workers.c.project, "projects"), among(tables.workers.c.name, "names"))
+)
 OTHERS_SUCCEED: Final = Statement(
     select(tables.workers.c.name)
     .where(
@@ -214,7 +228,7 @@ FORGET_OUTPUTS: Final = {
 }
 DELETE_STUDY: Final = Statement(tables.studies.delete().where(_S.id == bindparam("id")))
 NOTIFY: Final = Statement(select(func.pg_notify("studyhall", bindparam("payload"))))
-NOW: Final = Statement(text("SELECT extract(epoch FROM clock_timestamp())"))
+NOW: Final = Statement(text("SELECT extract(epoch FROM clock_timestamp())"))  # PostgreSQL's
 RENEW_LEASES: Final = Statement(
     tables.trials.update().where(_T.state == "running").values(expires_at=_T.lease_s + bindparam("now"))
 )

@@ -9,11 +9,29 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, Protocol
 
-from sqlalchemy import BindParameter, ClauseElement, Dialect, Table, bindparam, literal_column
-from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy import (
+    BindParameter,
+    Boolean,
+    ClauseElement,
+    Dialect,
+    String,
+    Table,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, psycopg
 from sqlalchemy.dialects.sqlite import pysqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.visitors import iterate, replacement_traverse
+
+from app.storage.json_text import to_text
 
 Row = tuple[Any, ...]
 Values = Mapping[str, Any]
@@ -35,11 +53,53 @@ def _literal(element: object, **_: object) -> ColumnElement[Any] | None:
     return literal_column(str(element.compile(compile_kwargs={"literal_binds": True})), element.type)
 
 
+class Among(FunctionElement[bool]):
+    """`column IN list`, where the list is one parameter of any length: one text, whatever a batch asks for."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> "Among":
+        """Itself: SQLAlchemy would compare it with 1 on SQLite, which then uses no index."""
+        return self
+
+    @property
+    def list_name(self) -> str:
+        """The name of the parameter."""
+        return str(list(self.clauses)[1].key)
+
+
+@compiles(Among, "sqlite")
+def _among_json(element: Among, compiler: SQLCompiler, **_: Any) -> str:
+    column, names = element.clauses
+    listed = f"json_each({compiler.process(names)})"
+    return f"{compiler.process(column)} IN (SELECT value FROM {listed})"  # noqa: S608  # two texts of SQLAlchemy's
+
+
+@compiles(Among, "postgresql")
+def _amongarray(element: Among, compiler: SQLCompiler, **_: Any) -> str:
+    column, names = element.clauses
+    return f"{compiler.process(column)} = ANY({compiler.process(names)})"
+
+
+def among(column: ColumnElement[Any], name: str) -> Among:
+    """Whether a column is one of the values of a list parameter."""
+    return Among(column, array(name, column))
+
+
+def array(name: str, column: ColumnElement[Any]) -> BindParameter[Any]:
+    """A list parameter of values of a column."""
+    # Without a length: a cast to VARCHAR(32) cuts off what is too long, where the column itself refuses it.
+    return bindparam(name, type_=ARRAY(Text() if isinstance(column.type, String) else column.type))
+
+
 class Cursor(Protocol):
     """What we use of a DB-API cursor."""
 
     rowcount: int
 
+    @property
+    def connection(self) -> Any: ...
     def execute(self, operation: str, parameters: Any = ..., /) -> Any: ...
     def executemany(self, operation: str, parameters: Any, /) -> Any: ...
     def fetchall(self) -> list[Row]: ...
@@ -58,18 +118,31 @@ class Statement:
         self._texts = {name: str(each) for name, each in compiled.items()}
         # SQLAlchemy adds one of its own to SQLite's LIMIT; those that callers name have no value yet.
         self._constants = {name: value for name, value in compiled["sqlite"].params.items() if value is not None}
+        self._lists = [each.list_name for each in iterate(statement) if isinstance(each, Among)]
 
     def text(self, dialect: str) -> str:
         """The SQL text in the placeholders of a database's driver."""
         return self._texts[dialect]
 
-    def bound(self, values: Values) -> Values:
+    def bound(self, values: Values, dialect: str) -> Values:
         """The parameters of one execution."""
+        if self._lists and dialect == "sqlite":  # which has no arrays
+            values = {**values, **{name: to_text(values[name]) for name in self._lists}}
         return {**self._constants, **values} if self._constants else values
 
 
+Ask = tuple[Statement, Values]
+"""A query with its parameters."""
+Edit = tuple[str, Sequence[Any]]
+"""The text of a statement that writes, and the parameters of each of its executions."""
+
+
 class Session:
-    """A bare driver connection inside a transaction."""
+    """A bare driver connection inside a transaction.
+
+    PostgreSQL is sent what belongs together in one go (a pipeline): each statement on its own is a round trip, which
+    costs both sides more than the statement itself.
+    """
 
     def __init__(self, cursor: Cursor, dialect: str) -> None:
         self._cursor = cursor
@@ -77,26 +150,44 @@ class Session:
 
     def rows(self, statement: Statement, values: Values) -> list[Row]:
         """All rows of a query."""
-        self._cursor.execute(statement.text(self.dialect), statement.bound(values))
+        self._cursor.execute(statement.text(self.dialect), statement.bound(values, self.dialect))
         return self._cursor.fetchall()
 
-    def insert(self, insertion: "Insertion", rows: Sequence[object]) -> None:
-        """Inserts rows, given by objects whose fields are named as the columns."""
-        values = list(map(insertion.values, rows))
-        text = insertion.text(self.dialect)
-        if len(values) == 1:
-            self._cursor.execute(text, values[0])
-        else:
-            self._cursor.executemany(text, values)
+    def gather(self, asks: Sequence[Ask]) -> list[list[Row]]:
+        """All rows of each of several queries, which are run in this order."""
+        if self.dialect == "sqlite" or len(asks) == 1:
+            return [self.rows(*ask) for ask in asks]
+        connection = self._cursor.connection
+        with connection.pipeline():
+            cursors = [
+                connection.execute(ask.text(self.dialect), ask.bound(values, self.dialect)) for ask, values in asks
+            ]
+        return [cursor.fetchall() for cursor in cursors]
+
+    def write(self, edits: Sequence[Edit]) -> list[int]:
+        """Runs edits in this order; the number of rows that each has changed."""
+        if self.dialect == "sqlite":
+            return [_run(self._cursor, *edit) for edit in edits]
+        connection = self._cursor.connection
+        cursors = [connection.cursor() for _ in edits]
+        with connection.pipeline():
+            for cursor, edit in zip(cursors, edits, strict=True):
+                _run(cursor, *edit)
+        return [cursor.rowcount for cursor in cursors]
 
     def run(self, statement: Statement, many: Sequence[Values]) -> int:
         """Runs a statement once per set of values; the number of rows changed in all."""
-        text = statement.text(self.dialect)
-        if len(many) == 1:
-            self._cursor.execute(text, statement.bound(many[0]))
-        else:
-            self._cursor.executemany(text, [statement.bound(values) for values in many])
-        return self._cursor.rowcount
+        return _run(
+            self._cursor, statement.text(self.dialect), [statement.bound(values, self.dialect) for values in many]
+        )
+
+
+def _run(cursor: Cursor, text: str, many: Sequence[Any]) -> int:
+    if len(many) == 1:
+        cursor.execute(text, many[0])
+    else:
+        cursor.executemany(text, many)
+    return cursor.rowcount
 
 
 class Insertion:
@@ -106,12 +197,42 @@ class Insertion:
         statement = _insert(table)
         compiled = {name: statement.compile(dialect=dialect) for name, dialect in _POSITIONAL.items()}
         self._texts = {name: str(each) for name, each in compiled.items()}
-        self.values = attrgetter(*(column.name for column in table.columns))
-        """The values of one row, in the order of the text's placeholders."""
+        columns = [column for column in table.columns if not _is_serial(column)]
+        arrays = func.unnest(*(array(column.name, column) for column in columns))
+        at_once = table.insert().from_select([column.name for column in columns], select(text("*")).select_from(arrays))
+        self._at_once = str(at_once.compile(dialect=_POSITIONAL["postgresql"]))
+        self._values = attrgetter(*(column.name for column in table.columns))
 
-    def text(self, dialect: str) -> str:
-        """The SQL text in the placeholders of a database's driver."""
-        return self._texts[dialect]
+    def edit(self, rows: Sequence[object], dialect: str) -> Edit:
+        """The insertion of rows, given by objects whose fields are named as the columns."""
+        values = list(map(self._values, rows))
+        if dialect == "sqlite" or len(values) == 1:
+            return self._texts[dialect], values
+        return self._at_once, [list(map(list, zip(*values, strict=True)))]
+
+
+class Update:
+    """Updates some columns of rows whose `guarded` columns still have the values that are given as `was_NAME`."""
+
+    def __init__(self, table: Table, changed: frozenset[str], guarded: tuple[str, ...]) -> None:
+        names = sorted(changed)
+        statement = table.update().values({name: bindparam(name) for name in names})
+        for name in guarded:
+            statement = statement.where(table.c[name] == bindparam(f"was_{name}"))
+        self._by_row = Statement(statement)
+        given = {name: table.c[name] for name in names} | {f"was_{name}": table.c[name] for name in guarded}
+        arrays = func.unnest(*(array(name, column) for name, column in given.items()))
+        new = arrays.table_valued(*given).render_derived(name="new")
+        at_once = table.update().values({name: new.c[name] for name in names})
+        for name in guarded:
+            at_once = at_once.where(table.c[name] == new.c[f"was_{name}"])
+        self._at_once = str(at_once.compile(dialect=_DIALECTS["postgresql"]))
+
+    def edit(self, many: Sequence[Values], dialect: str) -> Edit:
+        """The update of rows, given by their new values and those of the guarded columns."""
+        if dialect == "sqlite" or len(many) == 1:
+            return self._by_row.text(dialect), many
+        return self._at_once, [{name: [values[name] for values in many] for name in many[0]}]
 
 
 @lru_cache(maxsize=64)
@@ -126,18 +247,15 @@ def insert(table: Table) -> Statement:
     return Statement(_insert(table))
 
 
+@lru_cache(maxsize=512)
+def update(table: Table, changed: frozenset[str], guarded: tuple[str, ...]) -> Update:
+    """Updates some columns of rows."""
+    return Update(table, changed, guarded)
+
+
 def _insert(table: Table) -> Any:
     names = [column.name for column in table.columns if not _is_serial(column)]
     return table.insert().values({name: bindparam(name) for name in names})
-
-
-@lru_cache(maxsize=512)
-def update(table: Table, changed: frozenset[str], guarded: tuple[str, ...]) -> Statement:
-    """Updates some columns of the row whose `guarded` columns still have the values bound as `was_NAME`."""
-    statement = table.update().values({name: bindparam(name) for name in sorted(changed)})
-    for name in guarded:
-        statement = statement.where(table.c[name] == bindparam(f"was_{name}"))
-    return Statement(statement)
 
 
 def _is_serial(column: ColumnElement[Any]) -> bool:

@@ -9,15 +9,15 @@ Lock order: studies by id, then their trials. Nothing here waits, computes or ta
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy import Table
 
 from app.storage import sql, tables
 from app.storage.json_text import from_text, to_text
+from app.storage.prefetch import Touches, prefetch, together
 from app.storage.rows import (
     AnswerRow,
     ArtifactRow,
@@ -33,23 +33,14 @@ from app.storage.rows import (
     WebhookRow,
     WorkerRow,
 )
-from app.storage.statement import Session, Statement, insertion, update
+from app.storage.statement import Edit, Session, Statement, insertion, update
+
+K = TypeVar("K")
+R = TypeVar("R")
 
 
 class Overtaken(Exception):
     """Another server changed a row under us in spite of its lock; the transaction is undone and run again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Touches:
-    """What a verb is going to read, so that one batch loads it at once and locks studies in one order."""
-
-    studies: tuple[str, ...] = ()
-    trials: tuple[str, ...] = ()
-    tokens: tuple[str, ...] = ()
-
-
-NOTHING: Final = Touches()
 
 
 Row = (
@@ -72,9 +63,7 @@ Row = (
 class Transaction:
     """Rows by identity, and what is to be written when the transaction ends."""
 
-    def __init__(self, session: Session, now: float) -> None:
-        self.now = now
-        """Database time, seconds since 1970."""
+    def __init__(self, session: Session, touches: Sequence[Touches], now: float | None) -> None:
         self.writes = 0
         """How many changes have been made; a verb that fails before its first one leaves no trace."""
         self.sequences: dict[str, int] = {}
@@ -91,31 +80,15 @@ class Transaction:
         self._studies: dict[str, StudyRow | None] = {}
         self._trials: dict[str, TrialRow | None] = {}
         self._by_token: dict[str, list[TrialRow]] = {}
-        self._attempts: dict[tuple[str, int], AttemptRow] = {}
+        self._attempts: dict[tuple[str, int], AttemptRow | None] = {}
         self._workers: dict[tuple[str, str], WorkerRow | None] = {}
         self._inserts: dict[Table, list[Row]] = defaultdict(list)
         self._changed: dict[Row, set[str]] = {}
         self._was: dict[TrialRow, tuple[int, str]] = {}
+        self.now = self._load(touches, now)
+        """Database time, seconds since 1970."""
 
     # --- reading ---------------------------------------------------------------------------
-
-    def prefetch(self, touches: Sequence[Touches]) -> None:
-        """Loads and locks in one go what a batch of verbs is going to read."""
-        trial_ids = _unique(id for touch in touches for id in touch.trials)
-        tokens = _unique(token for touch in touches for token in touch.tokens)
-        study_ids = set(_unique(id for touch in touches for id in touch.studies))
-        self._lock_tokens(
-            {token for touch in touches if not touch.studies and not touch.trials for token in touch.tokens}
-        )
-        if self._session.dialect == "sqlite":  # everything is ours already: rows may be read before their study
-            self._keep_trials(self._in(sql.TRIALS, trial_ids), trial_ids)
-            study_ids |= {trial.study_id for id in trial_ids if (trial := self._trials[id]) is not None}
-            self._lock_studies(study_ids)
-        else:
-            study_ids |= {row[0] for row in self._in(sql.STUDIES_OF_TRIALS, trial_ids)}
-            self._lock_studies(study_ids)
-            self._keep_trials(self._in(sql.TRIALS, trial_ids), trial_ids)
-        self._keep_tokens(tokens)
 
     def study(self, id: str) -> StudyRow | None:
         """A study by id, locked; None when there is none."""
@@ -139,10 +112,7 @@ class Transaction:
     def trial(self, id: str) -> TrialRow | None:
         """A trial by id, with its study locked first."""
         if id not in self._trials:
-            owner = self._rows(sql.STUDY_OF_TRIAL, {"id": id})
-            if owner:
-                self.study(owner[0][0])
-            self._keep_trials(self._in(sql.TRIALS, [id]), [id])
+            self._load([Touches(trials=(id,))], self.now)
         return self._trials[id]
 
     def study_of(self, trial: TrialRow) -> StudyRow:
@@ -155,8 +125,7 @@ class Transaction:
     def trials_of_token(self, token: str) -> list[TrialRow]:
         """The trials that were claimed with a token (given by its hash) and not released since."""
         if token not in self._by_token:
-            self._lock_tokens({token})
-            self._keep_tokens([token])
+            self._load([Touches(tokens=(token,))], self.now)
         return sorted(self._by_token[token], key=lambda row: row.number)
 
     def waiting(self, study: StudyRow, limit: int) -> list[TrialRow]:
@@ -207,8 +176,8 @@ class Transaction:
     def measured(self, trial: TrialRow, steps: Sequence[int]) -> dict[int, MeasurementRow]:
         """What the current attempt has reported at some steps."""
         self.flush()
-        values = {"trial_id": trial.id, "attempt": trial.attempt}
-        return {row[2]: MeasurementRow(*row) for row in self._in(sql.MEASURED, sorted(set(steps)), values)}
+        values = {"trial_id": trial.id, "attempt": trial.attempt, "steps": sorted(set(steps))}
+        return {row[2]: MeasurementRow(*row) for row in self._rows(sql.MEASURED, values)}
 
     def last_measured(self, trial: TrialRow) -> dict[str, float] | None:
         """The metrics of the last step of the current attempt."""
@@ -234,9 +203,7 @@ class Transaction:
         key = (trial.id, trial.attempt)
         if key not in self._attempts:
             rows = self._rows(sql.ATTEMPT, {"trial_id": trial.id, "attempt": trial.attempt})
-            if not rows:
-                return None
-            self._attempts[key] = AttemptRow(*rows[0])
+            self._attempts[key] = AttemptRow(*rows[0]) if rows else None
         return self._attempts[key]
 
     def points_at(self, study_id: str, level: int, *, but: str) -> list[str]:
@@ -436,22 +403,25 @@ class Transaction:
         if not self._inserts and not self._changed:
             return
         fresh = {id(row) for rows in self._inserts.values() for row in rows}
-        for table in _PARENTS_FIRST:
-            rows = self._inserts.pop(table, None)
-            if rows:
-                self._session.insert(insertion(table), rows)
+        edits = [self._insertion(table) for table in _PARENTS_FIRST if table in self._inserts]
         groups: dict[tuple[type, frozenset[str]], list[Row]] = defaultdict(list)
         for row, names in self._changed.items():
             if id(row) not in fresh:
                 groups[type(row), frozenset(names)].append(row)
-        for (kind, columns), changed in groups.items():
-            self._update(kind, columns, changed)
+        updates = [self._update(kind, names, rows) for (kind, names), rows in groups.items()]
+        counts = self._session.write([*edits, *updates])[len(edits) :]
+        for ((kind, _), rows), count in zip(groups.items(), counts, strict=True):
+            if count != len(rows):
+                raise Overtaken(f"{len(rows)} rows of {_TABLES[kind][0].name} were to change and {count} did")
         self._was.update({row: (row.attempt, row.state) for row in self._changed if isinstance(row, TrialRow)})
         self._changed.clear()
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _update(self, kind: type, names: frozenset[str], rows: list[Row]) -> None:
+    def _insertion(self, table: Table) -> Edit:
+        return insertion(table).edit(self._inserts.pop(table), self._session.dialect)
+
+    def _update(self, kind: type, names: frozenset[str], rows: list[Row]) -> Edit:
         table, guarded = _TABLES[kind]
         many = []
         for row in rows:
@@ -462,8 +432,7 @@ class Transaction:
             else:
                 values |= {f"was_{name}": getattr(row, name) for name in guarded}
             many.append(values)
-        if self._session.run(update(table, names, guarded), many) != len(rows):
-            raise Overtaken(f"{len(rows)} rows of {table.name} were to change and did not")
+        return update(table, names, guarded).edit(many, self._session.dialect)
 
     def _add(self, table: Table, row: Row) -> None:
         self.writes += 1
@@ -477,37 +446,27 @@ class Transaction:
         self.flush()
         return self._session.rows(statement, values)
 
-    def _in(
-        self, lookup: sql.Lookup, names: Sequence[Any], values: dict[str, Any] | None = None
-    ) -> list[tuple[Any, ...]]:
-        if len(names) == 1:
-            return self._session.rows(lookup.one, {"v0": names[0], **(values or {})})
-        found: list[tuple[Any, ...]] = []
-        for start in range(0, len(names), sql.GROUP):
-            group = names[start : start + sql.GROUP]
-            padded = [*group, *[group[-1]] * (sql.GROUP - len(group))]
-            found += self._session.rows(lookup.many, {f"v{i}": name for i, name in enumerate(padded)} | (values or {}))
-        return found
+    def _load(self, batch: Sequence[Touches], now: float | None) -> float:
+        """Takes in what is not here yet, by identity; the time at which it was read."""
+        wanted = together(batch)
+        lone = {token for each in batch if not each.studies and not each.trials for token in each.tokens}
+        found = prefetch(self._session, wanted, lone_tokens=[*lone], now=now)
+        self._keep(self._studies, {row[0]: StudyRow(*row) for row in found.studies}, wanted.studies)
+        known = {trial.id: trial for trial in self._known_trials(found.trials)}
+        self._keep(self._trials, known, wanted.trials)
+        self._keep_tokens(wanted.tokens, known.values())
+        self._keep(self._attempts, {(row[0], row[1]): AttemptRow(*row) for row in found.attempts}, ())
+        ended = [trial for id in wanted.ending if (trial := self._trials.get(id)) is not None and trial.worker]
+        names = [*wanted.workers, *((self.study_of(trial).project, trial.worker or "") for trial in ended)]
+        self._keep(self._workers, {(row[0], row[1]): WorkerRow(*row) for row in found.workers}, names)
+        return found.now
 
-    def _lock_studies(self, ids: set[str]) -> None:
-        unknown = sorted(id for id in ids if id not in self._studies)
-        if len(unknown) == 1:
-            self.study(unknown[0])
-            return
-        rows = {row[0]: StudyRow(*row) for row in self._in(sql.STUDIES, unknown)}
-        for id in unknown:
-            self._studies[id] = rows.get(id)
-
-    def _lock_tokens(self, tokens: set[str]) -> None:
-        # A token that no study's lock stands for: two servers asked with it at once would both hand out trials.
-        if self._session.dialect == "postgresql":
-            self._in(sql.LOCK_TOKENS, sorted(tokens))
-
-    def _keep_trials(self, rows: Iterable[tuple[Any, ...]], wanted: Sequence[str]) -> None:
-        found = {row[0]: row for row in rows}
-        for id in wanted:
-            if id not in self._trials:
-                self._trials[id] = self._loaded(found[id]) if id in found else None
+    @staticmethod
+    def _keep(kept: dict[K, R | None], found: Mapping[K, R], wanted: Iterable[K]) -> None:
+        for key, row in found.items():
+            kept.setdefault(key, row)
+        for key in wanted:
+            kept.setdefault(key, None)
 
     def _known_trials(self, rows: list[tuple[Any, ...]]) -> list[TrialRow]:
         known = []
@@ -523,16 +482,12 @@ class Transaction:
         self._was[trial] = (trial.attempt, trial.state)
         return trial
 
-    def _keep_tokens(self, tokens: Sequence[str]) -> None:
-        wanted = [token for token in tokens if token not in self._by_token]
-        if not wanted:
-            return
-        self._by_token.update({token: [] for token in wanted})
-        if self._session.dialect == "postgresql":
-            self._lock_studies({row[0] for row in self._in(sql.STUDIES_OF_TOKENS, wanted)})
-        for trial in self._known_trials(self._in(sql.TRIALS_OF_TOKENS, wanted)):
-            if trial.token in self._by_token and trial not in self._by_token[trial.token]:
-                self._by_token[trial.token].append(trial)
+    def _keep_tokens(self, tokens: Iterable[str], trials: Iterable[TrialRow]) -> None:
+        fresh: dict[str, list[TrialRow]] = {token: [] for token in tokens if token not in self._by_token}
+        for trial in trials:
+            if trial.token in fresh:
+                fresh[trial.token].append(trial)
+        self._by_token.update(fresh)
 
     def _retoken(self, trial: TrialRow, token: str | None) -> None:
         if trial.token is not None and trial in self._by_token.get(trial.token, []):
@@ -567,7 +522,3 @@ _TABLES: Final[dict[type, tuple[Table, tuple[str, ...]]]] = {
     MeasurementRow: (tables.measurements, ("trial_id", "attempt", "step")),
     ArtifactRow: (tables.artifacts, ("trial_id", "attempt", "name")),
 }
-
-
-def _unique(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))

@@ -18,7 +18,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 import structlog
@@ -29,9 +29,10 @@ from app.meters import Meters
 from app.storage.committed import Committed, Listener, Listening
 from app.storage.connect import BUSY_MS
 from app.storage.faults import CommitUnanswered, is_disconnect, is_transient, is_unsynced, translate
-from app.storage.sql import NOTIFY, NOW
+from app.storage.prefetch import NOTHING, Touches
+from app.storage.sql import NOTIFY
 from app.storage.statement import Session
-from app.storage.transaction import NOTHING, Overtaken, Touches, Transaction
+from app.storage.transaction import Overtaken, Transaction
 from studyhall.errors import StorageBusy, StorageUnavailable, StudyhallError
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,8 @@ class Work:
     future: "asyncio.Future[Any] | None"
     result: Any = None
     error: BaseException | None = None
-    done: threading.Event = field(default_factory=threading.Event)
+    done: threading.Event | None = None
+    """Set at the end for a thread that waits without an event loop."""
 
     def answer(self) -> None:
         """Hands the outcome to whoever awaits it; called on the waiter's own loop."""
@@ -123,9 +125,10 @@ class Writer:
 
     def write_now(self, verb: Callable[[Transaction], T], touches: Touches = NOTHING) -> T:
         """The same from a thread without an event loop."""
-        work = Work(verb, touches, None, None)
+        done = threading.Event()
+        work = Work(verb, touches, None, None, done=done)
         self._put(work)
-        work.done.wait()
+        done.wait()
         if work.error is not None:
             raise work.error
         result: T = work.result
@@ -195,9 +198,9 @@ class Writer:
     def _answer(self, batch: list[Work]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[Work]] = {}
         for work in batch:
-            if work.loop is None:
+            if work.done is not None:
                 work.done.set()
-            else:
+            if work.loop is not None:
                 by_loop.setdefault(work.loop, []).append(work)
         for loop, works in by_loop.items():
             # One wake-up of the loop for the whole batch. A loop that has closed has nobody left to tell.
@@ -251,8 +254,7 @@ class Writer:
             if self._dialect == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
             session = Session(cursor, self._dialect)
-            transaction = Transaction(session, self._now(session))
-            transaction.prefetch([work.touches for work in batch])
+            transaction = Transaction(session, [work.touches for work in batch], self._now())
             for work in batch:
                 _perform(work, transaction)
             transaction.flush()
@@ -269,11 +271,11 @@ class Writer:
                 cursor.close()
         return committed
 
-    def _now(self, session: Session) -> float:
-        # Database time, so that servers need not agree on theirs; on SQLite the one server is the database.
+    def _now(self) -> float | None:
+        # Else the database's time, so that servers need not agree on theirs; on SQLite the one server is the database.
         if self._clock is not None:
             return self._clock()
-        return time.time() if self._dialect == "sqlite" else float(session.rows(NOW, {})[0][0])
+        return time.time() if self._dialect == "sqlite" else None
 
     def _tell_other_servers(self, session: Session, committed: Committed) -> None:
         # In the transaction: PostgreSQL delivers it with the commit, or not at all.

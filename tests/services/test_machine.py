@@ -32,7 +32,8 @@ from app.services.telling import complete, fail_trial, heartbeat, infeasible, re
 from app.services.telling import touches as touches_of_tell
 from app.services.trials import cancel_trial, patch_trial, queue_trials, retry_trial, stop_trial
 from app.storage import tables
-from app.storage.transaction import NOTHING, Touches, Transaction
+from app.storage.prefetch import NOTHING, Touches
+from app.storage.transaction import Transaction
 from app.storage.writer import Work
 from studyhall.errors import StudyhallError
 from studyhall.study import Budget
@@ -387,6 +388,7 @@ class Machine(RuleBasedStateMachine):
             self.house.database.writer._put(work)
         gate.set()
         for work, expected, seen in batch:
+            assert work.done is not None
             assert work.done.wait(30)
             got = work.error or work.result
             if isinstance(got, StudyhallError):
@@ -484,7 +486,9 @@ class Machine(RuleBasedStateMachine):
         wait: bool = False,
     ) -> None:
         principal = Principal("key", f"{project}-{self.run}", "admin")
-        work = Work(lambda tx: verb(tx, principal, *args), touches_of(args), None, None)
+        work = Work(
+            lambda tx: verb(tx, principal, *args), touches_of(principal, args), None, None, done=threading.Event()
+        )
         self.batch.append((work, expected, seen))
         if not wait or len(self.batch) > 6:
             self.deliver()
@@ -550,9 +554,9 @@ def held(lease: Lease) -> dict[str, Any]:
     return {"attempt": lease.attempt, "token": lease.token}
 
 
-def touches_of(args: tuple[Any, ...]) -> Touches:
+def touches_of(principal: Principal, args: tuple[Any, ...]) -> Touches:
     if args and isinstance(args[0], Claim):
-        return touches(args[0])
+        return touches(principal, args[0])
     if args and isinstance(args[0], str) and args[0].startswith("tr_"):
         return touches_of_tell(args[0], args[-1]) if isinstance(args[-1], Complete) else Touches(trials=(args[0],))
     return Touches(studies=(args[0],)) if args and isinstance(args[0], str) else NOTHING

@@ -23,8 +23,9 @@ from app.storage import writer as writer_module
 from app.storage.committed import CHANNEL, EVERYTHING, Committed
 from app.storage.connect import make_engine, sqlite_file
 from app.storage.database import Database
+from app.storage.prefetch import NOTHING
 from app.storage.tables import metadata
-from app.storage.transaction import NOTHING, Transaction
+from app.storage.transaction import Transaction
 from app.storage.writer import LONGEST_PATIENT_QUEUE, LONGEST_QUEUE, Work
 from studyhall.errors import NameTaken, NotFound, StorageBusy
 from studyhall.wire import Complete

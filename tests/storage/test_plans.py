@@ -12,7 +12,7 @@ from app.storage.statement import Statement
 
 WALKED = {"KEYS", "RENEW_LEASES", "END_PAUSES"}
 """Read a whole table or index because they want all of it: an administrator's list, the end of an outage."""
-OF_POSTGRESQL = {"LOCK_TOKENS", "NOTIFY", "NOW"}
+OF_POSTGRESQL = {"LOCK_TOKENS", "NOTIFY", "NOW", "TOUCHED_STUDIES"}
 INDEXES = {
     "CLAIMABLE": "ix_studies_claimable",
     "EXPIRED": "ix_trials_expires_at",
@@ -30,8 +30,6 @@ def statements() -> Iterator[tuple[str, Statement]]:
             continue
         if isinstance(value, Statement):
             yield name, value
-        elif isinstance(value, sql.Lookup):
-            yield from ((name, value.one), (name, value.many))
 
 
 @pytest.fixture
@@ -52,7 +50,7 @@ def test_no_statement_of_a_transaction_reads_a_whole_table(connection: sqlite3.C
         name: step
         for name, statement in statements()
         for step in plan(connection, statement)
-        if step.startswith("SCAN") and name not in WALKED
+        if step.startswith("SCAN") and "json_each" not in step and name not in WALKED
     }
 
     assert not scans
