@@ -38,6 +38,7 @@ def main(
     Args:
         transport, patience_s: how servers are asked; see `studyhall.transport.Connection`.
     """
+    parsed: argparse.Namespace | None = None
     try:
         parsed = parse(list(sys.argv[1:] if arguments is None else arguments))
         parsed.transport, parsed.patience_s = transport, patience_s
@@ -58,7 +59,7 @@ def main(
             raise
         from studyhall.commands.failures import describe, exit_code
 
-        sys.stderr.write(f"studyhall: {describe(error)}\n")
+        sys.stderr.write(f"studyhall: {describe(error, parsed)}\n")
         return exit_code(error)
 
 

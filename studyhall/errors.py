@@ -344,4 +344,6 @@ def _readable(detail: Any) -> str:
         return "unknown field; check its spelling"
     if detail["type"] == "missing":
         return "missing"
+    if detail["type"] == "union_tag_invalid":
+        return f"'{str(detail['ctx']['tag'])[:64]}' is none of {detail['ctx']['expected_tags']}"
     return message[:300]

@@ -66,7 +66,7 @@ def find_server(
         key = read_key(named)
     if not key and remembered and remembered.key_file and url.rstrip("/") == remembered.url.rstrip("/"):
         key = read_key(remembered.key_file)
-    return Address(url, key)
+    return Address(url, key or None)
 
 
 def remembered_server(home: Path) -> RememberedServer | None:

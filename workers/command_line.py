@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from studyhall.commands.command_parser import Parser
 from studyhall.errors import FieldError, InvalidInput
 from studyhall.home import find_server, home_directory
 from workers.attempt import Patiences
@@ -66,9 +67,10 @@ def _check_executor(given: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="studyhall worker",
-        description="Runs the trials of a Studyhall server on this machine.",
+        description="Runs the trials of a Studyhall server on this machine, until Ctrl-C. 'studyhall worker list' shows"
+        " those that the server knows, 'studyhall worker change' drains one.",
         allow_abbrev=False,
     )
     add = parser.add_argument

@@ -34,9 +34,9 @@ def trial_of(client: Client, text: str) -> Trial:
         InvalidInput: what stands after the slash is no number.
     """
     study, slash, number = text.rpartition("/")
-    if not slash:
+    if text.startswith("tr_") and not slash:
         return client.trial(text)
-    if not (number.isascii() and number.isdigit()):
+    if not (slash and number.isascii() and number.isdigit()):
         raise InvalidInput(f"'{text}' names no trial; write STUDY/NUMBER or its id, tr_...")
     found = next(client.study(study).trials(number=[int(number)]), None)
     if found is None:
@@ -46,4 +46,4 @@ def trial_of(client: Client, text: str) -> Trial:
 
 def trial_id(client: Client, text: str) -> str:
     """Its id."""
-    return trial_of(client, text).id if "/" in text else text
+    return text if text.startswith("tr_") and "/" not in text else trial_of(client, text).id

@@ -34,7 +34,7 @@ ANALYSES = (
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """What a line asks for; `run` names the function that does it. Raises SystemExit 2 when it cannot be understood."""
-    if arguments and arguments[0] in OWN_ARGUMENTS and arguments[1:2] not in (["list"], ["change"]):
+    if arguments and arguments[0] in OWN_ARGUMENTS and not _names_a_command_of_workers(arguments):
         return argparse.Namespace(run="processes:become", command=arguments[0], rest=arguments[1:])
     parser = build_parser()
     parsed = parser.parse_args(arguments)
@@ -44,9 +44,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parsed
 
 
+def _names_a_command_of_workers(arguments: list[str]) -> bool:
+    return arguments[0] == "worker" and len(arguments) > 1 and not arguments[1].startswith("-")
+
+
 def build_parser() -> Parser:
     """The whole grammar; completion scripts are made from it."""
-    parser = Parser(prog="studyhall", description="POST a search space, get a model.", epilog=EPILOG)
+    parser = Parser(prog="studyhall", description=BEGIN, epilog=EPILOG)
     parser.add_argument("--version", action="store_const", const="version:show", dest="run", help="show the version")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_processes(commands)
@@ -56,6 +60,10 @@ def build_parser() -> Parser:
     return parser
 
 
+BEGIN = """
+POST a search space, get a model. To begin: 'studyhall demo' searches a real model on this machine; 'studyhall up' is a
+server that stays, and 'studyhall study create FILE --watch' searches there.
+"""
 EPILOG = """
 The server is found by --url, STUDYHALL_URL or what 'studyhall up' remembered; the key by --key-file, STUDYHALL_KEY,
 STUDYHALL_KEY_FILE or the same memory. Exit codes: 0 done, 1 error, 2 wrong use or bad input, 3 versions do not fit,
@@ -83,9 +91,7 @@ def _add_processes(commands: "Commands[Parser]") -> None:
         ("restore", "make the database anew from a backup"),
         ("admin-key", "make another admin key, for whoever has lost theirs"),
     ):
-        add_command(
-            commands, name, f"{does}; 'studyhall {name} --help' tells its options", "processes:become", asks=False
-        )
+        add_command(commands, name, does, "processes:become", asks=False)
 
 
 def _add_the_rest(commands: "Commands[Parser]") -> None:
@@ -100,7 +106,7 @@ def _add_the_rest(commands: "Commands[Parser]") -> None:
     add_command(commands, "trainables", "list what the server's workers can train", "fleet:show_trainables")
     space = add_group(commands, "space", "look at search spaces")
     check = add_command(space, "check", "validate a space, or a study's, and draw samples from it", "space:check")
-    check.add_argument("file", metavar="FILE", help="JSON or YAML; - reads JSON from standard input")
+    check.add_argument("file", metavar="FILE", help="JSON or YAML; - reads standard input")
     check.add_argument("--samples", type=int, default=5, metavar="N", help="how many (default: 5)")
     key = add_group(commands, "key", "make and revoke keys")
     create = add_command(key, "create", "make a key; its secret is shown once", "key:create", document=True)
@@ -173,7 +179,7 @@ def _add_interchange(commands: "Commands[Parser]") -> None:
         one = add_command(
             bring, tool, f"print the study file that is {of}, or make the study", "interchange:import_definition"
         )
-        one.add_argument("file", metavar="FILE", help="- reads JSON from standard input")
+        one.add_argument("file", metavar="FILE", help="- reads standard input")
         one.add_argument("--name", help="the study's name")
         one.add_argument("--create", action="store_true", help="make the study at once")
         one.set_defaults(tool=tool)

@@ -167,10 +167,12 @@ def _study(arguments: argparse.Namespace) -> StudyHandle:
 def _watch(study: StudyHandle, *, as_json: bool) -> int:
     objective, total = study.definition.objectives[0], study.definition.budget.max_trials
     with ProgressLine(stream=sys.stdout, shown=not as_json) as line:
+        told = -1
         for summary in study.summaries(every_s=REPAINT_S):
             line.show(summary, goal=objective, total=total)
-            if as_json:
+            if as_json and summary.sequence != told:  # a program wants to hear what is new
                 print_json_line(summary.to_dict())
+            told = summary.sequence
             _check_goes_on(summary)
     if not as_json:
         _say(study.refresh(), as_json=False)

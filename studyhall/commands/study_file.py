@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from studyhall.commands.command_parser import did_you_mean
 from studyhall.definition import read_word
 from studyhall.errors import FieldError, InvalidInput
 from studyhall.space import Space
@@ -38,7 +39,10 @@ def read_space_file(path: str) -> Space:
 def read_mapping(path: str) -> dict[str, Any]:
     """What a JSON or YAML file holds, as it stands."""
     text = _text(path)
-    written = _yaml(text, path) if Path(path).suffix.lower() in (".yaml", ".yml") else _json(text, path)
+    is_yaml = Path(path).suffix.lower() in (".yaml", ".yml") or (
+        path == "-" and not text.lstrip().startswith(("{", "["))
+    )
+    written = _yaml(text, path) if is_yaml else _json(text, path)
     if not isinstance(written, dict):
         raise InvalidInput(f"{path}: expected a mapping of fields such as 'name' and 'space'")
     return written
@@ -82,7 +86,11 @@ def _yaml(text: str, path: str) -> Any:
     try:
         return yaml.load(text, loader)  # noqa: S506, TID251  # a SafeLoader that also refuses a key written twice
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        raise InvalidInput(f"{path}: {' '.join(str(error).split())}") from error
+        raise InvalidInput(f"{path}: {_in_a_line(error)}") from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join(str(error).replace('in "<unicode string>", ', "at ").split())
 
 
 def _without_repeats(pairs: list[tuple[Any, ...]]) -> dict[Any, Any]:
@@ -104,6 +112,9 @@ def _explained(error: InvalidInput, written: Any, path: str) -> InvalidInput:
 
 
 def _hint(written: Any, pointer: str) -> str:
+    name = pointer[1:]
+    if isinstance(written, dict) and name in written and name not in CreateStudy.model_fields:
+        return did_you_mean(name, CreateStudy.model_fields)
     value = _at(written, pointer)
     if isinstance(value, str) and (found := re.fullmatch(r"([+-]?\d+)([eE][+-]?\d+)", value)):
         return f"; '{value}' is text in YAML 1.1, write {found[1]}.0{found[2]}"

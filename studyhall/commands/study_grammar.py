@@ -16,7 +16,7 @@ def add_studies(commands: "Commands[Parser]") -> None:
     """`study create`, `list`, `watch`, `stop` and their like."""
     study = add_group(commands, "study", "make, watch and end studies")
     create = add_command(study, "create", "make a study from a JSON or YAML file", "study:create")
-    create.add_argument("file", metavar="FILE", help="the definition; - reads JSON from standard input")
+    create.add_argument("file", metavar="FILE", help="the definition; - reads standard input")
     create.add_argument("--name", help="instead of the file's")
     create.add_argument("--if-exists", choices=["error", "get"], help="what to do when the name is taken")
     create.add_argument("--watch", action="store_true", help="stay and show its progress until it ends")

@@ -212,7 +212,7 @@ def test_a_new_keys_secret_can_go_to_a_file_of_its_owners(command_line, tmp_path
 
 
 def test_a_server_cannot_move_the_cursor_or_hide_text(command_line):
-    run = command_line({"GET /v1/studies/digits": problem(404, "\x1b[2J\u202egone")})
+    run = command_line({"GET /v1/studies/digits": problem(409, "\x1b[2J\u202egone")})
 
     run("study", "show", "digits")
 

@@ -4,7 +4,8 @@ import httpx2
 import pytest
 
 from studyhall.cli import main
-from tests.sdk.scripted import problem
+from studyhall.home import find_server
+from tests.sdk.scripted import STUDY, problem
 
 
 @pytest.mark.parametrize(
@@ -23,7 +24,7 @@ from tests.sdk.scripted import problem
     ],
 )
 def test_each_kind_of_problem_has_its_code_and_one_line(command_line, answer, code):
-    run = command_line({"GET /v1/studies/digits": answer})
+    run = command_line({"GET /v1/studies/digits": answer, "GET /v1/studies": {"items": []}})
 
     assert run("study", "show", "digits") == code
 
@@ -80,13 +81,48 @@ def test_wrong_use_is_code_2(command_line, arguments):
     assert "Traceback" not in run.err
 
 
-def test_an_unknown_command_is_one_line_that_says_where_to_look(command_line):
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["stduy"], "there is no command 'stduy'; did you mean 'study'?; see 'studyhall --help'"),
+        (["zzz"], "there is no command 'zzz'; see 'studyhall --help'"),
+        (["study", "lst"], "there is no command 'lst'; did you mean 'list'?; see 'studyhall study --help'"),
+        (["study", "list", "--jsn"], "no option '--jsn'; did you mean '--json'?; see 'studyhall study list --help'"),
+        (["study", "list", "digits"], "there is no place for 'digits'; see 'studyhall study list --help'"),
+        (["study", "stop", "digits", "--mode", "kil"], "argument --mode: 'kil' is not possible; did you mean 'kill'?"),
+        (["analyse", "digits", "importnce"], "'importnce' is not possible; did you mean 'importance'?"),
+    ],
+)
+def test_what_is_misspelt_is_one_line_that_says_what_was_meant_and_where_to_look(command_line, arguments, said):
     run = command_line()
 
-    run("stduy")
+    assert run(*arguments) == 2
 
-    assert run.err.startswith("studyhall: argument COMMAND: invalid choice: 'stduy'")
-    assert run.err.endswith("see 'studyhall --help'\n")
+    assert said in run.err
+    assert run.err.count("\n") == 1
+
+
+def test_a_study_that_is_misspelt_is_told_what_was_meant(command_line):
+    there = {"items": [STUDY | {"name": "digits"}, STUDY | {"name": "wine"}]}
+    run = command_line({"GET /v1/studies/digts": problem(404, "not-found"), "GET /v1/studies": there})
+
+    assert run("study", "show", "digts") == 4
+
+    assert run.err == "studyhall: there is no study 'digts'; did you mean 'digits'?\n"
+
+
+def test_a_trial_is_named_by_its_study_or_by_its_id(command_line):
+    run = command_line()
+
+    assert run("trial", "attempts", "12") == 2
+
+    assert run.err == "studyhall: '12' names no trial; write STUDY/NUMBER or its id, tr_...\n"
+
+
+def test_an_empty_key_is_no_key(home, monkeypatch):
+    monkeypatch.setenv("STUDYHALL_KEY", "")
+
+    assert find_server("http://server.test").key is None
 
 
 def test_an_interrupt_is_code_130(home, capsys):

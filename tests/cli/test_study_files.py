@@ -1,5 +1,6 @@
 """Study files as people write them, with the mistakes people make."""
 
+import io
 import json
 
 import pytest
@@ -116,3 +117,24 @@ def test_a_space_is_checked_with_samples(command_line, tmp_path):
     run("space", "check", write(tmp_path, json.dumps(SPACE)), "--samples", "1")
 
     assert run.out.splitlines() == ["parameters  1", "size        a continuum", "x", "0.25"]
+
+
+def test_a_field_that_is_misspelt_is_told_what_was_meant(tmp_path):
+    message = refused(write(tmp_path, json.dumps({"name": "digits", "spaces": SPACE, "objectives": []})))
+
+    assert "/spaces: unknown field; check its spelling; did you mean 'space'?" in message
+
+
+def test_a_type_there_is_not_is_told_which_there_are(tmp_path):
+    space = {"parameters": [{"name": "lr", "type": "flot", "low": 0, "high": 1}]}
+
+    message = refused(write(tmp_path, json.dumps(DEFINITION | {"space": space})))
+
+    assert "/space/parameters/0: 'flot' is none of 'float', 'int'" in message
+
+
+@pytest.mark.parametrize("text", [YAML % "0.001", json.dumps(DEFINITION)])
+def test_standard_input_may_be_yaml_or_json(monkeypatch, text):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    assert read_study_file("-").name == "digits"
