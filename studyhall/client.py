@@ -29,7 +29,7 @@ import httpx2
 
 from studyhall.architecture.network import Network
 from studyhall.definition import read_word
-from studyhall.errors import Conflict, Unavailable
+from studyhall.errors import Conflict, NotFound, Unavailable
 from studyhall.explanation import Explanation
 from studyhall.home import find_server
 from studyhall.lease_keeper import LeaseKeeper
@@ -174,7 +174,11 @@ class Client:
         Raises:
             NotFound: when there is none.
         """
-        return self._handle(self.connection.get(path_of("studies", name), Study))
+        try:
+            return self._handle(self.connection.get(path_of("studies", name), Study))
+        except NotFound as error:
+            error.message = f"there is no study '{name}'; client.studies() lists those there are"
+            raise
 
     def studies(
         self,

@@ -1,5 +1,6 @@
 """Renews the leases of asked trials from one background thread, so that slow evaluations keep what they hold."""
 
+import logging
 import weakref
 from collections.abc import Callable
 from threading import Condition, Thread
@@ -7,6 +8,8 @@ from time import monotonic
 
 from studyhall.asked_trial import AskedTrial
 from studyhall.errors import StudyhallError
+
+logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
@@ -41,6 +44,9 @@ class LeaseKeeper:
                 pause_s = trial.heartbeat_s
             except StudyhallError:
                 pause_s = trial.heartbeat_s / 4  # a lost trial says so itself; an absent server may be back soon
+            except Exception:  # the edge of a thread: the leases of all other trials hang on it
+                logger.exception("the lease of trial %s could not be renewed", trial.id)
+                pause_s = trial.heartbeat_s / 4
             with self._changed:
                 if trial in self._due:
                     self._due[trial] = self._clock() + pause_s

@@ -20,7 +20,7 @@ def study_of(tx: Transaction, principal: Principal, name: str, *, archived: bool
     if study is None:
         study = tx.study_named(principal.project, name)
     if study is None or study.project != principal.project:
-        raise no_study(name)
+        raise no_study()
     return study if archived else _open(study)
 
 
@@ -46,9 +46,9 @@ def _open(study: StudyRow) -> StudyRow:
     return study
 
 
-def no_study(name: str) -> NotFound:
+def no_study() -> NotFound:
     """The same words whether it does not exist or belongs to others."""
-    return NotFound(f"there is no study '{name[:128]}'; GET /v1/studies lists those there are")
+    return NotFound("there is no such study; GET /v1/studies lists those there are")
 
 
 def no_trial() -> NotFound:

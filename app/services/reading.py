@@ -30,7 +30,7 @@ def find_study(connection: reader.Connection, principal: Principal, name: str) -
     """
     row = reader.study_row(connection, principal.project, name)
     if row is None or principal.study not in (None, row.id):
-        raise no_study(name)
+        raise no_study()
     return row
 
 

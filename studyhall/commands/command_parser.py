@@ -31,8 +31,8 @@ class Help(argparse.HelpFormatter):
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, and what may have been meant."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, formatter_class=Help, **options)
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options | {"formatter_class": Help})
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"studyhall: {message}; see '{self.prog} --help'\n")

@@ -38,6 +38,7 @@ MOST_NAMES: Final = 200
 _SAID_HERE: Final = (
     ("GET /v1/studies/STUDY/trials lists", "'studyhall trial list STUDY' lists"),
     ("GET /v1/studies lists", "'studyhall study list' lists"),
+    ("client.studies() lists", "'studyhall study list' lists"),
     ("GET /v1/keys lists", "'studyhall key list' lists"),
     ("pass if_exists='get'", "pass --if-exists get"),
     ("pass force=true", "pass --force"),

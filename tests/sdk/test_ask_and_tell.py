@@ -4,6 +4,7 @@ import gc
 
 import pytest
 
+from studyhall.asked_trial import AskedTrial
 from studyhall.errors import InvalidInput, StaleLease, StudyEnded, Unavailable
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.trial_context import Infeasible
@@ -247,6 +248,22 @@ def test_a_lease_is_tried_again_soon_when_the_server_is_away():
     kept = KeptTrial({"POST /v1/trials/tr_1/heartbeat": [problem(503, "overloaded"), GO_ON]})
 
     assert [kept.at(now_s) for now_s in (20, 24, 25)] == [1, 1, 2]
+
+
+def test_a_failure_nobody_thought_of_does_not_end_the_keeping_of_leases(monkeypatch):
+    kept = KeptTrial()
+    beats = iter([RuntimeError("this transport has been closed"), None])
+    monkeypatch.setattr(AskedTrial, "heartbeat", lambda _: _raise(next(beats)))
+
+    kept.at(20)
+    kept.at(25)
+
+    assert next(beats, "both were asked for") == "both were asked for"
+
+
+def _raise(error):
+    if error is not None:
+        raise error
 
 
 def test_a_heartbeat_hears_the_stop_for_the_next_check():
