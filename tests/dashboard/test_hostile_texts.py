@@ -4,6 +4,7 @@ The policy (trusted types) would refuse markup even if a module tried; the page 
 """
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -22,7 +23,19 @@ PAYLOADS = (
     "{{constructor.constructor('window.hacked=1')()}}",
     "\" onfocus='window.hacked=1' autofocus x=\"",
 )
-PLACES = ("", "/trials", "/parallel", "/slices", "/curves", "/timeline", "/space", "/events", "/health", "/importance")
+PLACES = (
+    "",
+    "/trials",
+    "/model",
+    "/parallel",
+    "/slices",
+    "/curves",
+    "/timeline",
+    "/space",
+    "/events",
+    "/health",
+    "/importance",
+)
 ODD_NAMES = ("constructor", "__proto__", "toString", "hasOwnProperty")
 
 
@@ -113,6 +126,9 @@ def test_hostile_texts_stay_texts_beside_the_table(page: Page, address: str, stu
 
 def test_hostile_texts_stay_texts_in_notices_and_in_the_editor(page: Page, address: str, study: FakeStudy) -> None:
     page.goto(f"{address}/#key={KEY}&page=/new?from=hostile")
+    expect(page.get_by_label("Choices")).to_have_value(re.compile("<script>"))
+    assert_nothing_ran(page)
+    page.get_by_role("button", name="JSON", exact=True).click()
     editor = page.get_by_label("Study definition (JSON)")
     expect(page.get_by_role("heading", name="The space fits")).to_be_visible()
 

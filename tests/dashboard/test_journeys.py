@@ -278,8 +278,21 @@ def test_a_study_is_made_from_a_template(visit: Visit) -> None:
     expect(page.locator(".verdict table")).to_contain_text("lr")
 
 
-def test_a_faulty_space_is_told_while_one_types(unwatched: Page, address: str) -> None:
+def test_a_form_tells_a_faulty_field_and_becomes_json(unwatched: Page, address: str) -> None:
     unwatched.goto(f"{address}/#key={KEY}&page=/new")
+    expect(unwatched.get_by_role("heading", name="The space fits")).to_be_visible()
+
+    unwatched.get_by_label("From", exact=True).first.fill("7")
+    expect(unwatched.locator(".verdict")).to_contain_text("low (7) must not be above high (0.1)")
+    assert unwatched.get_by_label("From", exact=True).first.get_attribute("aria-invalid") is not None
+    unwatched.get_by_label("From", exact=True).first.fill("0.001")
+    unwatched.get_by_role("button", name="JSON", exact=True).click()
+
+    assert '"low": 0.001' in unwatched.get_by_label("Study definition (JSON)").input_value()
+
+
+def test_a_faulty_space_is_told_while_one_types(unwatched: Page, address: str) -> None:
+    unwatched.goto(f"{address}/#key={KEY}&page=/new?as=json")
     editor = unwatched.get_by_label("Study definition (JSON)")
 
     editor.fill('{"space": {"parameters": [{"name": "lr", "type": "float", "low": 2, "high": 1}]}}')

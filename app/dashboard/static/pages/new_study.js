@@ -3,16 +3,29 @@
 import { element, fill } from "../core/element.js";
 import { formatNumber, formatParameter, formatShare } from "../core/format.js";
 import { notice, noticeProblem } from "../core/notices.js";
-import { address } from "../core/route.js";
+import { address, setQuery } from "../core/route.js";
 import { definitionOf } from "./study/space.js";
+import { choice } from "../parts/pieces.js";
 import { select } from "../parts/select.js";
+import { studyForm } from "../parts/study_form.js";
 import { TEMPLATES } from "./templates.js";
 
 const STILL_MS = 400; // after the last key, before the server is asked
 
+const WAYS = [
+  ["form", "Form"],
+  ["json", "JSON"],
+];
+
 export async function openPage({ api, route, fail, title }) {
   const origin = route.query.get("from");
-  const start = origin ? { ...definitionOf(await api.study(origin)), name: `${origin}-2` } : TEMPLATES[0].definition;
+  const [known, start] = await Promise.all([
+    knownChoices(api),
+    origin ? api.study(origin).then((study) => ({ ...definitionOf(study), name: `${origin}-2` })) : TEMPLATES[0].definition,
+  ]);
+  let definition = structuredClone(start);
+  let way = route.query.get("as") === "json" ? "json" : "form";
+  let form = null;
   let timer = null;
   let asked = new AbortController();
 
@@ -23,36 +36,43 @@ export async function openPage({ api, route, fail, title }) {
     "aria-label": "Study definition (JSON)",
     on: { input: () => checkSoon() },
   });
+  const place = element("div");
   const verdict = element("section.card.verdict", { "aria-label": "Check", "aria-live": "polite" });
   const create = element("button.primary", { type: "submit" }, "Create the study");
-  const template = select(
-    "Start from",
-    TEMPLATES.map(({ name }) => name),
-    TEMPLATES[0].name,
-    (name) => write(TEMPLATES.find((each) => each.name === name).definition),
-  );
+  const ways = choice("Written as", WAYS, way, turn);
+  const template = select("Start from", TEMPLATES.map(({ name }) => name), TEMPLATES[0].name, (name) => {
+    definition = structuredClone(TEMPLATES.find((each) => each.name === name).definition);
+    show();
+  });
   const node = element(
     "div.page",
     {},
-    element(
-      "header.page-head",
-      {},
-      element("h1", {}, origin ? `A study like “${origin}”` : "New study"),
-      origin ? null : template.node,
-    ),
-    element(
-      "form.columns",
-      { on: { submit } },
-      element("div.card.main-card", {}, editor, element("div.buttons", {}, create)),
-      verdict,
-    ),
+    element("header.page-head", {}, element("h1", {}, origin ? `A study like “${origin}”` : "New study"), element("div.controls", {}, origin ? null : template.node, ways.node)),
+    element("form.columns", { novalidate: true, on: { submit } }, element("div.card.main-card", {}, place, element("div.buttons", {}, create)), verdict),
   );
   title("New study");
-  write(start);
+  show();
 
-  function write(definition) {
-    editor.value = JSON.stringify(definition, null, 2);
+  function show() {
+    if (way === "json") {
+      editor.value = JSON.stringify(tidy(definition), null, 2);
+      fill(place, editor);
+    } else {
+      form = studyForm({ definition, known, changed: checkSoon });
+      fill(place, form.node);
+    }
     check();
+  }
+
+  /** What is not JSON yet cannot become a form. */
+  function turn(next) {
+    if (next === way) return;
+    const read = way === "json" ? readJson() : definition;
+    if (read === null) return ways.choose(way);
+    definition = read;
+    way = next;
+    setQuery({ as: way === "json" ? "json" : null });
+    show();
   }
 
   function checkSoon() {
@@ -63,16 +83,12 @@ export async function openPage({ api, route, fail, title }) {
   async function check() {
     asked.abort();
     const { signal } = (asked = new AbortController());
-    const definition = read();
-    if (!definition) return;
+    const told = read();
+    if (!told) return;
     try {
-      const checked = await api.checkSpace(definition.space ?? {}, signal);
-      fill(
-        verdict,
-        element("h2", {}, "The space fits"),
-        element("p", {}, sizeText(checked)),
-        samplesTable(definition.space.parameters, checked.samples),
-      );
+      const checked = await api.checkSpace(told.space ?? {}, signal);
+      form?.showFaults([]);
+      fill(verdict, element("h2", {}, "The space fits"), element("p", {}, sizeText(checked)), samplesTable(checked.samples));
     } catch (error) {
       if (signal.aborted) return;
       if (error.needsKey) fail(error);
@@ -81,11 +97,14 @@ export async function openPage({ api, route, fail, title }) {
   }
 
   function read() {
+    return way === "json" ? readJson() : tidy(definition);
+  }
+
+  function readJson() {
     try {
-      const definition = JSON.parse(editor.value);
-      if (definition === null || typeof definition !== "object" || Array.isArray(definition))
-        throw new SyntaxError("a study is a JSON object");
-      return definition;
+      const told = JSON.parse(editor.value);
+      if (told === null || typeof told !== "object" || Array.isArray(told)) throw new SyntaxError("a study is a JSON object");
+      return told;
     } catch (error) {
       fill(verdict, element("h2", {}, "Not JSON yet"), element("p.problem", {}, error.message));
       return null;
@@ -93,26 +112,23 @@ export async function openPage({ api, route, fail, title }) {
   }
 
   function showProblem(error) {
+    form?.showFaults(error.errors ?? []);
     fill(
       verdict,
       element("h2", {}, "Not yet"),
       error.errors?.length
-        ? element(
-            "ul.faults",
-            {},
-            error.errors.map(({ pointer, message }) => element("li", {}, element("code", {}, pointer || "/"), " ", message)),
-          )
+        ? element("ul.faults", {}, error.errors.map(({ pointer, message }) => element("li", {}, element("code", {}, pointer || "/"), " ", message)))
         : element("p.problem", {}, error.message),
     );
   }
 
   async function submit(event) {
     event.preventDefault();
-    const definition = read();
-    if (!definition) return;
+    const told = read();
+    if (!told) return;
     create.disabled = true;
     try {
-      const study = await api.createStudy(definition);
+      const study = await api.createStudy(told);
       notice(`“${study.name}” is made.`);
       location.hash = address("studies", study.name);
     } catch (error) {
@@ -133,14 +149,26 @@ export async function openPage({ api, route, fail, title }) {
   };
 }
 
+/** What a study may name; a form without it still takes what is typed. */
+async function knownChoices(api) {
+  const [algorithms, trainables] = await Promise.all([api.algorithms(), api.trainables()]);
+  const named = (isRule) => algorithms.filter(({ kind }) => (kind === "engine") !== isRule).map(({ name }) => name);
+  return { algorithms: named(false), rules: [...new Set(["none", ...named(true)])], trainables };
+}
+
+/** Without the parts that a form has left empty. */
+function tidy(definition) {
+  return Object.fromEntries(Object.entries(definition).filter(([, value]) => !(value && typeof value === "object" && !Array.isArray(value) && !Object.keys(value).length)));
+}
+
 function sizeText({ size, feasible_share: share }) {
   const choices =
     size === null || size === undefined ? "A continuum of configurations" : `${formatNumber(size)} configurations`;
   return share < 1 ? `${choices}; ${formatShare(share)} of them keep the constraints.` : `${choices}.`;
 }
 
-function samplesTable(parameters, samples) {
-  const names = parameters.map(({ name }) => name);
+function samplesTable(samples) {
+  const names = [...new Set(samples.flatMap(Object.keys))];
   return element(
     "div.scroller",
     { tabindex: 0, role: "region", "aria-label": "Samples" },

@@ -132,7 +132,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
         "aria-label": `Choose trial ${row.number}`,
         on: { click: (event) => event.stopPropagation(), keydown: (event) => event.stopPropagation(), change: (event) => choose(row, event.target.checked) },
       });
-    return { key: "chosen", title: "", width: 40, sortable: false, cell };
+    return { key: "chosen", title: element("span.unseen", {}, "Chosen"), width: 40, sortable: false, cell };
   }
 
   function choose(row, isChosen) {
