@@ -37,6 +37,7 @@ from studyhall.wire import (
     History,
     Page,
     PatchStudy,
+    PauseStudy,
     QueueTrials,
     StopStudy,
     Summary,
@@ -272,9 +273,9 @@ class StudyHandle:
             query: Query = {"after": summary.sequence, "wait_s": every_s}
             self._get("events", Events, query=query, wait_s=every_s)
 
-    def pause(self) -> Study:
-        """Hands out no more trials until `resume()`; running ones go on."""
-        return self._keep(self._post("pause", None, Study))
+    def pause(self, *, running: Literal["go_on", "save"] = "go_on") -> Study:
+        """Hands out no more trials until `resume()`; running ones go on, or save a checkpoint and wait."""
+        return self._keep(self._post("pause", PauseStudy(running=running), Study))
 
     def resume(self) -> Study:
         """Hands out trials again."""

@@ -77,6 +77,12 @@ class PatchStudy(Word):
     objectives: tuple[Objective, ...] | None = None
 
 
+class PauseStudy(Word):
+    """What becomes of running trials: they `go_on`, or `save` a checkpoint and wait until the study is resumed."""
+
+    running: Literal["go_on", "save"] = "go_on"
+
+
 class StopStudy(Word):
     """How to stop: `drain` lets running trials end, `graceful` asks them to stop, `kill` cancels them at once."""
 
@@ -190,6 +196,8 @@ class Told(Word):
 
     directive: Directive
     reason: str | None = None
+    give_back: str | None = None
+    """Why the worker shall have the trial save a checkpoint, and release it: it goes on later. Who cannot, goes on."""
     lease: Lease
 
 

@@ -273,6 +273,8 @@ class Attempt:
     def _obey(self, told: Told) -> None:
         if told.directive == "stop":
             self.stop(told.reason or "the server asked for it")
+        elif told.give_back is not None:
+            self._ask_to_stop(StopAsked(told.give_back, release=True), self._patiences.grace_s)
 
     async def _beat(self) -> None:
         loop, patience, beat_s = asyncio.get_running_loop(), Patience(), self.claimed.lease.heartbeat_s

@@ -32,7 +32,7 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
         slots=_slots(given.slots or "1"),
         trainables=tuple(given.trainables.split(",")) if given.trainables != "none" else (),
         allow=AllowList.of(given.allow),
-        import_from=tuple(str(Path(path).absolute()) for path in given.path),
+        import_from=tuple(_directory(path) for path in given.path),
         preload=tuple(given.preload),
         directory=Path(given.directory or home / "workers").absolute(),
         artifacts=_store(given.artifacts or str(home / "artifacts")),
@@ -146,6 +146,13 @@ _ARTIFACTS = (
 
 
 _KEEP = "how long the logs of trials stay in --directory; the server has its own setting (default: %(default)g)"
+
+
+def _directory(path: str) -> str:
+    if not Path(path).is_dir():
+        fault = FieldError("--path", f"there is no directory '{path}' here")
+        raise InvalidInput("this worker cannot start", errors=[fault])
+    return str(Path(path).absolute())
 
 
 def _store(place: str) -> str:

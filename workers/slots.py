@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import platform
+import shutil
 from importlib import metadata
 from typing import Final
 
+from studyhall.errors import FieldError, InvalidInput
 from studyhall.wire import Capabilities
 from workers.child.nursery import Orders, Ready
 from workers.children import Children
@@ -40,6 +42,7 @@ class Slots:
         self._gpus = await asyncio.to_thread(choose_gpus, wanted.gpus)
         self._shares = share_out(self._gpus, slots=wanted.slots, per_trial=wanted.gpus_per_trial)
         self._ready = await self._children.start()
+        _check_names(wanted, self._ready)
 
     async def offers(self) -> tuple[Offer, ...]:
         """What one slot can run, and how busy the machine is."""
@@ -84,6 +87,22 @@ class Slots:
     def close(self) -> None:
         """Ends the nursery."""
         self._children.close()
+
+
+def _check_names(wanted: Configuration, ready: Ready) -> None:
+    """What is misspelt would only be seen by nothing ever being run."""
+    offered = {info.name for info in ready.trainables}
+    if unknown := sorted(set(wanted.trainables) - offered - {"*"}):
+        known = FieldError(
+            "--trainables", f"there is no '{unknown[0]}'; '*' offers all, and studyhall worker list them"
+        )
+        raise InvalidInput("this worker cannot start", errors=[known])
+    for program in wanted.allow.commands:
+        if shutil.which(program) is None:
+            logger.warning(
+                "--allow %s: no such program on this worker's PATH (a Python function is written module:function)",
+                program,
+            )
 
 
 async def _tidy(places: Places, days: float) -> None:

@@ -28,11 +28,23 @@ from studyhall.errors import (
 from studyhall.explanation import Predictions, PredictPoints
 from studyhall.parameters import Parameter
 from studyhall.study import Study
-from studyhall.wire import Analysis, AnalysisKind, Best, CreateStudy, History, Page, PatchStudy, StopStudy, Summary
+from studyhall.wire import (
+    Analysis,
+    AnalysisKind,
+    Best,
+    CreateStudy,
+    History,
+    Page,
+    PatchStudy,
+    PauseStudy,
+    StopStudy,
+    Summary,
+)
 
 routes = Routes("studies")
 
 _GRACEFUL = StopStudy()
+_GO_ON = PauseStudy()
 
 
 @routes.post("/v1/studies", scopes=USERS, status=201, problems=[NameTaken, SpaceInfeasible, RequestInProgress])
@@ -97,9 +109,9 @@ async def list_parameters(context: Caller, study: StudyRef, query: PageQuery) ->
 
 
 @routes.post("/v1/studies/{study}/pause", scopes=USERS, problems=[StudyImmutable])
-async def pause_study(context: Caller, study: StudyRef) -> Study | Response:
-    """Hands out no trials until the study is resumed; running ones go on."""
-    return await write_once(context, lambda tx: studies.pause_study(tx, context.principal, study))
+async def pause_study(context: Caller, study: StudyRef, body: PauseStudy = _GO_ON) -> Study | Response:
+    """Hands out no trials until the study is resumed; running ones go on, or save a checkpoint and wait (`save`)."""
+    return await write_once(context, lambda tx: studies.pause_study(tx, context.principal, study, body))
 
 
 @routes.post("/v1/studies/{study}/resume", scopes=USERS, problems=[BudgetExhausted])

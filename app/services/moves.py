@@ -17,6 +17,8 @@ from studyhall.study import Objective, StudyDefinition
 from studyhall.trial import INFRASTRUCTURE, MOVES, TrialState
 
 HEARTBEATS_PER_LEASE = 3
+SAVING = "running trials save and wait"
+"""The reason of a paused study whose running trials are wanted back."""
 LONGEST_PAUSE_S = 300.0
 ANSWERS_TO_CONVERGE = 5
 """So many answers of the engine in a row must promise too little: more than one of its views must see it so."""

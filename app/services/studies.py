@@ -10,7 +10,7 @@ from app.search.random import check_feasible
 from app.search.stopping import rule
 from app.services.convergence import check_convergence
 from app.services.lookup import study_of
-from app.services.moves import cancel_all, cancel_one_waiting, cancel_waiting, end, new_id, settle, stop
+from app.services.moves import SAVING, cancel_all, cancel_one_waiting, cancel_waiting, end, new_id, settle, stop
 from app.services.principal import Principal
 from app.services.transferring import Taught
 from app.storage.domain import definition_from, study_from
@@ -28,7 +28,9 @@ from studyhall.errors import (
 from studyhall.parameters import has_default
 from studyhall.space import Space
 from studyhall.study import Study, StudyDefinition, Transfer
-from studyhall.wire import CreateStudy, PatchStudy, StopStudy
+from studyhall.wire import CreateStudy, PatchStudy, PauseStudy, StopStudy
+
+_GO_ON = PauseStudy()
 
 
 def check_definition(definition: CreateStudy) -> None:
@@ -118,14 +120,17 @@ def patch_study(
     return study_from(study)
 
 
-def pause_study(tx: Transaction, principal: Principal, name: str) -> Study:
-    """No trials are handed out until it is resumed; running ones go on."""
+def pause_study(tx: Transaction, principal: Principal, name: str, request: PauseStudy = _GO_ON) -> Study:
+    """No trials are handed out until it is resumed; running ones go on, or save and wait."""
     study = study_of(tx, principal, name)
+    if study.state not in ("active", "paused"):
+        raise StudyImmutable(f"a {study.state} study cannot be paused; resume it first")
     if study.state == "active":
         tx.change(study, state="paused", reason="user")
         tx.record(study, "study.paused")
-    elif study.state != "paused":
-        raise StudyImmutable(f"a {study.state} study cannot be paused; resume it first")
+    if request.running == "save":
+        tx.change(study, reason=SAVING)
+        tx.recalled.update(trial.id for trial in tx.in_state(study, "running"))
     return study_from(study)
 
 

@@ -18,7 +18,7 @@ from app.services.claiming import answer as claim_answer
 from app.services.claiming import claim_trials, lease_of, room, token_hash
 from app.services.fleet import WorkerAside
 from app.services.lookup import trial_of
-from app.services.moves import fail, finish, move, reopen_attempt, requeue, score
+from app.services.moves import SAVING, fail, finish, move, reopen_attempt, requeue, score
 from app.services.principal import Principal
 from app.services.stopping import judge
 from app.storage.domain import definition_from, trial_from
@@ -70,7 +70,7 @@ def report(tx: Transaction, principal: Principal, trial_id: str, told: Report) -
     _renew(tx, trial)
     _keep(tx, study, trial, news)
     judge(tx, study, trial, [*news.added.values(), *news.merged.values()])
-    return _directive(tx, trial)
+    return _directive(tx, study, trial)
 
 
 def heartbeat(tx: Transaction, principal: Principal, trial_id: str, told: Heartbeat) -> Told:
@@ -82,7 +82,7 @@ def heartbeat(tx: Transaction, principal: Principal, trial_id: str, told: Heartb
     study, trial = _held(tx, principal, trial_id, told.attempt, told.token)
     _revive(tx, study, trial)
     _renew(tx, trial)
-    return _directive(tx, trial)
+    return _directive(tx, study, trial)
 
 
 def complete(tx: Transaction, principal: Principal, trial_id: str, told: Complete) -> Completed | StudyhallError:
@@ -195,9 +195,16 @@ def _renew(tx: Transaction, trial: TrialRow) -> None:
     tx.change(trial, expires_at=tx.now + (trial.lease_s or 0.0))
 
 
-def _directive(tx: Transaction, trial: TrialRow) -> Told:
+def _directive(tx: Transaction, study: StudyRow, trial: TrialRow) -> Told:
     stop = trial.stop_requested
-    return trusted(Told, directive="continue" if stop is None else "stop", reason=stop, lease=lease_of(tx, trial))
+    give_back = "the study is paused" if study.state == "paused" and study.reason == SAVING else None
+    return trusted(
+        Told,
+        directive="continue" if stop is None else "stop",
+        reason=stop,
+        give_back=give_back,
+        lease=lease_of(tx, trial),
+    )
 
 
 @dataclass(slots=True)

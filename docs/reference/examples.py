@@ -70,7 +70,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     "get_study": Example(python='client.study("digits").definition'),
     "patch_study": Example(body={"priority": 5}, python="study.refresh()\nstudy.change(priority=5)"),
     "delete_study": Example(query="force=true", python="study.delete(force=True)"),
-    "pause_study": Example(python="study.pause()"),
+    "pause_study": Example(body={"running": "save"}, python='study.pause(running="save")'),
     "resume_study": Example(python="study.resume()"),
     "stop_study": Example(
         body={"mode": "kill", "reason": "seen enough"}, python='study.stop(mode="kill", reason="seen enough")'

@@ -122,7 +122,7 @@ def predict(arguments: argparse.Namespace) -> None:
 def pause(arguments: argparse.Namespace) -> None:
     """Hands out no more trials for now."""
     study = _study(arguments)
-    study.pause()
+    study.pause(running="save" if arguments.save else "go_on")
     _say(_settled(study, wait=arguments.wait), as_json=arguments.json)
 
 

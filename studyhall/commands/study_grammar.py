@@ -40,6 +40,7 @@ def add_studies(commands: "Commands[Parser]") -> None:
     predict = add_named(study, "predict", "print what the model expects at a point of the space", "study:predict")
     _add_assignments(predict, "PARAMETER=VALUE", "lr=0.01 optimizer=adam ...")
     pause = add_named(study, "pause", "hand out no more trials for now", "study:pause")
+    pause.add_argument("--save", action="store_true", help="running trials save a checkpoint, and go on after 'resume'")
     pause.add_argument("--wait", action="store_true", help="until no trial runs any more")
     add_named(study, "resume", "hand out trials again", "study:resume")
     stop = add_named(study, "stop", "end a study", "study:stop")

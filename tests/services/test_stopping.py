@@ -3,10 +3,11 @@
 from typing import Any
 
 from app.services.histories import changes_after
-from app.services.telling import complete, heartbeat, report
+from app.services.studies import pause_study, resume_study
+from app.services.telling import complete, heartbeat, release, report
 from app.storage.domain import definition_from
 from studyhall.trial import Measurement
-from studyhall.wire import Complete, Heartbeat, Report, Told
+from studyhall.wire import Complete, Heartbeat, PauseStudy, Release, Report, Told
 from tests.databases import Held, House
 
 MEDIAN = {"rule": "median", "options": {"min_trials": 4}}
@@ -27,6 +28,21 @@ def test_a_trial_worse_than_the_median_is_asked_to_stop_and_told_why(house: Hous
 
     assert [told.directive for told in answers] == ["continue", "continue", "continue", "stop", "stop"]
     assert answers[-1].reason == "median: 4 of 5 trials were better at this point, the best 3 go on"
+
+
+def test_a_study_paused_to_save_wants_its_trials_back_until_it_is_resumed(house: House) -> None:
+    study = house.study()
+    held = house.hold(study.id)
+
+    house.do(pause_study, study.id, PauseStudy(running="save"))
+    wanted = house.do(heartbeat, held.id, Heartbeat(**held.lease))
+    house.do(release, held.id, Release(**held.lease))
+    house.do(resume_study, study.id)
+    again = house.hold(study.id)
+
+    assert (wanted.directive, wanted.give_back) == ("continue", "the study is paused")
+    assert (again.id, again.lease["attempt"]) == (held.id, 2)
+    assert house.do(heartbeat, again.id, Heartbeat(**again.lease)).give_back is None
 
 
 def test_the_curve_rule_foretells_the_end_from_trials_that_ran_to_theirs(house: House) -> None:

@@ -53,6 +53,7 @@ class Held:
     token: str | None = None
     state: str = "waiting"
     stop: str | None = None
+    give_back: str | None = None
     ending: Complete | Infeasible | Fail | Release | None = None
     measurements: dict[int, Measurement] = field(default_factory=dict)
     heartbeats: int = 0
@@ -118,6 +119,16 @@ class FakeServer:
         trial.stop = reason
         self._tell_news()
 
+    def pause(self, trial: Held) -> None:
+        """A person wants the trial saved and given back."""
+        trial.give_back = "the study is paused"
+        self._tell_news()
+
+    def resume(self, trial: Held) -> None:
+        """And then that it goes on."""
+        trial.give_back, trial.ending = None, None
+        self._tell_news()
+
     def take_away(self, trial: Held) -> None:
         """What the sweeper does, and another worker's claim after it."""
         trial.attempt, trial.token, trial.state = trial.attempt + 1, "somebody-elses-token", "running"
@@ -163,7 +174,7 @@ class FakeServer:
             return refusal
         if isinstance(kind, Heartbeat):
             trial.heartbeats += 1
-            await self._wait(lambda: trial.stop is not None or _refusal(trial, kind) is not None, kind.wait_s)
+            await self._wait(lambda: trial.stop or trial.give_back or _refusal(trial, kind), kind.wait_s)
             return _refusal(trial, kind) or self._told(trial)
         if isinstance(kind, Report):
             trial.hear(kind.measurements)
@@ -224,7 +235,12 @@ class FakeServer:
         return Lease(expires_in_s=self.lease_s, heartbeat_s=self.lease_s / 3)
 
     def _told(self, trial: Held) -> httpx2.Response:
-        told = Told(directive="stop" if trial.stop else "continue", reason=trial.stop, lease=self._lease())
+        told = Told(
+            directive="stop" if trial.stop else "continue",
+            reason=trial.stop,
+            give_back=trial.give_back,
+            lease=self._lease(),
+        )
         return httpx2.Response(200, text=told.to_json())
 
     def _trial(self, trial: Held) -> Trial:

@@ -52,6 +52,23 @@ def test_a_trial_whose_process_dies_goes_on_from_its_last_checkpoint(configurati
     assert trial.steps == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_trial_of_a_paused_study_saves_and_goes_on_when_the_study_is_resumed(configuration):
+    async def play():
+        server = FakeServer()
+        trial = server.add(task("counts"), to=6, waits_at=3)
+        async with at_work(configuration, server):
+            await server.until(lambda: 3 in trial.measurements)
+            server.pause(trial)
+            released = await server.ended(trial)
+            server.resume(trial)
+            return released, await server.ended(trial)
+
+    released, completed = asyncio.run(play())
+
+    assert (type(released), released.reason) == (Release, "the study is paused")
+    assert completed.metrics["resumed"] == 1.0
+
+
 def test_the_second_attempts_curve_is_whole(configuration):
     async def play():
         server = FakeServer()

@@ -1,5 +1,7 @@
 """The options of a worker, and the program itself."""
 
+import asyncio
+import dataclasses
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 from studyhall.errors import InvalidInput
 from workers.command_line import read_command_line
 from workers.configuration import AllowList
+from workers.slots import Slots
 
 HERE = Path(__file__).parents[2]
 SERVER = ["--url", "http://127.0.0.1:9"]
@@ -27,6 +30,44 @@ def test_a_worker_keeps_its_things_in_studyhalls_home(tmp_path):
 
     assert configuration.directory == tmp_path / "home" / "workers"
     assert configuration.artifacts == str(tmp_path / "home" / "artifacts")
+
+
+def test_a_directory_of_code_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InvalidInput, match=r"this worker cannot start"):
+        read_command_line(["--url", "http://here", "--path", str(tmp_path / "nowhere")])
+
+
+def test_a_trainable_that_there_is_not_is_named(configuration):
+    async def start():
+        slots = Slots(dataclasses.replace(configuration, trainables=("hello", "helo")))
+        try:
+            await slots.start()
+        finally:
+            slots.close()
+
+    with pytest.raises(InvalidInput) as refusal:
+        asyncio.run(start())
+
+    assert "there is no 'helo'" in refusal.value.errors[0].message
+
+
+def test_a_program_that_is_not_there_is_a_warning_from_the_start(configuration, caplog):
+    async def start():
+        slots = Slots(dataclasses.replace(configuration, allow=AllowList.of(["my_training.train"])))
+        try:
+            await slots.start()
+        finally:
+            slots.close()
+
+    asyncio.run(start())
+
+    assert "a Python function is written module:function" in caplog.text
+
+
+def test_what_belongs_to_ray_is_refused_elsewhere_and_the_other_way_round():
+    for options in (["--address", "10.0.0.1:6379"], ["--executor", "ray", "--slots", "2"]):
+        with pytest.raises(InvalidInput):
+            read_command_line(["--url", "http://here", *options])
 
 
 def test_every_start_has_a_name_of_its_own():

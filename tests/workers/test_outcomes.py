@@ -82,7 +82,7 @@ def test_a_module_that_is_not_there_is_the_users_error(run_trial):
     trial = run_trial({"entry_point": "tests.workers.no_such_module:f"})
 
     assert trial.ending.kind == "user_error"
-    assert "No module named" in trial.ending.message
+    assert "No module named 'tests.workers.no_such_module' on this worker: start it with --path" in trial.ending.message
 
 
 @pytest.mark.parametrize(

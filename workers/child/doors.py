@@ -1,7 +1,9 @@
 """The three doors a task may come through, each as a function of (parameters, trial context)."""
 
 import importlib
+import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 from studyhall.errors import InvalidInput
@@ -31,11 +33,24 @@ def function_for(task: Task) -> TrainableFunction:
 
 def _entry_point(name: str) -> TrainableFunction:
     module_name, _, function_name = name.partition(":")
-    function = getattr(importlib.import_module(module_name), function_name, None)
+    function = getattr(_module(module_name), function_name, None)
     if not callable(function):
         raise InvalidInput(f"'{module_name}' has no function '{function_name}'")
     found: TrainableFunction = function
     return found
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+            raise  # it is there, and imports something that is not
+        looked = ", ".join(dict.fromkeys(sys.path[:5]))
+        raise InvalidInput(
+            f"No module named '{error.name}' on this worker: start it with --path and the directory that it is in, "
+            f"or install it there (looked first in {looked})"
+        ) from error
 
 
 def _trainable(name: str) -> TrainableFunction:
