@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import gc
 import os
 import signal
 import socket
@@ -206,6 +207,9 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What is here now stays: no collection need look at it again, the longest of which held up every request.
+            gc.collect()
+            gc.freeze()
             sys.stdout.write(f"ready {self._address}\n")
             sys.stdout.flush()
             log.info("ready", address=self._address, pid=os.getpid())
