@@ -427,12 +427,13 @@ def _context(asked: AskedTrial, directory: Path) -> LocalTrial:
     def tell(step: int, metrics: dict[str, float]) -> bool:
         return asked.report(step, **metrics)
 
-    task = asked.study.task
+    task, architecture = asked.study.task, asked.study.architecture
     local = LocalTrial(
         number=asked.number,
         seed=trial_seed(asked.study.seed, asked.number),
         settings=task.settings if task else {},
         objectives=[objective.metric for objective in asked.study.objectives],
+        network=None if architecture is None else architecture.graph(asked.parameters),
         tell=tell,
     )
     local.workdir = directory

@@ -99,6 +99,8 @@ class Trial(Word):
     """One line: which engine suggested this, and why."""
     suggested_at_sequence: int | None = None
     """The study's sequence number that the suggestion knew."""
+    parent: int | None = None
+    """The number of the trial whose weights this one starts from, where the algorithm says so; null: fresh ones."""
     step: int | None = None
     """The last step reported by the current attempt."""
     stop_requested: str | None = None

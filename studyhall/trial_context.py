@@ -86,6 +86,10 @@ class TrialContext(Protocol):
     def resume_from(self) -> Path | None:
         """The last checkpoint of an earlier attempt at this trial, or None: begin at the beginning."""
 
+    @property
+    def inherit_from(self) -> Path | None:
+        """What the trial that this one descends from has kept, by the artifacts' names, or None: begin afresh."""
+
     def report(self, step: int, /, **metrics: Number) -> bool:
         """Tells metrics at a step (an epoch, a fold) and answers whether to go on.
 
@@ -232,6 +236,7 @@ class LocalTrial:
     objectives: Sequence[str] = ()
     network: Graph | None = None
     resume_from: Path | None = None
+    inherit_from: Path | None = None
     tell: Callable[[int, dict[str, float]], bool] | None = None
     reports: list[tuple[int, dict[str, float]]] = field(default_factory=list)
     artifacts: dict[str, Path] = field(default_factory=dict)

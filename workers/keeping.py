@@ -60,6 +60,20 @@ class Places:
         """The checkpoint to go on from, brought here; the first attempt has none."""
         return self.checkpoints(claimed).fetch(scratch / "resume") if claimed.attempt > 1 else None
 
+    def inherited(self, claimed: ClaimedTrial, scratch: Path) -> Path | None:
+        """What the last attempt at the trial's parent has kept, brought here; None: there is no parent, or nothing."""
+        parent = claimed.trial.parent
+        home = None if parent is None else self.last_attempt(claimed.study.id, parent)
+        if home is None:
+            return None
+        self.store.get(home, scratch / "parent")
+        return scratch / "parent"
+
+    def last_attempt(self, study: str, number: int) -> str | None:
+        """The key below which the last attempt at a trial that has kept something has it."""
+        attempts = [int(name) for name in self.store.names(f"{study}/{number}") if name.isdecimal()]
+        return f"{study}/{number}/{max(attempts)}" if attempts else None
+
 
 class AttemptKeeping:
     """Takes artifacts and checkpoints of one attempt out of its scratch directory."""

@@ -41,6 +41,8 @@ class Start(Word):
     resume_from: str | None = None
     resume_step: int = -1
     """The step after which that checkpoint was made; what is reported up to it is known."""
+    inherit_from: str | None = None
+    """What the trial's parent has kept, brought here."""
     elapsed_s: float = 0.0
     """How long earlier attempts had trained up to that checkpoint."""
     checkpoint_every_s: float = 60.0

@@ -145,7 +145,7 @@ class Slot:
             raise
         try:
             scratch = self._places.scratch(held.claimed)
-            resumed = await self._fetch_checkpoint(held, scratch)
+            resumed, inherited = await self._fetch(held, scratch)
             log = AttemptLog(self._places.log(held.claimed))
         except OSError as error:
             child.let_go()
@@ -163,7 +163,7 @@ class Slot:
             trace=self._trace,
         )
         try:
-            outcome = await self._run_attempt(attempt, self._start_of(held.claimed, scratch, resumed))
+            outcome = await self._run_attempt(attempt, self._start_of(held.claimed, scratch, resumed, inherited))
         finally:
             self._attempt = None
             self._leaving.append(asyncio.create_task(_leave(attempt, log, scratch)))
@@ -174,14 +174,22 @@ class Slot:
         await self._see_off(2 if self._share.device == "cpu" else 0)
         return following
 
-    async def _fetch_checkpoint(self, held: Held, scratch: Path) -> Resumed | None:
-        beating = asyncio.create_task(
-            keep_lease(self._server, held)
-        )  # large ones take longer to come than a lease lasts
+    async def _fetch(self, held: Held, scratch: Path) -> tuple[Resumed | None, Path | None]:
+        """Brings the checkpoint to go on from, and, where there is none, what the trial's parent has kept."""
+        # Large ones take longer to come than a lease lasts.
+        beating = asyncio.create_task(keep_lease(self._server, held))
         try:
-            return await asyncio.to_thread(self._places.resumed, held.claimed, scratch)
+            resumed = await asyncio.to_thread(self._places.resumed, held.claimed, scratch)
+            return resumed, None if resumed else await asyncio.to_thread(self._inherited, held.claimed, scratch)
         finally:
             beating.cancel()
+
+    def _inherited(self, claimed: ClaimedTrial, scratch: Path) -> Path | None:
+        try:
+            return self._places.inherited(claimed, scratch)
+        except OSError as error:  # inheriting saves time; a trial that cannot is trained all the same
+            logger.warning("trial %s starts afresh: its parent's artifacts cannot be read: %s", claimed.trial.id, error)
+            return None
 
     async def _forget_checkpoints(self, claimed: ClaimedTrial) -> None:
         try:
@@ -209,7 +217,7 @@ class Slot:
         while len(self._leaving) > most:
             await self._leaving.pop(0)
 
-    def _start_of(self, claimed: ClaimedTrial, scratch: Path, resumed: Resumed | None) -> Start:
+    def _start_of(self, claimed: ClaimedTrial, scratch: Path, resumed: Resumed | None, inherited: Path | None) -> Start:
         task = claimed.study.task
         assert task is not None  # noqa: S101 - refused before
         return Start(
@@ -226,6 +234,7 @@ class Slot:
             workdir=str(scratch),
             resume_from=str(resumed.directory) if resumed else None,
             resume_step=resumed.manifest.step if resumed else -1,
+            inherit_from=str(inherited) if inherited else None,
             elapsed_s=resumed.manifest.elapsed_s if resumed else 0.0,
             checkpoint_every_s=self._configuration.checkpoint_every_s,
             import_from=self._configuration.import_from,

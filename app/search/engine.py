@@ -80,6 +80,8 @@ class Suggestion:
     why: str
     """One line for people: which engine suggested this, and for what reason."""
     predicted: Prediction | None = None
+    parent: int | None = None
+    """The trial whose weights this one is to start from; None: from fresh ones."""
 
 
 class Engine(Protocol):

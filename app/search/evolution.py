@@ -4,6 +4,7 @@ No model, so nothing to fit and nothing to misjudge: for large budgets, many par
 one objective the population is the latest results and parents win a tournament; ageing keeps one lucky result from
 ruling for ever (Real et al. 2019, algorithm 1). With several, the population is the best fronts and crowds give way
 (Deb et al. 2002, NSGA-II, section III). Both read the population off the history: there is no generation to lose.
+With the option `inherit` a child is told its parent's number: workers start it from the parent's weights.
 """
 
 from typing import Final
@@ -44,16 +45,19 @@ class Evolution:
         merit = order_of_merit(evidence)
         if len(evidence.history.objectives) == 1:
             latest = len(merit) - options.population
-            self._population = evidence.U[merit[merit >= latest]]  # best first
+            chosen = merit[merit >= latest]  # best first
         else:
-            self._population = evidence.U[merit[: options.population]]
+            chosen = merit[: options.population]
+        self._population = evidence.U[chosen]
+        self._numbers = [evidence.told[i].number for i in chosen] if options.inherit else None
         self._tournament = min(options.tournament, len(self._population))
         self._crossover = options.crossover
         self._why = f"evolution: a child of the best of {self._tournament} among {len(self._population)}"
 
     def propose(self, pending: Floats, used: set[bytes], random: np.random.Generator) -> Proposal | None:
         """A new child: a mutated winner of a tournament, sometimes crossed with another one first."""
-        parents = self._population[self._winners(random)]
+        winners = self._winners(random)
+        parents = self._population[winners]
         others = self._population[self._winners(random)]
         crosses = random.random((ATTEMPTS, 1)) < self._crossover
         base = self._encoding.canonical(np.where(crosses, crossed(parents, others, random), parents))
@@ -61,9 +65,11 @@ class Evolution:
             neighbours(self._encoding, base, random.choice(np.array(STEPS), size=(ATTEMPTS, 1)), random)
         )
         feasible = self._encoding.is_feasible(children)
-        for child, key, fits in zip(children, self._encoding.keys(children), feasible, strict=True):
+        keys = self._encoding.keys(children)
+        for child, key, fits, winner in zip(children, keys, feasible, winners, strict=True):
             if fits and key not in used:
-                return Proposal(child, self._why)
+                parent = None if self._numbers is None else self._numbers[winner]
+                return Proposal(child, self._why, parent=parent)
         return None
 
     def _winners(self, random: np.random.Generator) -> Indices:

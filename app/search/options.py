@@ -73,6 +73,8 @@ class EvolutionOptions(Options):
     """How many compete to be a parent; more press harder towards the best."""
     crossover: Annotated[float, Field(ge=0, le=1)] = 0.3
     """How often a child has two parents."""
+    inherit: bool = False
+    """A child starts from the weights of its first parent, as far as their shapes agree, instead of fresh ones."""
 
 
 class LocalSearchOptions(Options):

@@ -24,6 +24,8 @@ class Proposal:
     row: Floats
     why: str
     predicted: Prediction | None = None
+    parent: int | None = None
+    """The trial whose weights the new one is to start from."""
 
 
 class Proposer(Protocol):
@@ -55,7 +57,8 @@ def take_turns(
             break
         used.add(encoding.keys(proposal.row[None, :])[0])
         pending = np.vstack([pending, proposal.row])
-        found.append(Suggestion(encoding.parameters(proposal.row), "model", proposal.why, proposal.predicted))
+        parameters = encoding.parameters(proposal.row)
+        found.append(Suggestion(parameters, "model", proposal.why, proposal.predicted, proposal.parent))
     return found
 
 

@@ -136,6 +136,7 @@ def add_trial(
     trial.why = suggestion.why
     trial.predicted = None if predicted is None else predicted.model_dump_json()
     trial.suggested_at = study.sequence if at is None else at
+    trial.parent = suggestion.parent
     tx.add_trial(trial)
     tx.change(
         study,
@@ -169,6 +170,7 @@ def new_trial(
         predicted=None,
         why=None,
         suggested_at=None,
+        parent=None,
         identity=identity_of(study, parameters),
         step=None,
         points=0,

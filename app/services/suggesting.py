@@ -342,6 +342,7 @@ def _replace(tx: Transaction, study: StudyRow, number: int, suggestion: Suggesti
         identity=identity_of(study, parameters),
         predicted=None if predicted is None else predicted.model_dump_json(),
         suggested_at=batch.sequence,
+        parent=suggestion.parent,
     )
     tx.record(study, "trial.suggested", trial)
 

@@ -102,7 +102,7 @@ def retry_trial(tx: Transaction, principal: Principal, trial_id: str) -> Trial:
     if budget_left(study) < 1:
         raise BudgetExhausted
     again = new_trial(tx, study, trial.parameters, TrialState.WAITING, source="queue")
-    again.retry_of = trial.id
+    again.retry_of, again.parent = trial.id, trial.parent
     _insert(tx, study, again)
     tx.openings.add(study.id)
     return trial_from(again)

@@ -86,6 +86,7 @@ def trial_from(row: TrialRow) -> Trial:
         predicted=Prediction.model_construct(**from_text(row.predicted)) if row.predicted else None,
         why=row.why,
         suggested_at_sequence=row.suggested_at,
+        parent=row.parent,
         step=row.step,
         stop_requested=row.stop_requested,
         retry_of=row.retry_of,

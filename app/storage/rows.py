@@ -70,6 +70,7 @@ class TrialRow:
     predicted: str | None
     why: str | None
     suggested_at: int | None
+    parent: int | None
     identity: str | None
     step: int | None
     points: int

@@ -110,6 +110,7 @@ trials = Table(
     Column("predicted", Text),
     Column("why", Text),
     Column("suggested_at", BigInteger),
+    Column("parent", Integer),  # the number of the trial whose weights it starts from
     Column("identity", String(64)),  # the network and all else that it comes to; null: nothing can repeat it
     Column("step", BigInteger),
     Column("points", Integer, nullable=False),  # measurements of the current attempt

@@ -106,6 +106,15 @@ class Graph:
             kinds = len(set(colours))
         return colours
 
+    @cached_property
+    def sides(self) -> tuple[tuple[Colour, Colour], ...]:
+        """Of each node a colour of all that it is computed from, and one of all that is computed from it.
+
+        Without shapes: a layer that got wider leaves what comes after it as it was.
+        """
+        kinds = [f"{node.op}{node.attributes}".encode() for node in self.nodes]
+        return tuple(zip(self._upwards(kinds), self._downwards(kinds), strict=True))
+
     def _upwards(self, colours: list[bytes]) -> list[Colour]:
         found: list[Colour] = []
         for node, colour in zip(self.nodes, colours, strict=True):

@@ -42,6 +42,7 @@ class SpokenPool:
         self.go.set()
         self.fewer = 0
         self.predicted: Prediction | None = None
+        self.parent: int | None = None
 
     async def suggest(self, request: SuggestRequest) -> tuple[Suggestion, ...]:
         self.requests.append(request)
@@ -51,7 +52,9 @@ class SpokenPool:
         if self.error is not None:
             raise self.error
         numbers = range(request.number, request.number + request.count - self.fewer)
-        return tuple(Suggestion(draw(request.space, 1, n), "model", "spoken", self.predicted) for n in numbers)
+        return tuple(
+            Suggestion(draw(request.space, 1, n), "model", "spoken", self.predicted, self.parent) for n in numbers
+        )
 
     async def predict(self, request: SuggestRequest) -> tuple[Prediction, ...]:
         raise EngineFailed("there is no engine in this test")
@@ -107,6 +110,17 @@ async def test_a_claim_waits_for_the_engine_and_gets_its_suggestion(services: Se
     assert claimed is not None
     assert (claimed.trials[0].trial.source, claimed.trials[0].trial.why) == ("model", "spoken")
     assert len(pool.requests) == 1
+
+
+async def test_a_trial_is_told_whose_weights_it_starts_from(services: Services, pool: SpokenPool) -> None:
+    made = await study(services, algorithm={"name": "sobol", "ahead": 0})
+    await claim(services, made.id)
+    pool.parent = 0
+
+    claimed = await claim(services, made.id)
+
+    assert claimed is not None
+    assert claimed.trials[0].trial.parent == 0
 
 
 async def test_claims_that_gather_while_an_engine_thinks_become_one_call(services: Services, pool: SpokenPool) -> None:

@@ -49,6 +49,7 @@ class Held:
     number: int
     task: Task
     parameters: dict[str, Any]
+    parent: int | None = None
     attempt: int = 0
     token: str | None = None
     state: str = "waiting"
@@ -106,10 +107,10 @@ class FakeServer:
         self._is_away = value
         self._tell_news()
 
-    def add(self, task: Task | dict[str, Any], **parameters: Any) -> Held:
+    def add(self, task: Task | dict[str, Any], *, parent: int | None = None, **parameters: Any) -> Held:
         """Queues a trial."""
         task = task if isinstance(task, Task) else Task.model_validate_json(json.dumps(task))
-        trial = Held(len(self.trials), task, parameters)
+        trial = Held(len(self.trials), task, parameters, parent)
         self.trials.append(trial)
         self._tell_news()
         return trial
@@ -251,6 +252,7 @@ class FakeServer:
             state=TrialState(trial.state),
             parameters=trial.parameters,
             attempt=trial.attempt,
+            parent=trial.parent,
             source="queue",
             sequence=1,
             created_at=WHEN,

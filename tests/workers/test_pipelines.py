@@ -213,6 +213,20 @@ def test_the_study_of_mnist_runs_in_a_short_form():
     assert all(objective["metric"] in metrics for objective in study["objectives"])
 
 
+def test_the_study_of_signals_runs_in_a_short_form(in_house):
+    given = json.loads((Path(HERE) / "examples" / "signal_architectures.json").read_text())
+    given["space"]["parameters"][-1]["value"] = 1  # epoch
+
+    async def scene(house):
+        await house.study(given["task"], 2, space=given["space"], objectives=given["objectives"])
+        return await house.ended()
+
+    trials = in_house(scene, trainables=("*",), patiences=dataclasses.replace(QUICK, timeout_s=120))
+
+    assert [trial.state for trial in trials] == ["completed"] * 2
+    assert all(trial.metrics["params"] <= 20000 and trial.metrics["val_accuracy"] > 0.05 for trial in trials)
+
+
 @pytest.mark.parametrize(
     "pipeline", [["train", QUICKLY, "quantize", "export"], [{"stage": "distill", "share": 1.0, "epochs": 1}]]
 )

@@ -210,6 +210,10 @@ def keeps_a_file(params, trial):
     return 0.5
 
 
+def reads_what_it_inherits(params, trial):
+    return 0.0 if trial.inherit_from is None else len((trial.inherit_from / "notes" / "a.txt").read_text())
+
+
 def is_slow_to_start(params, trial):
     Path(params["first_step"]).write_text(str(time.time()))
     time.sleep(0.3)

@@ -152,6 +152,7 @@ def _about(trial: TrialContext) -> dict[str, str]:
         "device": trial.device,
         "workdir": trial.workdir,
         "resume_from": trial.resume_from or "",
+        "inherit_from": trial.inherit_from or "",
     }
     return {f"trial.{name}": str(value) for name, value in facts.items()}
 

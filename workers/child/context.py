@@ -83,6 +83,11 @@ class ChannelTrial:
         """The last checkpoint of an earlier attempt."""
         return Path(self._start.resume_from) if self._start.resume_from else None
 
+    @property
+    def inherit_from(self) -> Path | None:
+        """What the trial's parent has kept."""
+        return Path(self._start.inherit_from) if self._start.inherit_from else None
+
     def report(self, step: int, /, **metrics: Number) -> bool:
         """Tells metrics at a step and answers whether to go on."""
         with self._reporting:

@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from studyhall.errors import InvalidInput
 from studyhall.trial_context import TrialContext
 from workers.compression.examples import Examples, Rows
 from workers.compression.knobs import PipelineSettings
@@ -72,8 +73,11 @@ def train_network(
         part = Split(train, split.validation, split.test)
         faster = speed_up(settings)
         metrics.update(
-            fit(model, part, chosen, trial=trial, device=device, precision=settings.precision, speed_up=faster)
-        )
+            fit(
+                model, part, chosen, trial=trial, device=device, precision=settings.precision, speed_up=faster,
+                parent=_parent(trial),
+            )
+        )  # fmt: skip
         if settings.save_model:
             trial.artifact("model", save_model(model, trial.workdir / "model", metrics))
         return model
@@ -116,6 +120,17 @@ def _student(description: Description, train: Part, device: torch.device, share:
         narrower = network.model_copy(update={"width": max(1, round(network.width * share))})
         description = description.model_copy(update={"network": narrower})
     return TrainedModel.for_data(description, train).to(device)
+
+
+def _parent(trial: TrialContext) -> nn.Module | None:
+    """The network of the trial that this one descends from, where there is one and it has kept its model."""
+    if trial.inherit_from is None:
+        return None
+    try:
+        return load_model(trial.inherit_from / "model").network
+    except InvalidInput as error:
+        trial.log(f"the weights of the parent are not used: {error}")
+        return None
 
 
 def _teacher(key: str | None, wanted: Description, trial: TrialContext, device: torch.device) -> nn.Module | None:

@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from studyhall.trial_context import BadCheckpoint, TrialContext
 from workers.explanation.attacks import Range, fgsm
+from workers.networks.inheriting import inherit
 from workers.trainables.augmentation import AugmentationParameters, augment
 from workers.trainables.datasets import Part, Split
 from workers.trainables.device import DeviceSettings, Precision, SpeedUp, as_it_is, autocast
@@ -72,18 +73,25 @@ def fit(
     device: torch.device,
     precision: Precision = "fp32",
     speed_up: SpeedUp = as_it_is,
+    parent: nn.Module | None = None,
 ) -> dict[str, float]:
     """Trains until the epochs are over, patience ends or the trial is stopped; leaves the best weights in the model.
 
     Goes on from the trial's last checkpoint as if it had never been interrupted.
 
-    Returns: the metrics of the best epoch, its number as `best_epoch`, and the number of weights as `params`.
+    Args:
+        parent: a trained network whose weights this one starts from, as far as they fit.
+
+    Returns: the metrics of the best epoch, its number as `best_epoch`, the number of weights as `params`, and, with a
+        parent, the share of weights that were the parent's as `inherited`.
 
     Raises:
         Infeasible: the loss or the gradients stopped being finite.
         BadCheckpoint: the checkpoint is of another training.
     """
-    training = Training(model, split, chosen, seed=trial.seed, device=device, precision=precision, speed_up=speed_up)
+    training = Training(
+        model, split, chosen, seed=trial.seed, device=device, precision=precision, speed_up=speed_up, parent=parent
+    )
     if trial.resume_from is not None:
         training.restore(load_state(trial.resume_from))
     while not training.is_over:
@@ -111,8 +119,10 @@ class Training:
         device: torch.device,
         precision: Precision,
         speed_up: SpeedUp = as_it_is,
+        parent: nn.Module | None = None,
     ) -> None:
         initialize(model.network, chosen.init)
+        self._inherited = None if parent is None else inherit(model.network, parent)
         self._model, self._chosen, self._device, self._precision = model.to(device), chosen, device, precision
         self._forward = speed_up(self._model)
         self._train, self._validation = OnDevice.of(split.train, device), OnDevice.of(split.validation, device)
@@ -171,7 +181,8 @@ class Training:
         """Puts the weights of the best epoch into the model and answers its metrics."""
         self._model.load_state_dict(self._best.weights)
         params = float(count_weights(self._model.network))
-        return {**self._best.metrics, "best_epoch": float(self._best.epoch), "params": params}
+        inherited = {} if self._inherited is None else {"inherited": self._inherited}
+        return {**self._best.metrics, "best_epoch": float(self._best.epoch), "params": params, **inherited}
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""

@@ -49,6 +49,7 @@ export function aboutList(trial) {
     ["ended", trial.finished_at ? formatTime(trial.finished_at) : null],
     ["took", trial.started_at ? formatDuration(secondsOf(rowOf(trial))) : null],
     ["repeats", trial.retry_of],
+    ["weights from trial", trial.parent],
   ]);
 }
 
