@@ -50,9 +50,11 @@ def confirm(
         name: by default that of the study and `-confirmed`.
 
     Raises:
-        InvalidInput: no trial of the study is completed.
+        InvalidInput: no trial of the study is completed, or `top` or `seeds` is below 1.
         StudyExists: it has been confirmed under this name before.
     """
+    if top < 1 or seeds < 1:
+        raise InvalidInput(f"{top} trials with {seeds} seeds each are none; give at least 1 of both")
     chosen = _best(study, top)
     if not chosen:
         raise InvalidInput(f"study '{study.name}' has no completed trial that could be confirmed")

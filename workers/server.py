@@ -21,8 +21,10 @@ from pydantic import BaseModel
 from studyhall import tracing
 from studyhall.errors import RateLimited, RequestTimeout, StudyhallError, Unavailable, Unreachable
 from studyhall.transport import ANSWER_S, BASE_S, CAP_S, MAX_ANSWER_BYTES, Answer, path_of, problem_of
+from studyhall.trial import Trial
 from studyhall.wire import (
     Artifact,
+    Best,
     Claim,
     Claimed,
     Complete,
@@ -108,6 +110,11 @@ class Server:
         if answer.status == 204:
             raise NothingNow(answer.retry_after_s, is_pending=answer.headers.get("x-pending-trials", "0") != "0")
         return answer.read(Claimed)
+
+    async def best(self, study: str) -> tuple[Trial, ...]:
+        """The best trial of a study, or the Pareto front of several objectives."""
+        request = self._http.build_request("GET", path_of("studies", study, "best"), timeout=ANSWER_S)
+        return (await self._send(request)).read(Best).trials
 
     async def report(self, trial: str, report: Report) -> Told:
         """Tells measurements of a running trial."""

@@ -10,6 +10,7 @@ from typing import Final
 
 from studyhall import tracing
 from studyhall.errors import StudyhallError
+from studyhall.study import Task
 from studyhall.tracing import AttemptTrace
 from studyhall.trial_context import trial_seed
 from studyhall.wire import Capabilities, ClaimedTrial, NextClaim
@@ -26,6 +27,7 @@ from workers.messages import Start
 from workers.outcome import Completed, Failed, Infeasible, Outcome, Released, in_a_word, to_wire
 from workers.server import TEMPORARY, Server
 from workers.spool import Ending, deliver
+from workers.teachers import with_teacher
 
 logger = logging.getLogger(__name__)
 
@@ -146,6 +148,7 @@ class Slot:
         try:
             scratch = self._places.scratch(held.claimed)
             resumed, inherited = await self._fetch(held, scratch)
+            task = await self._settled_task(held.claimed)
             log = AttemptLog(self._places.log(held.claimed))
         except OSError as error:
             child.let_go()
@@ -163,7 +166,7 @@ class Slot:
             trace=self._trace,
         )
         try:
-            outcome = await self._run_attempt(attempt, self._start_of(held.claimed, scratch, resumed, inherited))
+            outcome = await self._run_attempt(attempt, self._start_of(held.claimed, task, scratch, resumed, inherited))
         finally:
             self._attempt = None
             self._leaving.append(asyncio.create_task(_leave(attempt, log, scratch)))
@@ -217,9 +220,14 @@ class Slot:
         while len(self._leaving) > most:
             await self._leaving.pop(0)
 
-    def _start_of(self, claimed: ClaimedTrial, scratch: Path, resumed: Resumed | None, inherited: Path | None) -> Start:
+    async def _settled_task(self, claimed: ClaimedTrial) -> Task:
         task = claimed.study.task
         assert task is not None  # noqa: S101 - refused before
+        return await with_teacher(task, claimed, server=self._server, places=self._places)
+
+    def _start_of(
+        self, claimed: ClaimedTrial, task: Task, scratch: Path, resumed: Resumed | None, inherited: Path | None
+    ) -> Start:
         return Start(
             trial=claimed.trial.id,
             number=claimed.trial.number,

@@ -138,7 +138,7 @@ async def stop_study(context: Caller, study: StudyRef, body: StopStudy = _GRACEF
     return await write_once(context, lambda tx: studies.stop_study(tx, context.principal, study, body))
 
 
-@routes.get("/v1/studies/{study}/best", scopes=VIEWERS)
+@routes.get("/v1/studies/{study}/best", scopes=EVERY_KEY)
 async def get_best(context: Caller, study: StudyRef) -> Best:
     """Tells the best trial; for several objectives the Pareto front."""
     best, sequence = await context.services.read(partial(reading.best, principal=context.principal, name=study))

@@ -30,6 +30,11 @@ def add_studies(commands: "Commands[Parser]") -> None:
     add_named(study, "parameters", "list all parameters that a trial may have", "study:parameters")
     add_named(study, "watch", "show a study's progress until it ends", "study:watch")
     add_named(study, "best", "show the best trial, or the Pareto front of several objectives", "study:best")
+    confirm = add_named(study, "confirm", "run the best trials again with other seeds, and rank them", "confirming:run")
+    confirm.add_argument("--top", type=int, default=3, metavar="N", help="how many trials (default: 3)")
+    confirm.add_argument("--seeds", type=int, default=3, metavar="N", help="how often each (default: 3)")
+    confirm.add_argument("--name", help="of the study that runs them (default: the name and -confirmed)")
+    confirm.add_argument("--wait", action="store_true", help="until all of them have ended")
     change = add_named(study, "change", "change what may change in a study", "study:change")
     _add_assignments(
         change, "FIELD=VALUE", "budget.max_trials=200, priority=2, labels.team=vision, labels.old=null ..."

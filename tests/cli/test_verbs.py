@@ -192,3 +192,25 @@ def test_parameters_and_columns_are_printed(studyhall, study):
 
     assert table.splitlines()[1].split()[:2] == ["x", "float"]
     assert json.loads(columns)["parameters"] == [{"x": 0.5}]
+
+
+def test_the_best_trials_are_confirmed_and_ranked(studyhall, study, door):
+    study.change(budget={"max_trials": 4})
+    study.optimize(lambda parameters, _: parameters["x"])
+
+    code, _ = studyhall("study", "confirm", study.name, "--top", "2", "--seeds", "2")
+    again = door.client(worker="confirms").study(f"{study.name}-confirmed")
+    again.optimize(lambda parameters, _: parameters["x"])
+    _, said = studyhall("study", "confirm", study.name, "--wait")
+
+    leading = [trial.number for trial in study.trials(sort="value")][:2]
+    assert code == 0
+    assert [each["trial"] for each in json.loads(said)["ranking"]] == leading
+    assert all(len(each["values"]) == 2 for each in json.loads(said)["ranking"])
+
+
+def test_what_has_no_result_cannot_be_confirmed(studyhall, study):
+    code, said = studyhall("study", "confirm", study.name)
+
+    assert code == 2
+    assert "no completed trial" in said

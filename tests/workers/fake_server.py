@@ -21,6 +21,7 @@ from studyhall.study import Objective, Task
 from studyhall.trial import Measurement, Trial, TrialState
 from studyhall.wire import (
     Artifact,
+    Best,
     Claim,
     Claimed,
     ClaimedTrial,
@@ -87,6 +88,7 @@ class FakeServer:
         self, *, lease_s: float = 30.0, objectives: tuple[str, ...] = ("loss",), long_poll: bool = True
     ) -> None:
         self.trials: list[Held] = []
+        self.best: list[Held] = []
         self.workers: list[RegisterWorker] = []
         self.requests: list[str] = []
         self._is_away = False
@@ -155,6 +157,8 @@ class FakeServer:
                 raise httpx2.ConnectError("nobody is there")
             if path.endswith("/artifacts"):
                 return await self._take_artifact(request)
+            if path == "/v1/studies/st_1/best":
+                return httpx2.Response(200, text=Best(trials=tuple(self._trial(each) for each in self.best)).to_json())
             return await self._route(path, request.content)
         finally:
             self._tell_news()
@@ -253,6 +257,7 @@ class FakeServer:
             parameters=trial.parameters,
             attempt=trial.attempt,
             parent=trial.parent,
+            metrics=trial.ending.metrics if isinstance(trial.ending, Complete) else {},
             source="queue",
             sequence=1,
             created_at=WHEN,

@@ -210,6 +210,17 @@ def keeps_a_file(params, trial):
     return 0.5
 
 
+def keeps_a_model(params, trial):
+    (trial.workdir / "model").mkdir()
+    trial.artifact("model", trial.workdir / "model")
+    return params["loss"]
+
+
+def notes_its_teacher(params, trial):
+    Path(params["facts"]).write_text(json.dumps(trial.settings.get("teacher")))
+    return 0.5
+
+
 def reads_what_it_inherits(params, trial):
     return 0.0 if trial.inherit_from is None else len((trial.inherit_from / "notes" / "a.txt").read_text())
 

@@ -15,6 +15,7 @@ from studyhall.trial_context import TrialContext
 from workers.compression.examples import Examples, Rows
 from workers.compression.knobs import PipelineSettings
 from workers.store import open_store
+from workers.teachers import BEST
 from workers.trainables.data_files import file_below
 from workers.trainables.data_set import DataSet, DataSettings, Part, Split, unusable
 from workers.trainables.datasets import split_dataset
@@ -37,9 +38,10 @@ ARTIFACTS_VARIABLE: Final = "STUDYHALL_ARTIFACTS"
 class NetworkSettings(TrainableSettings, DataSettings, PipelineSettings):
     """The settings of every trainable that trains a network."""
 
-    teacher: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+/\d+/\d+/[A-Za-z0-9_][A-Za-z0-9_.-]*$")] | None = None
-    """For the stage distill: another trial's artifact, `STUDY_ID/NUMBER/ATTEMPT/NAME`, such as `st_1/7/1/train`.
-    Without one, the network that the stage train has trained."""
+    teacher: Annotated[str, Field(pattern=r"^(best|[A-Za-z0-9_-]+/\d+/\d+/[A-Za-z0-9_][A-Za-z0-9_.-]*)$")] | None = None
+    """For the stage distill: `best`, the model of the study's best trial when this one starts; or another trial's
+    artifact, `STUDY_ID/NUMBER/ATTEMPT/NAME`, such as `st_1/7/1/train`. Without one, or while no trial has a result,
+    the network that the stage train has trained."""
     unlabelled: str | None = None
     """For distill: an npy file of inputs without labels, below the worker's data directory."""
     labelled_rows: Annotated[int, Field(ge=2)] | None = None
@@ -136,6 +138,8 @@ def _parent(trial: TrialContext) -> nn.Module | None:
 def _teacher(key: str | None, wanted: Description, trial: TrialContext, device: torch.device) -> nn.Module | None:
     if key is None:
         return None
+    if key == BEST:
+        raise unusable("teacher", "'best' is known within a study only; by hand, name an artifact")
     store = open_store(os.environ.get(ARTIFACTS_VARIABLE, "artifacts"))
     place = trial.workdir / "teacher"
     try:
