@@ -59,6 +59,15 @@ def test_the_table_trainable_learns_values():
     assert metrics["val_r2"] > 0.35
 
 
+@pytest.mark.parametrize(("dataset", "figure"), [("wine", "val_accuracy"), ("diabetes", "val_r2")])
+def test_the_figure_of_the_best_epoch_is_told_with_its_interval(dataset, figure):
+    metrics = TRAINABLES["tabular"]({"lr": 0.01, "epochs": 5}, quiet_trial(settings={"dataset": dataset}))
+
+    low, high = metrics[f"{figure}_low"], metrics[f"{figure}_high"]
+    assert low <= metrics[figure] <= high
+    assert 0.01 < high - low < 0.8
+
+
 def test_the_smallest_training_explains_a_third_of_the_variance():
     metrics = TRAINABLES["hello"]({}, quiet_trial(seed=1))
 

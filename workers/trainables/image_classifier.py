@@ -82,7 +82,17 @@ TRAINABLE = Trainable(
     summary="Classifies images with an MLP or a small CNN.",
     parameters=Parameters,
     settings=Settings,
-    metrics=("val_accuracy", "val_loss", "train_loss", "grad_norm", "best_epoch", "params"),
+    metrics=(
+        "val_accuracy",
+        "val_accuracy_low",
+        "val_accuracy_high",
+        "val_loss",
+        "train_loss",
+        "grad_norm",
+        "best_epoch",
+        "params",
+        "inherited",
+    ),
     train=train,
 )
 

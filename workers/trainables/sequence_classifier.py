@@ -93,7 +93,17 @@ TRAINABLE = Trainable(
     summary="Classifies sequences with 1-D convolutions, a GRU, an LSTM or an MLP.",
     parameters=Parameters,
     settings=Settings,
-    metrics=("val_accuracy", "val_loss", "train_loss", "grad_norm", "best_epoch", "params"),
+    metrics=(
+        "val_accuracy",
+        "val_accuracy_low",
+        "val_accuracy_high",
+        "val_loss",
+        "train_loss",
+        "grad_norm",
+        "best_epoch",
+        "params",
+        "inherited",
+    ),
     train=train,
 )
 

@@ -56,13 +56,18 @@ TRAINABLE = Trainable(
     settings=Settings,
     metrics=(
         "val_accuracy",
+        "val_accuracy_low",
+        "val_accuracy_high",
         "val_mse",
         "val_r2",
+        "val_r2_low",
+        "val_r2_high",
         "val_loss",
         "train_loss",
         "grad_norm",
         "best_epoch",
         "params",
+        "inherited",
     ),
     train=train,
 )

@@ -1,7 +1,8 @@
 """The training that the built-in trainables share: epoch after epoch, from a checkpoint if there is one.
 
 Reported at each epoch (a step): `train_loss`, `val_loss`, `grad_norm`, and what the kind of data calls for:
-`val_accuracy`, or `val_mse` and `val_r2`. The weights of the best epoch are the ones that are kept.
+`val_accuracy`, or `val_mse` and `val_r2`. The weights of the best epoch are the ones that are kept; its accuracy, or R²,
+is told with the ends of its 95 % interval.
 """
 
 import copy
@@ -18,6 +19,7 @@ from torch import Tensor, nn, optim
 from torch.nn import functional
 
 from studyhall.trial_context import BadCheckpoint, TrialContext
+from workers.compression.figures import accuracy_interval, r2_interval
 from workers.explanation.attacks import Range, fgsm
 from workers.networks.inheriting import inherit
 from workers.trainables.augmentation import AugmentationParameters, augment
@@ -182,7 +184,8 @@ class Training:
         self._model.load_state_dict(self._best.weights)
         params = float(count_weights(self._model.network))
         inherited = {} if self._inherited is None else {"inherited": self._inherited}
-        return {**self._best.metrics, "best_epoch": float(self._best.epoch), "params": params, **inherited}
+        interval = _interval(self._model, self._validation, self._best.metrics)
+        return {**self._best.metrics, **interval, "best_epoch": float(self._best.epoch), "params": params, **inherited}
 
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
@@ -290,17 +293,33 @@ def _loss(scores: Tensor, y: Tensor, model: TrainedModel, label_smoothing: float
 
 
 @torch.no_grad()
+def _outputs(model: TrainedModel, x: Tensor) -> Tensor:
+    model.eval()
+    return torch.cat([model(part) for part in x.split(4096)]).float()
+
+
+@torch.no_grad()
 def _evaluate(
     model: TrainedModel, validation: OnDevice, device: torch.device, precision: Precision
 ) -> dict[str, float]:
-    model.eval()
     with autocast(device, precision):
-        scores = torch.cat([model(x) for x in validation.x.split(4096)]).float()
+        scores = _outputs(model, validation.x)
     loss = float(_loss(scores, validation.y, model))
     if model.description.kind == "classification":
         return {"val_accuracy": float((scores.argmax(1) == validation.y).double().mean()), "val_loss": loss}
     mse = float(functional.mse_loss(scores.double(), validation.y.double()))
     return {"val_mse": mse, "val_r2": 1 - mse / float(np.var(validation.y.cpu().numpy())), "val_loss": loss}
+
+
+def _interval(model: TrainedModel, validation: OnDevice, metrics: dict[str, float]) -> dict[str, float]:
+    """The ends of what the rows leave open about the figure of the best epoch, whose weights the model has."""
+    if model.description.kind == "classification":
+        name, rows = "val_accuracy", len(validation.y)
+        found = accuracy_interval(round(metrics[name] * rows), rows)
+    else:
+        name = "val_r2"
+        found = r2_interval(_outputs(model, validation.x).cpu().numpy(), validation.y.cpu().numpy())
+    return {f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def _check_finite(metrics: dict[str, float], epoch: int, trial: TrialContext) -> None:
