@@ -2,6 +2,8 @@
 
 import json
 
+from pydantic import JsonValue
+
 from app.search.engine import History, Observation
 from app.search.registry import engine
 from studyhall.space import Space
@@ -16,7 +18,7 @@ class TestEvolution(EngineContract):
     algorithm = Algorithm(name="evolution")
 
 
-def children(**options: object) -> list[int | None]:
+def children(**options: JsonValue) -> list[int | None]:
     """Whose weights eight suggestions start from, after five results: trial 7 is by far the best of them."""
     seen = tuple(
         Observation(number, TrialState.COMPLETED, {"x": number / 10}, (0.0 if number == 7 else 1.0,))

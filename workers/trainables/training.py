@@ -1,8 +1,8 @@
 """The training that the built-in trainables share: epoch after epoch, from a checkpoint if there is one.
 
 Reported at each epoch (a step): `train_loss`, `val_loss`, `grad_norm`, and what the kind of data calls for:
-`val_accuracy`, or `val_mse` and `val_r2`. The weights of the best epoch are the ones that are kept; its accuracy, or R²,
-is told with the ends of its 95 % interval.
+`val_accuracy`, or `val_mse` and `val_r2`. The weights of the best epoch are the ones that are kept; its accuracy, or
+R², is told with the ends of its 95 % interval.
 """
 
 import copy
