@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_parent_of_a_trial"
-down_revision = "20261123_first_tables"
+down_revision = "20261130_traceparent"
 branch_labels = None
 depends_on = None
 
