@@ -7,6 +7,7 @@ for as many epochs as parent and child had together.
 
 import argparse
 import contextlib
+import io
 import json
 import statistics
 from pathlib import Path
@@ -68,7 +69,7 @@ def main() -> None:
     for epochs in arguments.epochs:
         rows = []
         for number, (parent, child) in enumerate(families(arguments.families, arguments.seed)):
-            with contextlib.redirect_stdout(None):
+            with contextlib.redirect_stdout(io.StringIO()):
                 _, elder, _ = train(parent, epochs, number)
                 inherited, _, share = train(child, epochs, number + 1000, elder)
                 fresh, _, _ = train(child, epochs, number + 1000)

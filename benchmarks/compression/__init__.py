@@ -1,0 +1,1 @@
+"""How small and fast a trained network becomes, and what that costs: `python -m benchmarks.compression`."""
