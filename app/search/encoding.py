@@ -18,6 +18,7 @@ import numpy as np
 
 from app.search.axes import Axis, Floats, Truths
 from app.search.blocks import Block, Single, block_of, combinations
+from app.search.cells import CellWays, cells_in
 from app.search.conditions import Column, Columns, Condition
 from studyhall.architecture.graph import COUNTS
 from studyhall.parameters import IntParameter, Parameter, default_of
@@ -44,6 +45,7 @@ class Encoding:
         self.columns: tuple[slice, ...] = _columns(self.blocks)
         self._number: dict[str, int] = {parameter.name: j for j, parameter in enumerate(self.free)}
         self._fixed: Parameters = {p.name: p.middle() for p in space.scalars if p.cardinality == 1}
+        self._ways = tuple(self._cells_ways())
         self._conditions = {name: Condition(when) for name, when in space.conditions.items()}
         self._rules = tuple(Condition(rule) for rule in space.plain_rules)
         self._places: dict[object, Floats | None] = {}
@@ -147,7 +149,8 @@ class Encoding:
 
         An ordered parameter is its place; a categorical is one-hot, any two choices at distance 1; a conditional one
         has a column more that keeps inactive (0) from active (1/2), whatever the value. What is in a subset, and the
-        shares of a simplex, have a lengthscale each: some matter more than others.
+        shares of a simplex, have a lengthscale each: some matter more than others. What ways there are through a cell
+        has one too: cells may be alike though their edges differ.
         """
         found: list[Floats] = []
         for parameter, block, columns in zip(self.free, self.blocks, self.columns, strict=True):
@@ -159,6 +162,7 @@ class Encoding:
                 seen = seen if is_place else [part * here for part in seen]
                 seen[0] = np.hstack([seen[0], 0.5 * here])
             found.extend(seen)
+        found.extend(ways.features(canonical, active) for ways in self._ways)
         slices: list[slice] = []
         for part in found:
             start = slices[-1].stop if slices else 0
@@ -248,6 +252,14 @@ class Encoding:
     def _continua(self) -> list[tuple[str, int, Parameter]]:
         """The others."""
         return [(p.name, columns.start, p) for p, columns, cells in self._of_architecture() if cells is None]
+
+    def _cells_ways(self) -> Iterator[CellWays]:
+        architecture = self.space.architecture
+        for cell in () if architecture is None else cells_in(architecture.plan.root):
+            numbers = {nodes: self._number.get(edge.parameter) for nodes, edge in cell.edges.items()}
+            columns = {nodes: None if j is None else self.columns[j].start for nodes, j in numbers.items()}
+            axes = {nodes: None if column is None else self.axes[column] for nodes, column in columns.items()}
+            yield CellWays(cell, columns, axes)
 
     def _of_architecture(self) -> Iterator[tuple[Parameter, slice, int | None]]:
         architecture = self.space.architecture
