@@ -5,6 +5,7 @@ were, whatever the code becomes.
 """
 
 import sqlite3
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from app.storage import migrate
 from studyhall.client import Client
 from studyhall.transport import Connection
 
+CODE = "-- written by the code of commit "
 RELEASED = Path(__file__).parent / "released"
 SERVER = "http://testserver"
 SPACE = [
@@ -73,6 +75,11 @@ def fill(client: Client) -> None:
     ended.archive()
 
 
+def _commit() -> str:
+    asked = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True, cwd=RELEASED)
+    return asked.stdout.strip()
+
+
 def main(version: str) -> None:
     """Writes `released/VERSION.sql`."""
     kept = RELEASED / f"{version}.sql"
@@ -84,7 +91,7 @@ def main(version: str) -> None:
             fill(client)
         with sqlite3.connect(file) as database:
             database.execute("UPDATE webhooks SET secret = 'frozen'")
-            kept.write_text("\n".join(database.iterdump()) + "\n", encoding="utf-8")
+            kept.write_text("\n".join([CODE + _commit(), *database.iterdump(), ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,16 @@
 """Puts the database of a release, as `tests/storage/released` keeps it, where a server of today can find it."""
 
+import io
 import sqlite3
+import subprocess
+import tarfile
 from pathlib import Path
 
 from sqlalchemy import Boolean, Connection, MetaData, Table, make_url, text
 
 from app.storage import migrate
 from app.storage.connect import make_engine
+from tests.storage.freeze import CODE
 
 RELEASED = sorted((Path(__file__).parent / "released").glob("*.sql"))
 NOT_DATA = ("alembic_version", "schema_floor")
@@ -23,6 +27,21 @@ def as_sqlite(release: Path) -> sqlite3.Connection:
 def revision_of(release: Path) -> str:
     """The newest migration that the release had."""
     return str(as_sqlite(release).execute("SELECT version_num FROM alembic_version").fetchone()[0])
+
+
+def code_of(release: Path, into: Path) -> bool:
+    """Lays out the packages of that release; False where its commit is not at hand, as in a source archive."""
+    commit = release.read_text(encoding="utf-8").splitlines()[0].removeprefix(CODE)
+    packed = subprocess.run(
+        ["git", "archive", commit, "app", "studyhall", "workers", "migrations"],
+        capture_output=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    if packed.returncode == 0:
+        with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+            archive.extractall(into, filter="data")
+    return packed.returncode == 0
 
 
 def restore(release: Path, url: str) -> None:

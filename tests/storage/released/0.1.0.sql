@@ -1,3 +1,4 @@
+-- written by the code of commit bcc1f6efc1bba4727671ab9af9c386ec76880256
 BEGIN TRANSACTION;
 CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
