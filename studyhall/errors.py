@@ -51,6 +51,8 @@ class StudyhallError(Exception):
 
     def __str__(self) -> str:
         listed = "; ".join(f"{error.pointer or '/'}: {error.message}" for error in self.errors)
+        if listed and self.message == InvalidInput.__doc__:  # which says no more than that there is a list
+            return f"this does not fit: {listed}"
         return f"{self.message} ({listed})" if listed else self.message
 
 

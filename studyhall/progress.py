@@ -78,6 +78,11 @@ class ProgressLine:
     ) -> None:
         self.finish()
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody sees it."""
+        return self._shown
+
     def show(self, summary: Summary, *, goal: Objective, total: int | None, done: int | None = None) -> None:
         """Shows where the study stands now."""
         if not self._shown:

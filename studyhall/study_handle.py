@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, overload
 
@@ -334,17 +335,32 @@ class StudyHandle:
         if n_jobs < 1:
             raise InvalidInput("n_jobs is a number from 1")
         with ProgressLine(self._connection.clock, shown=progress) as line:
+            show = partial(self._show, line, n_trials)
             if n_jobs > 1:
-                self._evaluate_together(function, n_trials, n_jobs, line)
-                return self.best() if len(self.definition.objectives) == 1 else None
-            for done in itertools.count() if n_trials is None else range(n_trials):
-                line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials, done=done)
-                if not self._evaluate_one(function):
-                    break
-            line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials)
+                self._evaluate_together(function, n_trials, n_jobs, show)
+            else:
+                self._evaluate_in_turn(function, n_trials, show)
+        self.refresh()
         return self.best() if len(self.definition.objectives) == 1 else None
 
-    def _evaluate_together(self, function: Trainable, n_trials: int | None, n_jobs: int, line: ProgressLine) -> None:
+    def _show(self, line: ProgressLine, n_trials: int | None, done: int) -> None:
+        """Paints how far it is: of the trials wanted here, or else of the study's budget."""
+        if line.is_shown:
+            total, here = (self.definition.budget.max_trials, None) if n_trials is None else (n_trials, done)
+            line.show(self.summary(), goal=self.definition.objectives[0], total=total, done=here)
+
+    def _evaluate_in_turn(self, function: Trainable, n_trials: int | None, show: Callable[[int], None]) -> None:
+        done = 0
+        while done != n_trials:
+            show(done)
+            if not self._evaluate_one(function):
+                break
+            done += 1
+        show(done)
+
+    def _evaluate_together(
+        self, function: Trainable, n_trials: int | None, n_jobs: int, show: Callable[[int], None]
+    ) -> None:
         turns = itertools.count() if n_trials is None else iter(range(n_trials))
         turn, enough = threading.Lock(), threading.Event()
         done = itertools.count(1)
@@ -367,11 +383,14 @@ class StudyHandle:
 
         with ThreadPoolExecutor(n_jobs, thread_name_prefix="studyhall-trial") as threads:
             running = [threads.submit(work) for _ in range(n_jobs)]
-            while wait(running, timeout=PROGRESS_S).not_done:
-                line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials, done=so_far)
+            try:
+                while wait(running, timeout=PROGRESS_S).not_done:
+                    show(so_far)
+            finally:
+                enough.set()  # after an interrupt the trials that run are finished, and no others begun
         for one in running:
             one.result()
-        line.show(self.summary(), goal=self.definition.objectives[0], total=n_trials, done=so_far)
+        show(so_far)
 
     def _evaluate_one(self, function: Trainable) -> bool:
         try:

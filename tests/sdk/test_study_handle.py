@@ -1,6 +1,7 @@
 """Lists, events, buttons and `optimize`, as the SDK sends them."""
 
 import io
+import threading
 
 import pytest
 
@@ -139,6 +140,35 @@ def test_optimize_evaluates_reports_and_completes():
     assert best.id == "tr_1"
     assert [body["metrics"] for body in server.sent("/v1/trials/tr_1/complete")] == [{"loss": 0.25}] * 2
     assert len(server.sent("/v1/trials/tr_1/measurements")) == 2
+
+
+def test_optimize_asks_how_far_it_is_only_where_somebody_looks():
+    server = ScriptedServer({"GET /v1/studies/st_1/best": {"trials": [TRIAL]}})
+
+    server.study().optimize(lambda *_: 1.0, n_trials=2, progress=False)
+
+    assert server.sent("/v1/studies/st_1/summary") == []
+
+
+def test_optimize_in_threads_begins_no_trial_after_an_interrupt(monkeypatch):
+    server = ScriptedServer({"GET /v1/studies/st_1/best": {"trials": [TRIAL]}})
+    begun, interrupted = threading.Event(), threading.Event()
+
+    def interrupt(*_, **__):
+        assert begun.wait(10)
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    def evaluate(*_):
+        begun.set()
+        assert interrupted.wait(10)
+        return 1.0
+
+    monkeypatch.setattr("studyhall.study_handle.wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        server.study().optimize(evaluate, n_trials=100, n_jobs=2)
+
+    assert len(server.sent("/v1/trials/tr_1/complete")) <= 2
 
 
 def test_optimize_ends_with_its_study():
