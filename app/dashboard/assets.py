@@ -6,6 +6,7 @@ keep the modules of one release together even while an upgrade rolls through sev
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ _MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_INDENTATION: Final = re.compile(rb"^[ \t]+", re.MULTILINE)
 _PLACE: Final = b"ASSETS"
 """Stands in index.html where the folder of this release goes."""
 _MODULES: Final = b"<!-- modules -->"
@@ -67,7 +69,7 @@ def load_assets(directory: Path = STATIC) -> Mapping[str, Asset]:
     Raises:
         KeyError: when a file has a suffix without a media type; it does not belong there.
     """
-    files = {path.relative_to(directory).as_posix(): path.read_bytes() for path in _files(directory)}
+    files = {path.relative_to(directory).as_posix(): _lean(path) for path in _files(directory)}
     release = _digest(part for name, body in files.items() for part in (name.encode(), body))
     page = files.pop("index.html").replace(_MODULES, _announced(files)).replace(_PLACE, f"dashboard/{release}".encode())
     assets = {
@@ -79,6 +81,12 @@ def load_assets(directory: Path = STATIC) -> Mapping[str, Asset]:
 
 def _files(directory: Path) -> list[Path]:
     return sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+def _lean(path: Path) -> bytes:
+    """A file without its indentation, a twelfth of its weight: no browser needs it, and lines keep their numbers."""
+    body = path.read_bytes()
+    return _INDENTATION.sub(b"", body) if path.suffix in (".js", ".css") else body
 
 
 def _announced(names: Iterable[str]) -> bytes:

@@ -71,6 +71,13 @@ def test_no_module_makes_markup_from_text() -> None:
     assert [path.name for path in STATIC.rglob("*.js") if sinks.search(path.read_text())] == []
 
 
+def test_no_text_goes_over_several_lines_of_a_module() -> None:
+    """Indentation is left out of what is served; inside of such a text it would mean something."""
+    for path in STATIC.rglob("*.js"):
+        code = [line for line in path.read_text().splitlines() if not line.lstrip().startswith(("*", "/"))]
+        assert [line for line in code if line.count("`") % 2] == [], path.name
+
+
 def test_only_one_module_fetches() -> None:
     fetches = re.compile(r"\bfetch\(|XMLHttpRequest|EventSource|WebSocket|sendBeacon")
 

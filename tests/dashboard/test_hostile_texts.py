@@ -35,6 +35,8 @@ PLACES = (
     "/events",
     "/health",
     "/importance",
+    "/rank",
+    "/ablation",
 )
 ODD_NAMES = ("constructor", "__proto__", "toString", "hasOwnProperty")
 

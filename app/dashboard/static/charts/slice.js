@@ -64,7 +64,7 @@ export function sliceChart({ rows, parameter, of = (values) => valueOf(values, p
 }
 
 // Trials of one choice would hide each other: spread them within its cell, always the same way.
-function jitter(axis, number) {
+export function jitter(axis, number) {
   const cells = axis.cells;
   if (cells === null) return 0;
   const share = ((number * 2654435761) % 2 ** 32) / 2 ** 32;

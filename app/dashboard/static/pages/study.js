@@ -35,8 +35,10 @@ const GROUPS = [
     title: "Analysis",
     tabs: [
       { name: "importance", title: "Importance", load: () => import("./study/importance.js") },
+      { name: "ablation", title: "Ablation", load: () => import("./study/ablation.js") },
       { name: "dependence", title: "Dependence", load: () => import("./study/dependence.js") },
       { name: "contour", title: "Contour", load: () => import("./study/contour.js") },
+      { name: "rank", title: "Ranks", load: () => import("./study/rank.js") },
       { name: "progress", title: "Progress", load: () => import("./study/progress.js") },
     ],
   },

@@ -4,6 +4,7 @@ import { pause } from "../core/live.js";
 import { element, fill } from "../core/element.js";
 import { formatAgo, formatNumber, formatShare, formatTime, plural } from "../core/format.js";
 import { notice, noticeProblem } from "../core/notices.js";
+import { meter } from "../parts/meter.js";
 import { emptyPlace, labelChips } from "../parts/pieces.js";
 
 const REFRESH_MS = 5000;
@@ -118,7 +119,7 @@ function workerRow(worker, change) {
           .filter(Boolean)
           .join(" · "),
       ),
-      machineUse(worker.machine).map((line) => element("small", {}, line)),
+      machineUse(worker.machine),
     ),
     element(
       "td",
@@ -135,20 +136,17 @@ function workerRow(worker, change) {
 
 /** How busy the machine was when its worker last said so, and each of its GPUs. */
 function machineUse(machine) {
-  if (!machine) return [];
-  const memory = machine.memory_mb ? `, ${formatShare(machine.memory_used_mb / machine.memory_mb)} of its memory` : "";
-  return [
-    `load ${formatNumber(machine.load)} of ${formatNumber(machine.cpus)}${memory}`,
-    ...machine.gpus.map((gpu) =>
-      [
-        gpu.name || gpu.id,
-        gpu.utilization === null ? null : `${formatShare(gpu.utilization)} busy`,
-        gpu.memory_mb && gpu.memory_used_mb !== null ? `${formatShare(gpu.memory_used_mb / gpu.memory_mb)} of its memory` : null,
-      ]
-        .filter(Boolean)
-        .join(", "),
-    ),
-  ];
+  if (!machine) return null;
+  const share = (used, whole) => (whole && used !== null ? used / whole : null);
+  const shown = [
+    ["load", share(machine.load, machine.cpus), `${formatNumber(machine.load, 2)} of ${formatNumber(machine.cpus)}`],
+    ["memory", share(machine.memory_used_mb, machine.memory_mb)],
+    ...machine.gpus.flatMap((gpu) => [
+      [gpu.name || gpu.id, gpu.utilization],
+      [`${gpu.name || gpu.id} memory`, share(gpu.memory_used_mb, gpu.memory_mb)],
+    ]),
+  ].filter(([, value]) => value !== null && value !== undefined);
+  return element("div.meters", {}, shown.map(([name, value, text]) => meter(name, value, { text, tone: value > 0.95 ? "bad" : "" })));
 }
 
 /** A drained worker ends what it runs and takes nothing new; one put aside takes nothing until it is taken back. */

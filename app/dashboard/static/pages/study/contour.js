@@ -7,6 +7,7 @@ import { element, fill } from "../../core/element.js";
 import { formatNumber, formatParameter } from "../../core/format.js";
 import { setQuery } from "../../core/route.js";
 import { figure } from "../../parts/figure.js";
+import { objectiveSelect } from "../../parts/objective_select.js";
 import { levelLegend, working } from "../../parts/pieces.js";
 import { select } from "../../parts/select.js";
 
@@ -16,29 +17,24 @@ export function openTab({ api, feed, query, fail }) {
   const { objectives } = feed.study;
   const { parameters } = feed;
   const names = parameters.filter(({ type }) => !LISTS.has(type)).map(({ name }) => name);
-  let objective = objectives.find(({ metric }) => metric === query.get("metric")) ?? objectives[0];
+  const objective = objectiveSelect(objectives, query, () => reading.ask(asked()));
   let pair = [query.get("x"), query.get("y")].filter((name) => names.includes(name));
   let answer = null;
   const hint = element("p.hint", { role: "status" }, working("Computing…"));
   const across = select("Across", names, pair[0] ?? names[0], (name) => choose(0, name));
   const up = select("Up", names, pair[1] ?? names[1], (name) => choose(1, name));
-  const metric = select("Objective", objectives.map((each) => each.metric), objective.metric, (chosen) => {
-    objective = objectives.find((each) => each.metric === chosen);
-    setQuery({ metric: chosen });
-    reading.ask(asked());
-  });
   const legend = levelLegend();
   const plot = figure({
     title: "Contour",
     filename: `${feed.study.name}-contour`,
     hint,
     legend: legend.node,
-    controls: [across.node, up.node, objectives.length > 1 ? metric.node : null],
+    controls: [across.node, up.node, objective.node],
     height: (width) => Math.max(300, Math.min(560, width * 0.62)),
     draw: (size) => contourChart(data(), size),
     table: () => tableOf(answer),
     tell: ({ index, value }) => [
-      `${objective.metric} about ${formatNumber(value, 4)}`,
+      `${objective.chosen.metric} about ${formatNumber(value, 4)}`,
       [
         [answer.facts.x, formatParameter(answer.columns.x[index])],
         [answer.facts.y, formatParameter(answer.columns.y[index])],
@@ -58,18 +54,18 @@ export function openTab({ api, feed, query, fail }) {
   }
 
   function asked() {
-    return { objective: objective.metric, ...(pair.length === 2 ? { parameters: pair.join(",") } : {}) };
+    return { objective: objective.chosen.metric, ...(pair.length === 2 ? { parameters: pair.join(",") } : {}) };
   }
 
   function data() {
     const axis = (name) => parameterAxis(parameters.find((each) => each.name === name) ?? parameters[0]);
-    const label = answer?.facts.x ? `Expected ${objective.metric} over ${answer.facts.x} and ${answer.facts.y}` : "Contour";
+    const label = answer?.facts.x ? `Expected ${objective.chosen.metric} over ${answer.facts.x} and ${answer.facts.y}` : "Contour";
     return {
       columns: answer?.columns ?? {},
       trials: answer?.facts.trials,
       x: axis(answer?.facts.x),
       y: axis(answer?.facts.y),
-      goal: objective.goal,
+      goal: objective.chosen.goal,
       label,
       nothing: answer?.note ?? "",
     };
@@ -79,7 +75,7 @@ export function openTab({ api, feed, query, fail }) {
     answer = told;
     const values = told.columns.mean ?? [];
     const range = [Math.min(...values), Math.max(...values)];
-    const [worst, best] = objective.goal === "maximize" ? range : [range[1], range[0]];
+    const [worst, best] = objective.chosen.goal === "maximize" ? range : [range[1], range[0]];
     legend.node.hidden = !values.length;
     legend.update(formatNumber(worst), `${formatNumber(best)} (better)`);
     if (told.facts.x) {

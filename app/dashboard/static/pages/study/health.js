@@ -8,7 +8,9 @@ import { address } from "../../core/route.js";
 const WORDS = { act: "Act", look: "Look", unknown: "Too early", good: "Good" };
 const TABS = { slice: "slices", trials: "trials", importance: "importance", calibration: "progress", convergence: "progress", edf: "progress", curves: "curves", overview: null };
 
-export function openTab({ api, feed, fail }) {
+const SHOWN = 6; // trials named as evidence
+
+export function openTab({ api, feed, openTrial, fail }) {
   const hint = element("p.hint", { role: "status" }, "Looking…");
   const list = element("ul.checks");
   const node = element("section.card", {}, element("h2", {}, "Health"), hint, list);
@@ -30,7 +32,7 @@ export function openTab({ api, feed, fail }) {
             {},
             element("h3", {}, check.title),
             check.advice ? element("p", {}, check.advice) : null,
-            element("p.hint", {}, check.evidence, " · ", element("a", { href: address("studies", feed.name, TABS[check.see] ?? null) }, "See it")),
+            element("p.hint", {}, check.evidence, check.trials?.length ? [" · ", check.trials.slice(0, SHOWN).map((number) => [element("button.link", { type: "button", on: { click: () => openTrial({ number }) } }, `trial ${number}`), " "])] : null, " · ", element("a", { href: address("studies", feed.name, TABS[check.see] ?? null) }, "See it")),
           ),
         ),
       ),

@@ -3,9 +3,10 @@
 import { importanceChart } from "../../charts/importance.js";
 import { basisText, followAnalysis, rowsOf, tableOf } from "../../core/analysis.js";
 import { element, fill } from "../../core/element.js";
-import { formatShare } from "../../core/format.js";
+import { formatNumber, formatShare } from "../../core/format.js";
 import { address, setQuery } from "../../core/route.js";
 import { figure } from "../../parts/figure.js";
+import { meter } from "../../parts/meter.js";
 import { choice, working } from "../../parts/pieces.js";
 
 const METHODS = [
@@ -23,6 +24,7 @@ export function openTab({ api, feed, query, fail }) {
   let answer = null;
   const hint = element("p.hint", { role: "status" }, working("Computing…"));
   const pairs = element("div");
+  const operators = element("div");
   const methods = choice("Which importance", METHODS, method, (chosen) => {
     method = chosen;
     setQuery({ method: chosen });
@@ -53,8 +55,12 @@ export function openTab({ api, feed, query, fail }) {
     element("div.filters", {}, methods.node, hint),
     charts.map((chart) => element("section.card", {}, chart.node)),
     pairs,
+    operators,
   );
   const reading = followAnalysis({ api, feed, kind: "importance", query: { method }, show, fail });
+  const readings = [reading];
+  if (feed.study.space.architecture)
+    readings.push(followAnalysis({ api, feed, kind: "operators", query: { objective: objectives[0].metric }, show: (told) => fill(operators, operatorCard(told, objectives[0])), fail }));
 
   function of(metric) {
     return answer ? rowsOf(answer).filter(({ objective }) => objective === metric) : [];
@@ -69,9 +75,9 @@ export function openTab({ api, feed, query, fail }) {
 
   return {
     node,
-    update: (changed) => reading.update(changed),
+    update: (changed) => readings.forEach((each) => each.update(changed)),
     close() {
-      reading.close();
+      readings.forEach((each) => each.close());
       charts.forEach((chart) => chart.close());
     },
   };
@@ -104,4 +110,29 @@ export function openTab({ api, feed, query, fail }) {
         ),
       );
   }
+}
+
+/** Which operator matters where, and what it brings: only of architectures. */
+function operatorCard(answer, { metric }) {
+  const rows = rowsOf(answer);
+  const line = (row) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, row.position),
+      element("td", {}, row.operator),
+      element("td.number", {}, formatNumber(row.count)),
+      element("td.wide", {}, meter("", row.importance ?? 0)),
+      element("td.number", {}, row.effect === null ? "–" : `${row.effect > 0 ? "+" : ""}${formatNumber(row.effect, 3)} (${formatNumber(row.effect_low, 2)} to ${formatNumber(row.effect_high, 2)})`),
+    );
+  const head = ["position", "operator", "trials", "importance", `effect on ${metric}`];
+  return element(
+    "section.card",
+    {},
+    element("h2", {}, "Operators"),
+    element("p.hint", {}, rows.length ? `What each operator adds at its position; the effect compares trials that have it there with those that chose another. ${basisText(answer)}` : answer.note),
+    rows.length
+      ? element("div.scroller.short.layers", { tabindex: 0, role: "region", "aria-label": "Operators" }, element("table", {}, element("thead", {}, element("tr", {}, head.map((name) => element("th", { scope: "col" }, name)))), element("tbody", {}, rows.map(line))))
+      : null,
+  );
 }

@@ -6,6 +6,7 @@ import { formatDuration, formatNumber, formatParameter, formatTime } from "../..
 import { address } from "../../core/route.js";
 import { valueOf } from "../../core/values.js";
 import { choicesOf } from "../../charts/parameter_axis.js";
+import { blocksOf } from "../../parts/blocks.js";
 import { facts, labelChips } from "../../parts/pieces.js";
 
 const DEFINITION = [
@@ -43,6 +44,15 @@ export function openTab({ feed }) {
         spaceTable(study.space, summary.best),
         constraintList(study.space.constraints),
       ),
+      study.space.architecture
+        ? element(
+            "section.card",
+            {},
+            element("h2", {}, "Architecture"),
+            element("p.hint", {}, "What may become of it; ", element("a", { href: address("studies", feed.name, "model") }, "what became of it"), " in the best trial is drawn on the page of the model."),
+            blocksOf(study.space.architecture),
+          )
+        : null,
       element(
         "section.card",
         {},
