@@ -35,8 +35,8 @@ from studyhall.home import find_server
 from studyhall.lease_keeper import LeaseKeeper
 from studyhall.space import Space
 from studyhall.study import Algorithm, Budget, Objective, Retry, Stopping, Study, StudyState, Task, Transfer
-from studyhall.study_handle import StudyHandle
-from studyhall.transport import PATIENCE_S, Connection, path_of
+from studyhall.study_handle import POLL_S, StudyHandle
+from studyhall.transport import PATIENCE_S, Connection, Query, path_of
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
 from studyhall.webhooks import CreateWebhook, Webhook
 from studyhall.wire import (
@@ -47,6 +47,7 @@ from studyhall.wire import (
     CheckSpace,
     CreateKey,
     CreateStudy,
+    Feed,
     Health,
     Key,
     Log,
@@ -179,6 +180,23 @@ class Client:
         except NotFound as error:
             error.message = f"there is no study '{name}'; client.studies() lists those there are"
             raise
+
+    def changes(self, *, follow: bool = True) -> Iterator[dict[str, int | None]]:
+        """How far every study of the project is, by id; with `follow` then, for ever, those that have changed since.
+
+        A sequence number says that something is new, not what: ask the study. None: it is gone.
+        """
+        known: dict[str, int] = {}
+        cursor: str | None = None
+        while True:
+            query: Query = {"after": cursor, "wait_s": POLL_S if cursor else 0.0}
+            told = self.connection.get(path_of("events"), Feed, query=query, wait_s=POLL_S if cursor else 0.0)
+            if told.cursor != cursor:
+                gone = dict.fromkeys(known.keys() - told.sequences.keys())
+                yield {**{id: n for id, n in told.sequences.items() if known.get(id) != n}, **gone}
+            if not follow:
+                return
+            cursor, known = told.cursor, told.sequences
 
     def studies(
         self,

@@ -336,6 +336,15 @@ class Events(Word):
     sequence: int
 
 
+class Feed(Word):
+    """How far each study of a project is; of very many, the thousand that changed last."""
+
+    sequences: dict[str, int]
+    """The sequence number of each study, by its id."""
+    cursor: str
+    """What to ask with next: as long as it is the same, so is all this."""
+
+
 class Best(Word):
     """The best trials: one for one objective, the Pareto front for several; empty before the first result."""
 

@@ -5,6 +5,7 @@ back, and a reader that lost its connection goes on with `Last-Event-ID`.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -12,17 +13,19 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api.answering import while_connected
 from app.api.context import Caller, Context
-from app.api.queries import EventsQuery, StudyRef
-from app.api.routing import VIEWERS, Routes
+from app.api.queries import EventsQuery, FeedQuery, StudyRef
+from app.api.routing import READERS, VIEWERS, Routes
 from app.services import reading
 from studyhall.errors import FieldError, InvalidInput
-from studyhall.wire import Events
+from studyhall.wire import Events, Feed
 
 routes = Routes("events")
 
 PING_S = 15.0
 PAUSE_S = 0.1
 """Between two events of a stream: a fleet may finish a thousand trials a second, and nobody can look that fast."""
+FEED_PAUSE_S = 1.0
+"""The same of all studies of a project."""
 LONGEST_STREAM_S = 3600.0
 """After an hour the stream ends and the client comes again: keys expire, and load balancers forget."""
 
@@ -30,7 +33,7 @@ _STREAM = {
     200: {
         "content": {
             "text/event-stream": {
-                "schema": {"type": "string", "description": 'Events `id: SEQ` with `data: {"sequence": SEQ}`.'}
+                "schema": {"type": "string", "description": "Server-sent events: `id`, and JSON as `data`."}
             }
         }
     }
@@ -47,14 +50,49 @@ async def list_events(context: Caller, study: StudyRef, query: EventsQuery) -> E
     found = await services.read(partial(reading.find_study, principal=context.principal, name=study))
     if "text/event-stream" in (context.header("accept") or ""):
         after = _resumed_after(context, query.after)
-        return StreamingResponse(
-            _stream(context, found.id, after),
-            media_type="text/event-stream",
-            headers={"cache-control": "no-store", "x-accel-buffering": "no"},
-        )
+        return _as_stream(_stream(context, found.id, after))
     waiting = services.events(found.id, query.after, wait_s=query.wait_s, limit=query.limit)
     items, sequence = await (while_connected(context, waiting) if query.wait_s else waiting)
     return Events.model_construct(items=tuple(items), sequence=sequence)
+
+
+@routes.get("/v1/events", scopes=READERS, responses=_STREAM)
+async def get_feed(context: Caller, query: FeedQuery) -> Feed | Response:
+    """Tells how far every study of the project is, waiting for news; or streams it.
+
+    Of a stream's events (`Accept: text/event-stream`) the first one tells all studies, unless `Last-Event-ID` is still
+    true, and each other one those that have changed since, with null for a study that is gone.
+    """
+    if "text/event-stream" in (context.header("accept") or ""):
+        return _as_stream(_feed(context, context.header("last-event-id")))
+    waiting = context.services.feed(context.principal.project, query.after, wait_s=query.wait_s)
+    return await (while_connected(context, waiting) if query.wait_s else waiting)
+
+
+async def _feed(context: Context, after: str | None) -> AsyncIterator[bytes]:
+    services = context.services
+    clock = asyncio.get_running_loop().time
+    end, known = clock() + LONGEST_STREAM_S, dict[str, int]()
+    if after is not None:
+        now = await services.feed(context.principal.project, None, wait_s=0)
+        known = now.sequences if now.cursor == after else known
+    while clock() < end:
+        told = await services.feed(context.principal.project, after, wait_s=PING_S)
+        if told.cursor != after:
+            news: dict[str, int | None] = {id: s for id, s in told.sequences.items() if known.get(id) != s}
+            news |= dict.fromkeys(known.keys() - told.sequences.keys())
+            after, known = told.cursor, told.sequences
+            yield b"id: %b\ndata: %b\n\n" % (after.encode(), json.dumps({"sequences": news}).encode())
+            await asyncio.sleep(FEED_PAUSE_S)
+        elif services.signals.is_closing:
+            return
+        else:
+            yield b": ping\n\n"
+
+
+def _as_stream(pieces: AsyncIterator[bytes]) -> Response:
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(pieces, media_type="text/event-stream", headers=headers)
 
 
 async def _stream(context: Context, study_id: str, after: int) -> AsyncIterator[bytes]:

@@ -108,6 +108,15 @@ class EventsQuery(Word):
     limit: Annotated[int, Field(ge=1, le=500, description="The most events of one answer.")] = 100
 
 
+class FeedQuery(Word):
+    """What is known of a project's studies already, and how long to wait for news."""
+
+    after: Annotated[
+        str | None, Field(pattern=r"^[0-9a-f]{16}$", description="`cursor` of the answer before; absent: nothing.")
+    ] = None
+    wait_s: Annotated[float, Field(ge=0, le=LONGEST_WAIT_S, description="How long to wait when nothing is new.")] = 0.0
+
+
 class DeleteStudyQuery(Word):
     """How to delete a study."""
 

@@ -5,9 +5,10 @@ Routes call `write` and `read` with the verbs of this package; only what waits l
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
+from hashlib import blake2b
 from typing import TypeVar
 
 import structlog
@@ -34,13 +35,15 @@ from app.storage.prefetch import NOTHING, Touches
 from app.storage.rows import KeyRow
 from app.storage.transaction import Transaction
 from studyhall.errors import StudyhallError
-from studyhall.wire import Claim, Claimed, Event, Heartbeat, Key, Told
+from studyhall.wire import Claim, Claimed, Event, Feed, Heartbeat, Key, Told
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 SWEEP_S = 5.0
 TIDY_EVERY_S = 3600.0
+FEED_PAUSE_S = 0.5
+"""Between two looks at all studies of a project: any change of any study wakes whoever waits for that."""
 LONGEST_LOOK_S = 5.0
 """A long-poll looks again after this time even when nothing woke it; a net under the signals, not the mechanism."""
 
@@ -170,6 +173,18 @@ class Services:
                     return found, found[-1].sequence if found else after
                 await waiter.wait(min(left, LONGEST_LOOK_S))
 
+    async def feed(self, project: str, after: str | None, *, wait_s: float) -> Feed:
+        """How far each study of a project is, waiting until that is not what the cursor `after` stands for."""
+        deadline = self._monotonic() + wait_s
+        with self.signals.on_change(ANY) as waiter:
+            while True:
+                found = await self.read(partial(reader.sequences, project=project))
+                left = deadline - self._monotonic()
+                if (cursor := cursor_of(found)) != after or left <= 0 or self.signals.is_closing:
+                    return Feed(sequences=found, cursor=cursor)
+                if await waiter.wait(min(left, LONGEST_LOOK_S)):
+                    await asyncio.sleep(min(left, FEED_PAUSE_S))  # other projects' fleets wake it, too
+
     async def find_key(self, key_id: str) -> KeyRow | None:
         """A stored key, for the authenticator."""
         return await self.read(partial(reader.key_row, key_id=key_id))
@@ -234,3 +249,9 @@ def _claim(tx: Transaction, *, principal: Principal, request: Claim) -> tuple[Cl
 
 def _opening(request: Claim) -> str:
     return request.study if request.study is not None and request.study.startswith("st_") else ANY
+
+
+def cursor_of(sequences: Mapping[str, int]) -> str:
+    """A name for how far some studies are: equal for equal ones, on every server and after every restart."""
+    text = ",".join(f"{study}:{sequence}" for study, sequence in sorted(sequences.items()))
+    return blake2b(text.encode(), digest_size=8).hexdigest()

@@ -208,8 +208,8 @@ def events_after(connection: Connection, study_id: str, after: int, limit: int) 
 
 
 def sequences(connection: Connection, project: str) -> dict[str, int]:
-    """The sequence number of each study of a project that has not ended, and of the newest of the others."""
-    query = select(_S.id, _S.sequence).where(_S.project == project).order_by(_S.updated_at.desc()).limit(1000)
+    """The sequence number of each study of a project; of very many, those that changed last."""
+    query = select(_S.id, _S.sequence).where(_S.project == project).order_by(_S.updated_at.desc()).limit(LONGEST_PAGE)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 

@@ -99,6 +99,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     ),
     "list_shares": Example(python="[share.name for share in study.shares()]"),
     "revoke_share": Example(path={"share": "$SHARE_ID"}, python="study.unshare(SHARE_ID)"),
+    "get_feed": Example(query="wait_s=0", python="next(client.changes())"),
     "list_events": Example(query="after=0", python="list(study.events(follow=False))"),
     # trials
     "list_trials": Example(query="state=completed&sort=-number", python='list(study.trials(state="completed"))'),

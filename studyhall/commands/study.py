@@ -109,6 +109,17 @@ def show_events(arguments: argparse.Namespace) -> None:
             sys.stdout.flush()
 
 
+def show_changes(arguments: argparse.Namespace) -> None:
+    """Prints the sequence number of every study, then of those that change with --follow."""
+    for changed in client_for(arguments).changes(follow=arguments.follow):
+        for study, sequence in changed.items():
+            if arguments.json:
+                print_json_line({"study": study, "sequence": sequence})
+            else:
+                sys.stdout.write(f"{'gone' if sequence is None else sequence:>8}  {study}\n")
+        sys.stdout.flush()
+
+
 def predict(arguments: argparse.Namespace) -> None:
     """Prints what the model expects at a point."""
     (found,) = _study(arguments).predict(read_assignments(arguments.assignments))

@@ -42,6 +42,8 @@ def add_studies(commands: "Commands[Parser]") -> None:
     events = add_named(study, "events", "print what has happened in a study", "study:show_events")
     events.add_argument("--after", type=int, default=0, metavar="SEQ", help="only after this sequence number")
     events.add_argument("--follow", action="store_true", help="wait for more until the study has ended")
+    changes = add_command(study, "changes", "print how far every study is", "study:show_changes")
+    changes.add_argument("--follow", action="store_true", help="and go on with every study that changes")
     predict = add_named(study, "predict", "print what the model expects at a point of the space", "study:predict")
     _add_assignments(predict, "PARAMETER=VALUE", "lr=0.01 optimizer=adam ...")
     pause = add_named(study, "pause", "hand out no more trials for now", "study:pause")

@@ -277,6 +277,55 @@ async def test_a_stream_of_nothing_is_not_found(web: AsyncClient) -> None:
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
+async def test_the_feed_tells_how_far_every_study_is_and_waits_for_news(web: AsyncClient, study: str) -> None:
+    first = (await web.get("/v1/events")).json()
+
+    waiting = asyncio.create_task(web.get(f"/v1/events?after={first['cursor']}&wait_s=30"))
+    await web.post(f"/v1/studies/{study}/pause")
+    second = (await waiting).json()
+
+    assert first["sequences"] == {study: 1}
+    assert second["sequences"] == {study: 2}
+    assert (await web.get(f"/v1/events?after={second['cursor']}")).json() == second
+
+
+async def test_a_stream_of_the_feed_tells_what_has_changed_and_what_is_gone(
+    api: Api, web: AsyncClient, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.api.events.FEED_PAUSE_S", 0.0)
+    other = (await web.post("/v1/studies", json=definition())).json()["id"]
+    stream = Stream(api, "/v1/events", dict(web.headers) | {"accept": "text/event-stream"})
+    await stream.until(lambda heard: b"data: " in heard)
+
+    await web.post(f"/v1/studies/{study}/pause")
+    await stream.until(lambda heard: heard.count(b"data: ") == 2)
+    await web.delete(f"/v1/studies/{other}")
+    heard = await stream.until(lambda heard: heard.count(b"data: ") == 3)
+
+    await stream.leave()
+    lines = [line for line in heard.split(b"\n") if line.startswith(b"data: ")]
+    told = [json.loads(line.removeprefix(b"data: "))["sequences"] for line in lines]
+    assert told == [{study: 1, other: 1}, {study: 2}, {other: None}]
+
+
+async def test_a_stream_of_the_feed_resumes_without_telling_all_again(
+    api: Api, web: AsyncClient, study: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.api.events.PING_S", 0.02)
+    cursor = (await web.get("/v1/events")).json()["cursor"]
+
+    stream = Stream(api, "/v1/events", dict(web.headers) | {"accept": "text/event-stream", "last-event-id": cursor})
+
+    assert b"data: " not in await stream.until(lambda heard: heard.count(b": ping\n\n") >= 2)
+    await stream.leave()
+
+
+async def test_the_feed_knows_no_study_of_another_project(web: AsyncClient, keyring: Keyring, study: str) -> None:
+    theirs = {"authorization": f"Bearer {keyring.make('reader', 'theirs')}"}
+
+    assert (await web.get("/v1/events", headers=theirs)).json()["sequences"] == {}
+
+
 async def test_a_waiting_heartbeat_sleeps_until_its_own_trial_is_to_stop(
     web: AsyncClient, study: str, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:

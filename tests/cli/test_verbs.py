@@ -53,6 +53,12 @@ def test_a_change_that_does_not_fit_is_code_2_and_names_the_field(studyhall, stu
     assert "PatchStudy" not in said
 
 
+def test_changes_tell_how_far_every_study_is(studyhall, study):
+    _, said = studyhall("study", "changes")
+
+    assert {"study": study.id, "sequence": study.refresh().sequence} in [json.loads(line) for line in said.splitlines()]
+
+
 def test_events_are_printed_after_a_sequence_number(studyhall, study):
     _, before = studyhall("study", "events", study.name)
     sequences = [json.loads(line)["sequence"] for line in before.splitlines()]

@@ -33,6 +33,7 @@ REACH = {
     "create_share": ("StudyHandle.share", "study share"),
     "list_shares": ("StudyHandle.shares", "study shares"),
     "revoke_share": ("StudyHandle.unshare", "study unshare"),
+    "get_feed": ("Client.changes", "study changes"),
     "list_events": ("StudyHandle.events", "study events"),
     "list_trials": ("StudyHandle.trials", "trial list"),
     "get_trial_columns": ("StudyHandle.trial_columns", "trial columns"),

@@ -165,6 +165,15 @@ def test_the_course_of_a_search_is_a_data_frame_like_other_analyses(study):
     assert frame["best"].iloc[-1] == study.best().metrics["loss"]
 
 
+def test_changes_tell_how_far_every_study_is_and_then_what_is_new(client, study):
+    changes = client.changes()
+    first = next(changes)
+
+    study.pause()
+
+    assert first[study.id] < next(changes)[study.id] == study.refresh().sequence
+
+
 def test_a_worker_can_be_put_aside_and_taken_back(client):
     introduction = RegisterWorker(name="rack-1/gpu-0", version="0.1.0")
     client.connection.post("/v1/workers", introduction, natural_key=True)
