@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from importlib import metadata
 from typing import Final
@@ -63,9 +63,10 @@ class Worker:
         self._executor.end() if self._asked_to_end == 1 else self._executor.kill()
 
     async def _serve(self, server: Server) -> None:
-        await self._executor.start()
+        if not await self._unless_ended(self._executor.start()):
+            return
         offers = await self._executor.offers()
-        if not await self._introduce(server, offers):
+        if not await self._unless_ended(_insist_on_being_known(server, offers)):
             return
         spool = Spool(self._configuration.directory / "spool", server)
         beside = [asyncio.create_task(spool.empty()), asyncio.create_task(self._stay_known(server))]
@@ -76,16 +77,16 @@ class Worker:
             for task in beside:
                 task.cancel()
 
-    async def _introduce(self, server: Server, offers: Iterable[Offer]) -> bool:
-        """Insists until the server knows this worker; False when the worker is to end before."""
-        known = asyncio.create_task(_insist_on_being_known(server, offers))
+    async def _unless_ended(self, work: Coroutine[None, None, None]) -> bool:
+        """Sees something through that may take long; False when the worker is to end before."""
+        working = asyncio.create_task(work)
         ending = asyncio.create_task(self._ending.wait())
-        await asyncio.wait([known, ending], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([working, ending], return_when=asyncio.FIRST_COMPLETED)
         ending.cancel()
-        if not known.done():
-            known.cancel()
+        if not working.done():
+            working.cancel()
             return False
-        known.result()
+        working.result()
         return not self._ending.is_set()
 
     async def _stay_known(self, server: Server) -> None:

@@ -13,6 +13,13 @@ DOORS = ROOT / "examples" / "doors"
 STOP_S = 30.0
 
 
+def test_a_script_becomes_a_trial_by_three_lines_at_most():
+    for script, lines in (("my_training.py", 3), ("train.py", 1)):
+        source = (DOORS / script).read_text()
+
+        assert source.count("  # <- ") == lines
+
+
 def test_a_worker_opens_all_three_doors(tmp_path):
     with house_in(tmp_path) as house:
         studies = [

@@ -147,6 +147,22 @@ def test_a_request_that_ray_does_not_know_is_refused_by_us(ending_of):
     assert not cluster.demands
 
 
+def test_a_worker_that_is_told_to_end_does_not_wait_for_a_cluster_that_does_not_answer(configuration):
+    class Silent(FakeCluster):
+        async def connect(self, address):
+            await asyncio.Event().wait()
+
+    async def scene():
+        worker = Worker(configuration, executor=Dispatcher(configuration, Silent()), transport=FakeServer().transport)
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0)
+        worker.end()
+        async with asyncio.timeout(10):
+            await running
+
+    asyncio.run(scene())
+
+
 def test_nodes_of_no_use_are_named_with_the_reason(configuration):
     cluster = FakeCluster(facts=Facts("it cannot reach the server at http://localhost:8000"))
 

@@ -1,8 +1,12 @@
 """The one file that knows Ray: which nodes there are, tasks on them, and how these ended."""
 
 import asyncio
+import contextlib
+import logging
 import os
-from collections.abc import Iterator
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +17,8 @@ from workers.configuration import Configuration
 from workers.ray.on_node import Begun, Facts, Left, look_around, run_attempt
 
 MIB: Final = 2**20
+REACH_S: Final = 10.0
+CONNECT_S: Final = 120.0
 
 
 class TaskLost(Exception):
@@ -88,18 +94,16 @@ class Cluster:
         Raises:
             InvalidInput: there is none at the address.
         """
-        # In a thread of its own: it takes seconds, in which the loop has others to serve.
+        logging.getLogger("ray").setLevel(logging.ERROR)  # it warns of the thread that we want it in
+        named = address or os.environ.get("RAY_ADDRESS") or "auto"
         try:
-            await asyncio.to_thread(
-                self._ray.init,
-                address=address or "auto",
-                log_to_driver=False,
-                configure_logging=False,
-            )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise InvalidInput(
-                f"there is no Ray cluster at '{address or 'auto'}': {error}; 'ray start --head' starts one"
-            ) from error
+            await asyncio.to_thread(_reach, named)
+            async with asyncio.timeout(CONNECT_S):
+                await _in_daemon(lambda: self._ray.init(address=named, log_to_driver=False, configure_logging=False))
+        except TimeoutError as error:
+            raise _no_cluster(named, f"it does not answer within {CONNECT_S:g} s") from error
+        except (OSError, ValueError, RuntimeError) as error:
+            raise _no_cluster(named, str(error)) from error
 
     async def nodes(self) -> list[Node]:
         """The nodes that are alive and have a CPU to give."""
@@ -151,6 +155,39 @@ class Cluster:
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         return {"scheduling_strategy": NodeAffinitySchedulingStrategy(node.id, soft=False)}
+
+
+def _reach(address: str) -> None:
+    """Finds out at once what Ray would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), REACH_S).close()
+
+
+async def _in_daemon(work: Callable[[], object]) -> None:
+    """Runs what may hang in a thread that the end of this process does not wait for."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: BaseException | None) -> None:
+        if not done.done():
+            done.set_result(None) if error is None else done.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except Exception as raised:  # noqa: BLE001 - whatever it is, the one who waits gets it
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(tell, error)
+
+    threading.Thread(target=run, daemon=True).start()
+    await done
+
+
+def _no_cluster(address: str, why: str) -> InvalidInput:
+    return InvalidInput(f"there is no Ray cluster at '{address}': {why}; 'ray start --head' starts one")
 
 
 def _node(told: dict[str, Any]) -> Node:
