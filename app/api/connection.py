@@ -42,9 +42,9 @@ class _InOnePiece:
         return getattr(self._transport, name)
 
     def _send(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts.clear()
+        parts, self._parts = self._parts, []
+        if parts and not self._transport.is_closing():  # a client may leave between what is written and its turn
+            self._transport.write(b"".join(parts))
 
 
 class GuardedConnection(HttpToolsProtocol):

@@ -7,7 +7,7 @@ import { followStudy, pause } from "./live.js";
 import { ROW_FIELDS, TrialRows } from "./trial_rows.js";
 
 const CATCH_UP_PAGES = 6; // more changes than this are cheaper to read anew
-const CALM_MS = 300; // between two refreshes at least, and twice what the last one took
+const CALM_MS = 500; // between two refreshes at least, and four times what the last one took: a busy server is left in peace
 const EVENTS_KEPT = 200;
 const SHOWN_GROWTH = 1.5; // while pages come in, what is drawn anew is half as much again: few drawings, soon begun
 
@@ -168,7 +168,7 @@ export class StudyFeed {
       while (this.#heard > this.#known && !this.#ending.signal.aborted) {
         const began = performance.now();
         await this.#refresh(this.#heard);
-        await pause(Math.max(CALM_MS, 2 * (performance.now() - began)), this.#ending.signal);
+        await pause(Math.max(CALM_MS, 4 * (performance.now() - began)), this.#ending.signal);
       }
     } catch (error) {
       this.#lost(error);
