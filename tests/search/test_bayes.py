@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.search.bayes.acquisition import worth
+from app.search.bayes.beliefs import VIEWS, beliefs_of
+from app.search.bayes.climb import highest
+from app.search.encoding import encoding_of
 from app.search.engine import History
+from app.search.evidence import evidence_of
 from app.search.pareto import dominated_area
 from app.search.registry import engine
 from studyhall.space import Space
@@ -108,3 +113,16 @@ def test_a_batch_spreads():
     points = np.array([list(s.parameters.values()) for s in found], dtype=float)
     apart = np.linalg.norm(points[:, None] - points[None, :], axis=-1) + np.eye(6)
     assert apart.min() > 1e-3
+
+
+@pytest.mark.parametrize("objectives", [LOSS, TWO])
+def test_what_a_pending_point_is_expected_to_bring_is_gained_only_once(objectives):
+    history = history_of(CUBE, 12, objectives=objectives, value=lambda p, _: bowl(p))
+    evidence = evidence_of(encoding_of(CUBE), history)
+    beliefs, even = beliefs_of(evidence, VIEWS[0]), np.random.default_rng(1)
+    row = highest(evidence.encoding, worth(beliefs, even), beliefs.U, evidence.used, even)
+    assert row is not None
+
+    believing = beliefs.believing(row[None])
+
+    assert worth(believing, even)(row[None])[0] < worth(beliefs, even)(row[None])[0] - 2  # in logarithms

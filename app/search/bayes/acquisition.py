@@ -24,6 +24,7 @@ from app.search.prior import fading, has_prior, log_prior
 
 HALF_LOG_TAU: Final = 0.5 * math.log(2.0 * math.pi)
 DRAWS: Final = 64
+LIKELY: Final = math.log(0.5)
 Acquisition: TypeAlias = Callable[[Floats], Floats]
 """Log worth of canonical rows: `(m, d)` to `(m,)`."""
 
@@ -146,17 +147,29 @@ def _gain(beliefs: Beliefs, random: np.random.Generator) -> Callable[[Floats], F
     allowed = beliefs.is_allowed > 0
     if not allowed.any():
         return lambda X: np.zeros(len(X))  # first find anything that is allowed
+    expected = _expected(beliefs)
     if len(beliefs.objectives) == 1:
         # The believed value and not the reported one: the luckiest of noisy results is no bar to beat.
-        return _Improvement(beliefs, float(beliefs.objectives[0].posterior.mean(beliefs.X[allowed]).min()))
+        known = beliefs.objectives[0].posterior.mean(beliefs.X[allowed])
+        return _Improvement(beliefs, float(np.append(known, expected).min()))
     losses = beliefs.z[allowed]
-    front = losses[non_dominated(losses)]
-    reference = reference_point(front, losses)
+    reference = reference_point(losses[non_dominated(losses)], losses)
+    reached = np.vstack([losses, expected])
+    front = reached[non_dominated(reached)]
     if len(beliefs.objectives) == 2:
         return _Area(beliefs, front, reference)
     direction = np.abs(random.normal(size=losses.shape[1])) + 1e-3
     draws = random.normal(size=(DRAWS, losses.shape[1]))
     return _Direction(beliefs, front, reference, direction / np.linalg.norm(direction), draws)
+
+
+def _expected(beliefs: Beliefs) -> Floats:
+    """What pending points that are likely to count are expected to bring, `(p, k)`: what comes next must add to that.
+
+    Without it the points of a batch gather where the first one is expected to be better than all before.
+    """
+    likely = beliefs.pending[beliefs.log_chance(beliefs.pending) > LIKELY]
+    return np.column_stack([belief.posterior.mean(likely) for belief in beliefs.objectives])
 
 
 def _moments(beliefs: Beliefs, X: Floats) -> tuple[Floats, Floats]:

@@ -98,6 +98,8 @@ class Beliefs:
     """The chance that a trial ends with a result; None while none has failed."""
     caution: float
     """How many times a chance to work that is too low weighs."""
+    pending: Floats
+    """Features of the points whose results are pending and believed, `(p, w)`."""
 
     def believing(self, U: Floats) -> "Beliefs":
         """The beliefs when rows are pending."""
@@ -114,6 +116,7 @@ class Beliefs:
             self.limits,
             self.works,
             1.0 if self.works is None else self.works.caution(X),
+            np.vstack([self.pending, X]),
         )
 
     def log_chance(self, X: Floats) -> Floats:
@@ -166,6 +169,7 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
         tuple(limit for slack in _slacks(evidence.slack[seen]) if (limit := _limit(X, slack, columns)) is not None),
         works,
         1.0 if works is None else works.caution(X[:0]),
+        X[:0],
     )
 
 
