@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +21,9 @@ from app.search.encoding import Encoding
 from app.search.engine import History, Observation
 from studyhall.expression import parse
 from studyhall.trial import TrialState
+
+FAR: Final = 5.0
+"""Robust deviations from the middle beyond which a value is no ordinary one."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Standard:
         z    standardised losses    (n,)
     """
 
-    def __init__(self, loss: Floats, *, within: float = 5.0, squash: bool = False) -> None:
+    def __init__(self, loss: Floats, *, within: float = FAR, squash: bool = False) -> None:
         self._below, self._above, self._unit = within, within, 1.0
         self._size = max(1.0, float(np.abs(loss).max(initial=0.0)) / 1e100)  # sums and squares of 1e308 overflow
         y = loss / self._size
@@ -145,6 +149,12 @@ class Standard:
         elif t < -self._below:
             t = -self._below - math.expm1(min(-t - self._below, 700.0))
         return min(max((t * self._spread + self._middle) * self._size, -1e308), 1e308)
+
+
+def has_penalties(loss: Floats) -> bool:
+    """Whether some losses are far worse than what is usual."""
+    y = loss / max(1.0, float(np.abs(loss).max(initial=0.0)) / 1e100)
+    return len(y) > 0 and bool(y.max() - np.median(y) > FAR * _spread(y - np.median(y)))
 
 
 def standardized(loss: Floats) -> Floats:

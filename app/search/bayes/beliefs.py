@@ -18,7 +18,7 @@ from app.search.bayes.gp import Kernel, Posterior, Prior, fit, hypotheses
 from app.search.bayes.trend import trend_of
 from app.search.chance import Chance, chance_of
 from app.search.encoding import Encoding
-from app.search.evidence import Evidence, Standard
+from app.search.evidence import Evidence, Standard, has_penalties
 from app.search.lessons import lessons_of
 from app.search.likeness import feature_columns, features
 from studyhall.trial import Prediction
@@ -154,7 +154,8 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
     columns = feature_columns(encoding)
     settled = _settled(evidence, len(seen))
     works = chance_of(evidence)
-    standards = [Standard(loss, squash=view.squash) for loss in losses.T]
+    views = [_at(view, loss, alone=losses.shape[1] == 1) for loss in losses.T]
+    standards = [Standard(loss, squash=each.squash) for loss, each in zip(losses.T, views, strict=True)]
     earlier = _earlier(evidence, columns, view)
     return Beliefs(
         encoding,
@@ -163,14 +164,23 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
         np.column_stack([standard.z for standard in standards]),
         evidence.is_allowed[seen].astype(np.float64),
         tuple(
-            _belief(X, loss, standard, columns, settled, view, lessons)
-            for loss, standard, lessons in zip(losses.T, standards, earlier, strict=True)
+            _belief(X, loss, standard, columns, settled, each, lessons)
+            for loss, standard, each, lessons in zip(losses.T, standards, views, earlier, strict=True)
         ),
         tuple(limit for slack in _slacks(evidence.slack[seen]) if (limit := _limit(X, slack, columns)) is not None),
         works,
         1.0 if works is None else works.caution(X[:0]),
         X[:0],
     )
+
+
+def _at(view: View, loss: Floats, *, alone: bool) -> View:
+    """How a view looks at one objective.
+
+    One of several is squashed only where penalties stretch it: what is bad in it is the end of the front where another
+    is good.
+    """
+    return View(view.draw, squash=view.squash and (alone or has_penalties(loss)))
 
 
 def _belief(
