@@ -48,7 +48,7 @@ class BayesOptions(Options):
     """Bayesian optimisation with our own Gaussian process."""
 
     start: StartTrials | None = None
-    """Sobol points before the first model; absent: one more than there are parameters, from 5 to 10."""
+    """Sobol points before the first model; absent: one more than a third of the parameters, from 5 to 10."""
 
 
 class TpeOptions(Options):
@@ -119,4 +119,4 @@ class AutoOptions(Options):
     """`auto` chooses by itself."""
 
     start: StartTrials | None = None
-    """Sobol points before the first model; absent: one more than there are parameters, from 5 to 10."""
+    """Sobol points before the first model; absent: one more than a third of the parameters, from 5 to 10."""

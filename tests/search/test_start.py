@@ -18,6 +18,13 @@ BELIEVED = Space.model_validate_json("""{"parameters": [
     {"name": "x", "type": "float", "low": 0, "high": 1, "prior": {"center": 0.2, "confidence": "high"}},
     {"name": "kind", "type": "categorical", "choices": ["a", "b", "c"], "prior": {"center": "b"}},
     {"name": "y", "type": "float", "low": 0, "high": 1}]}""")
+MIXED = Space.model_validate_json("""{"parameters": [
+    {"name": "rate", "type": "float", "low": 1e-4, "high": 1, "scale": "log"},
+    {"name": "size", "type": "int", "low": 1, "high": 9},
+    {"name": "kind", "type": "categorical", "choices": ["a", "b", "c"]}]}""")
+CHOICES = Space.model_validate_json("""{"parameters": [
+    {"name": "kind", "type": "categorical", "choices": ["a", "b", "c"]},
+    {"name": "sort", "type": "categorical", "choices": ["d", "e", "f"]}]}""")
 
 
 @pytest.mark.parametrize("name", ["auto", "bayes", "tpe", "skopt", "evolution", "local_search", "cma_es"])
@@ -28,6 +35,20 @@ def test_the_defaults_are_tried_first_and_once(name):
 
     assert found[0].parameters == {"x": 0.25, "kind": "c"}
     assert found[0].parameters not in [s.parameters for s in found[1:]]
+
+
+@pytest.mark.parametrize("name", ["auto", "bayes", "tpe", "evolution"])
+def test_without_defaults_the_middle_of_the_ranges_is_tried_first(name):
+    found = engine(Algorithm(name=name))(MIXED, History(LOSS), 3, seed=1, number=0)
+
+    assert found[0].parameters == {"rate": pytest.approx(0.01), "size": 5, "kind": "b"}
+    assert found[0].parameters not in [s.parameters for s in found[1:]]
+
+
+def test_choices_alone_have_no_middle():
+    found = engine(Algorithm(name="bayes"))(CHOICES, History(LOSS), 3, seed=1, number=0)
+
+    assert all("Sobol" in s.why for s in found)
 
 
 def test_the_centre_of_the_users_belief_is_tried_first_and_others_lie_around_it():

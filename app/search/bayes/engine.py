@@ -26,7 +26,7 @@ def suggest(
 ) -> list[Suggestion]:
     """Sobol points first, then one maximiser of the acquisition after the other, each believed before the next."""
     evidence = evidence_of(encoding_of(space), history)
-    if is_starting(evidence, len(history.observations), start_trials(evidence, options.start)):
+    if is_starting(evidence, len(history.observations), start_trials(evidence, options.start, each=3)):
         return initial(evidence, count, seed=seed, number=number, name="bayes")
     bayes, tpe = Bayes(evidence), Tpe(evidence, TpeOptions())
     limit = number + affordable(evidence)
