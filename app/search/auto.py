@@ -19,7 +19,9 @@ from app.search.tpe import Tpe
 from app.search.turns import Proposer, take_turns
 from studyhall.space import Space
 
-TPE_SHARE: Final = 0.4
+TPE_SHARE: Final = 0.2
+"""In 36 searches of 50 with a share of 0.4 the process's turns brought a new best four times as often, and three times
+the gain; the estimator's are for what the process takes no interest in, as another branch or another valley."""
 MANY: Final = 500
 TPE_SHARE_OF_MANY: Final = 0.7
 """With many results densities are well known, and each turn of the process costs more and more."""
@@ -33,7 +35,7 @@ def suggest(
         start = {} if options.start is None else {"start": options.start}
         return neural.suggest(space, history, count, options=NeuralOptions(**start), seed=seed, number=number)
     evidence = evidence_of(encoding_of(space), history)
-    if is_starting(evidence, len(history.observations), start_trials(evidence, options.start)):
+    if is_starting(evidence, len(history.observations), start_trials(evidence, options.start, each=3)):
         return initial(evidence, count, seed=seed, number=number, name="auto")
     bayes, tpe = Bayes(evidence), Tpe(evidence, TpeOptions())
     limit = number + affordable(evidence)
