@@ -6,16 +6,22 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy: one core a proces
 
 import argparse
 import json
+import sys
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks.search import learning, synthetic
+from benchmarks.search import fronts, learning, networks, rough, synthetic, tables, wide
+from benchmarks.search.away import LIBRARIES, PeerFailed
 from benchmarks.search.game import Game, play
 from benchmarks.search.players import plays
 from benchmarks.search.problem import Problem
-from benchmarks.search.score import by_problem, curves, table
+from benchmarks.search.score import by_group, curves, shares, table
 
-PROBLEMS: dict[str, Problem] = {problem.name: problem for problem in (*synthetic.PROBLEMS, *learning.PROBLEMS)}
+PROBLEMS: dict[str, Problem] = {
+    problem.name: problem
+    for module in (synthetic, rough, wide, fronts, learning, networks, tables)
+    for problem in module.PROBLEMS
+}
 
 
 def main() -> None:
@@ -30,7 +36,11 @@ def main() -> None:
             for name in options.players.split(","):
                 if (name, problem.name, options.protocol, seed) in done or not plays(name, problem):
                     continue
-                game = play(name, problem, options.protocol, seed)
+                try:
+                    game = play(name, problem, options.protocol, seed)
+                except PeerFailed as error:
+                    print(f"{name} gave up {problem.name}, seed {seed}: {error}", file=sys.stderr)
+                    continue
                 games.append(game)
                 with out.open("a") as file:
                     file.write(json.dumps(game.to_json()) + "\n")
@@ -43,18 +53,27 @@ def main() -> None:
         and g.player in options.players.split(",")
         and g.seed < options.seeds
     ]
-    regrets = curves(shown, PROBLEMS)
-    print(table(regrets, against=options.against or options.players.split(",")[0]))
+    _print(shown, against=options.against or options.players.split(",")[0])
+
+
+def _print(games: list[Game], against: str) -> None:
+    regrets = curves(games, PROBLEMS)
+    print(table(regrets, against=against))
     print("\nMean regret in percent after the last trial\n")
-    print(by_problem(regrets))
-    print("\nCPU milliseconds a trial\n")
-    for name, spent in _cpu(shown).items():
-        print(f"  {name}: {spent:.1f}")
+    print(by_group(regrets, {name: problem.family for name, problem in PROBLEMS.items()}) + "\n")
+    print(by_group(regrets, {name: name for name in PROBLEMS}))
+    for name, reached in shares(games, PROBLEMS).items():
+        print(f"\nshare of the best known hypervolume, {name}: ", end="")
+        print(", ".join(f"{player} {share:.3f}" for player, share in sorted(reached.items())))
+    print("\nCPU milliseconds a trial: " + ", ".join(f"{name} {spent:.1f}" for name, spent in _cpu(games).items()))
+    print("Failed among the later half: " + ", ".join(f"{name} {100 * share:.0f} %" for name, share in _failed(games)))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__)
-    parser.add_argument("--players", default="auto,bayes,tpe,random", help="comma-separated; see the README for peers")
+    parser.add_argument(
+        "--players", default="auto,bayes,tpe,random", help=f"comma-separated; peers: {', '.join(LIBRARIES)}"
+    )
     parser.add_argument("--problems", default="all", help=f"comma-separated names or families: {_families()}")
     parser.add_argument("--protocol", default="batch10x5", help="seq50, batch10x5, async50x8, …")
     parser.add_argument("--seeds", type=int, default=5)
@@ -75,6 +94,16 @@ def _read(path: Path) -> list[Game]:
         game.truth = [None if values is None else tuple(values) for values in game.truth]
         game.reported = [None if values is None else tuple(values) for values in game.reported]
     return found
+
+
+def _failed(games: list[Game]) -> list[tuple[str, float]]:
+    """The share of each player's later trials that fail, on problems where some do."""
+    failing = {game.problem for game in games if None in game.truth}
+    found = defaultdict(list)
+    for game in games:
+        if game.problem in failing:
+            found[game.player] += [truth is None for truth in game.truth[len(game.truth) // 2 :]]
+    return [(name, sum(failed) / len(failed)) for name, failed in found.items()]
 
 
 def _cpu(games: list[Game]) -> dict[str, float]:

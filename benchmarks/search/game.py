@@ -3,7 +3,6 @@
 import heapq
 import random
 import re
-import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -38,16 +37,15 @@ def play(name: str, problem: Problem, protocol: str, seed: int) -> Game:
     kind, rounds, width = _read(protocol)
     budget = rounds * width if kind == "batch" else rounds
     game = Game(name, problem.name, protocol, seed)
-    started = time.process_time()
     someone = player(name, problem, seed, budget)
-    game.cpu_s += time.process_time() - started
     chance = random.Random(f"{problem.name}/{seed}")
     if kind == "async":
         _play_async(game, someone, problem, chance, budget, width)
     else:
         for _ in range(rounds):
-            for parameters in _ask(game, someone, width):
+            for parameters in someone.ask(width):
                 _tell(game, someone, problem, chance, parameters)
+    game.cpu_s = someone.cpu_s()
     return game
 
 
@@ -56,18 +54,11 @@ def _play_async(game: Game, someone: Player, problem: Problem, chance: random.Ra
     clock, asked = 0.0, 0
     while len(game.truth) < budget:
         while len(running) < width and asked < budget:
-            (parameters,) = _ask(game, someone, 1)
+            (parameters,) = someone.ask(1)
             asked += 1
             heapq.heappush(running, (clock + chance.lognormvariate(0, 0.5), asked, parameters))
         clock, _, parameters = heapq.heappop(running)
         _tell(game, someone, problem, chance, parameters)
-
-
-def _ask(game: Game, someone: Player, count: int) -> list[Parameters]:
-    started = time.process_time()
-    found = someone.ask(count)
-    game.cpu_s += time.process_time() - started
-    return found
 
 
 def _tell(game: Game, someone: Player, problem: Problem, chance: random.Random, parameters: Parameters) -> None:
@@ -75,9 +66,7 @@ def _tell(game: Game, someone: Player, problem: Problem, chance: random.Random, 
     reported = problem.reported(truth, chance)
     game.truth.append(truth)
     game.reported.append(reported)
-    started = time.process_time()
     someone.tell(parameters, reported)
-    game.cpu_s += time.process_time() - started
 
 
 def _read(protocol: str) -> tuple[str, int, int]:

@@ -34,6 +34,8 @@ class Problem:
     objectives: int = 1
     reference: Values = ()
     """Of several objectives: the corner that hypervolume is measured from."""
+    front: tuple[Values, ...] = ()
+    """Of several objectives: points close together on the best front, where it is known."""
     is_costly: bool = False
     """Real training: results are kept on disk."""
 

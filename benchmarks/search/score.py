@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 
 from app.search.pareto import dominated_area
 from benchmarks.search.game import Game
@@ -50,28 +51,58 @@ def table(regrets: dict[tuple[str, str, int], list[float]], *, against: str) -> 
     The interval of the difference resamples problems and seeds: it says whether the order would hold on other problems.
     """
     players = sorted({player for player, _, _ in regrets})
-    lines = ["| player | score (95 % of seeds) | area | against " + against + " (95 %) |", "|---|---|---|---|"]
+    ranks = _ranks(regrets)
+    lines = [
+        "| player | score (95 % of seeds) | area | rank | against " + against + " (95 %) |",
+        "|---|---|---|---|---|",
+    ]
     ranked = sorted(players, key=lambda player: -_score(regrets, player))
     for player in ranked:
         low, high = _seed_interval(regrets, player)
         lines.append(
             f"| {player} | {_score(regrets, player):.1f} ({low:.1f}..{high:.1f}) | {_area(regrets, player):.1f} | "
-            + ("- |" if player == against else _difference(regrets, player, against) + " |")
+            f"{ranks[player]:.2f} | " + ("- |" if player == against else _difference(regrets, player, against) + " |")
         )
     return "\n".join(lines)
 
 
-def by_problem(regrets: dict[tuple[str, str, int], list[float]]) -> str:
-    """Mean regret in percent of each player on each problem."""
+def by_group(regrets: dict[tuple[str, str, int], list[float]], group: dict[str, str]) -> str:
+    """Mean regret in percent of each player in each group of problems, `group` being what each problem belongs to."""
     players = sorted({player for player, _, _ in regrets})
-    problems = sorted({problem for _, problem, _ in regrets})
-    lines = ["| problem | " + " | ".join(players) + " |", "|---|" + "---|" * len(players)]
-    for problem in problems:
-        cells = [
-            _mean([c[-1] for (p, q, _), c in regrets.items() if p == player and q == problem]) for player in players
-        ]
-        lines.append(f"| {problem} | " + " | ".join(f"{100 * cell:.1f}" for cell in cells) + " |")
+    found = defaultdict(list)
+    for (player, problem, _), curve in regrets.items():
+        found[group[problem], player].append(100 * curve[-1])
+    lines = ["| | " + " | ".join(players) + " |", "|---|" + "---|" * len(players)]
+    for name in sorted({name for name, _ in found}):
+        cells = [f"{_mean(found[name, player]):.1f}" if found[name, player] else "-" for player in players]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def shares(games: Iterable[Game], problems: dict[str, Problem]) -> dict[str, dict[str, float]]:
+    """The mean share of the best known hypervolume that players reached, by problem and player."""
+    by_problem, found = defaultdict(list), defaultdict(dict)
+    for game in games:
+        if problems[game.problem].objectives > 1:
+            by_problem[game.problem].append(game)
+    for name, played in by_problem.items():
+        best = _scale(problems[name], [values for game in played for values in game.truth]).best
+        reached = defaultdict(list)
+        for game in played:
+            reached[game.player].append(_quality(game, problems[name])[-1] / best)
+        found[name] = {player: _mean(values) for player, values in reached.items()}
+    return dict(found)
+
+
+def _ranks(regrets: dict[tuple[str, str, int], list[float]]) -> dict[str, float]:
+    """The mean rank of each player in the games that all of them played; of equals the middle."""
+    players = sorted({player for player, _, _ in regrets})
+    games = sorted({(problem, seed) for _, problem, seed in regrets})
+    common = [game for game in games if all((player, *game) in regrets for player in players)]
+    if not common:
+        return dict.fromkeys(players, float("nan"))
+    ends = np.array([[regrets[player, *game][-1] for player in players] for game in common])
+    return dict(zip(players, rankdata(ends, axis=1).mean(axis=0), strict=True))
 
 
 def _quality(game: Game, problem: Problem) -> list[float]:
@@ -93,7 +124,7 @@ def _scale(problem: Problem, seen: Sequence[Values | None]) -> Scale:
     pool = problem.pool()
     if problem.objectives > 1:
         single = [-_area_of([values], problem) if values else 0.0 for values in pool]
-        everything = [values for values in [*pool, *seen] if values]
+        everything = [values for values in [*pool, *seen, *problem.front] if values]
         return Scale(-_area_of(everything, problem), float(np.median(single)))
     values = [values[0] if values else np.inf for values in pool]
     best = problem.best

@@ -102,6 +102,11 @@ def heavy_front(**x: float) -> tuple[float, float]:
     return f1, float(g * (1 - (f1 / g) ** 2) + penalty)
 
 
+STEPS = np.linspace(0.0, 1.0, 2001)
+CIRCLE = tuple((math.cos(t), math.sin(t)) for t in STEPS * math.pi / 2)
+CONCAVE = tuple((float(t), float(1 - t**2)) for t in STEPS)
+
+
 def _cube(count: int, low: float, high: float) -> list[dict[str, Any]]:
     return [real(f"x{i}", low, high) for i in range(count)]
 
@@ -160,6 +165,22 @@ PROBLEMS = (
         crashing,
         best=0.0,
     ),
-    Problem("curved_front5", "several", space(*_cube(5, 0.0, 1.0)), curved_front, objectives=2, reference=(2.0, 2.0)),
-    Problem("heavy_front6", "several", space(*_cube(6, 0.0, 1.0)), heavy_front, objectives=2, reference=(1.1, 10.0)),
+    Problem(
+        "curved_front5",
+        "several",
+        space(*_cube(5, 0.0, 1.0)),
+        curved_front,
+        objectives=2,
+        reference=(2.0, 2.0),
+        front=CIRCLE,
+    ),
+    Problem(
+        "heavy_front6",
+        "several",
+        space(*_cube(6, 0.0, 1.0)),
+        heavy_front,
+        objectives=2,
+        reference=(1.1, 10.0),
+        front=CONCAVE,
+    ),
 )

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,31 +12,16 @@ from typing import Any
 
 from sqlalchemy import make_url
 
+from benchmarks.environments import environment
 from benchmarks.service import in_use, load, tables
 from benchmarks.service.studyhall_peer import OneRequest, Studyhall, ingest
 from tests.faults.database import Postgres
 from tests.postgres_cluster import administer, connect
 
 HERE = Path(__file__).parent
-REQUIREMENTS = {
-    "optuna": ("optuna==5.0.0", "psycopg2-binary", "grpcio<2", "protobuf"),
-    "vizier": ("google-vizier[jax]==0.1.24", "jax==0.5.3", "jaxlib==0.5.3"),
-}
 PEERS = ("studyhall sqlite", "studyhall sqlite one-request", "optuna sqlite", "optuna sqlite-wal", "optuna journal",
          "studyhall postgresql", "studyhall postgresql one-request", "optuna postgresql", "optuna grpc",
          "vizier sqlite")  # fmt: skip
-
-
-def environment(name: str) -> Path:
-    """The interpreter of a peer's environment, made the first time."""
-    home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "studyhall" / "peers" / name
-    python = home / "bin" / "python"
-    if not (home / ".installed").exists():
-        print(f"making {home}", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *REQUIREMENTS[name]], check=True)
-        (home / ".installed").touch()
-    return python
 
 
 class Bench:
