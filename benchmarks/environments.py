@@ -24,6 +24,6 @@ def environment(name: str, *steps: tuple[str, ...]) -> Path:
         print(f"making {home}", file=sys.stderr)
         subprocess.run([sys.executable, "-m", "venv", home], check=True)
         for step in steps or (REQUIREMENTS[name],):
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *step], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-compile", *step], check=True)
         (home / ".installed").touch()
     return python
