@@ -1,4 +1,5 @@
 import gzip
+import json
 import sys
 from collections import Counter
 from importlib.machinery import ModuleSpec
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from studyhall.errors import InvalidInput
+from workers.trainables import data_report
 from workers.trainables.datasets import BUNDLED, DATA_VARIABLE, DataSettings, load_bundled, load_dataset, split_dataset
 from workers.trainables.signals import make_signals
 
@@ -102,6 +104,25 @@ def test_a_report_tells_columns_classes_and_content():
     assert report["columns"][0]["name"] == "alcohol"
     assert report["columns"][0]["min"] == pytest.approx(11.03)
     assert len(report["sha256"]) == 64
+
+
+def test_a_file_of_the_users_is_told_before_a_study_trains_on_it(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    (tmp_path / "shapes.csv").write_text("width,kind\n1,box\n3,box\n5,pole\n")
+
+    code = data_report.main(["csv", str(tmp_path / "shapes.csv")])
+
+    report = json.loads(capsys.readouterr().out)
+    assert (code, report["rows"], report["target"]) == (0, 3, {"box": 2, "pole": 1})
+    assert report["columns"] == [{"name": "width", "min": 1.0, "mean": 3.0, "max": 5.0}]
+
+
+def test_a_file_that_cannot_be_used_is_told_in_a_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+    (tmp_path / "shapes.csv").write_text("width,kind\n,box\n3,box\n")
+
+    assert data_report.main(["csv", str(tmp_path / "shapes.csv")]) == 2
+    assert "column 'width' has 1 empty cells" in capsys.readouterr().err
 
 
 def npz_settings(tmp_path, monkeypatch, **arrays):

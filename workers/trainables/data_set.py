@@ -64,6 +64,12 @@ class DataSet:
             "sha256": self.content,
         }
 
+    @property
+    def in_a_line(self) -> str:
+        """The same, shortly, for a log."""
+        kind = f"{len(self.classes)} classes" if self.classes else "a value"
+        return f"data '{self.name}': {len(self.y)} rows of {self.x.shape[1:]}, {kind}, sha256 {self.content[:16]}"
+
     def _target(self) -> dict[str, Any]:
         if self.kind == "regression":
             return _column("target", self.y)

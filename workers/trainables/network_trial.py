@@ -61,6 +61,7 @@ def train_network(
 
     A network that the study's architecture describes comes before `network`.
     """
+    trial.log(data.in_a_line)
     network = searched_network(trial.network, data.x.shape[1:], max(1, len(data.classes))) or network
     device = prepare_device(settings, trial)
     split = split_dataset(data, settings.split_seed)
