@@ -6,9 +6,11 @@ import dataclasses
 import pytest
 
 from studyhall.study import Resources
+from studyhall.wire import Release
 from tests.workers.conftest import task
 from tests.workers.fake_server import FakeServer
 from workers.attempt import Patiences
+from workers.ray import berth
 from workers.ray.berth import Berth, demand_of, free_gpu
 from workers.ray.cluster import Cluster, Demand, Node, TaskBroken, TaskCancelled, TaskLost
 from workers.ray.dispatcher import Dispatcher
@@ -60,7 +62,11 @@ class FakeTask:
         self.token = token
         self.end, self.has_begun, self.is_cancelled = end, False, asyncio.Event()
 
+    begins = True
+
     async def next(self):
+        if not self.begins:
+            await asyncio.Event().wait()
         if not self.has_begun:
             self.has_begun = True
             return Begun()
@@ -112,6 +118,16 @@ def test_a_lost_task_is_a_lost_attempt_at_once(ending_of):
         "worker_lost",
         "node 10.0.0.1 of the Ray cluster lost it: NodeDiedError: it is dead",
     )
+
+
+def test_a_trial_whose_place_another_job_took_is_given_back_without_blame(ending_of, monkeypatch):
+    monkeypatch.setattr(berth, "PENDING_S", 0.05)
+    monkeypatch.setattr(FakeTask, "begins", False)
+
+    ending, _ = ending_of(FakeCluster(), task("good"))
+
+    assert isinstance(ending, Release)
+    assert "no room for it" in str(ending.reason)
 
 
 def test_a_task_that_cannot_work_says_why_and_on_which_node(ending_of):
@@ -190,7 +206,7 @@ def test_a_gpu_that_is_shared_is_no_whole_one(used, free):
 
 
 def test_a_berth_offers_what_its_node_has_left(configuration):
-    berth = Berth(configuration, FakeCluster(None), NODE, Facts())
+    offered = Berth(configuration, FakeCluster(None), NODE, Facts())
 
-    assert berth.offer().capabilities.cpu == 2
-    assert berth.offer().capabilities.memory_mb == 1000
+    assert offered.offer().capabilities.cpu == 2
+    assert offered.offer().capabilities.memory_mb == 1000

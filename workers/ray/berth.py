@@ -32,6 +32,10 @@ MARGIN_S: Final = 60.0
 """More than an attempt may take with all its patiences: then its task hangs, and is ended."""
 
 
+class NoRoom(Exception):
+    """What was free when the trial was claimed is not any more; that is no failure of the trial."""
+
+
 class Berth:
     """Runs trials on one node.
 
@@ -174,6 +178,8 @@ class Berth:
         except TaskBroken as error:
             broken = Failed("infrastructure", f"node {self.node.host} of the Ray cluster could not run it: {error}")
             await _tell(held, broken, server, spool)
+        except NoRoom as error:
+            await _tell(held, Released(str(error)), server, spool)
         except TaskCancelled:
             await self._wait_until_given_back(held, server)
             await _tell(held, Released(SHUTTING_DOWN), server, spool)
@@ -190,7 +196,7 @@ class Berth:
                 await task.next()
         except TimeoutError as error:
             self._cluster.cancel(task, force=True)
-            raise TaskBroken(f"it found no room within {PENDING_S:g} s: other jobs fill the cluster") from error
+            raise NoRoom(f"the Ray cluster had no room for it within {PENDING_S:g} s: other jobs fill it") from error
         finally:
             keeping.cancel()
         allowed_s = _longest(held.claimed.study.task, self._configuration)
