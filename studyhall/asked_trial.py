@@ -13,7 +13,7 @@ from studyhall.tracing import AttemptTrace
 from studyhall.transport import Connection, M, path_of
 from studyhall.trial import FailureKind, Measurement, Trial
 from studyhall.trial_context import Infeasible, MetricsGate, Number, result_metrics
-from studyhall.wire import ClaimedTrial, Complete, Completed, Fail, Heartbeat, Release, Report, StudyBrief, Told
+from studyhall.wire import ClaimedTrial, Complete, Completed, Fail, Heartbeat, Origin, Release, Report, StudyBrief, Told
 from studyhall.words import Word
 
 RESULT_PATIENCE_S: Final = 1800.0
@@ -47,6 +47,7 @@ class AskedTrial:
         self._active = ExitStack()
         self._last: dict[str, float] = {}
         self._ended: Trial | None = None
+        self._checkpoint: int | None = None
         self._was_told_to_stop = False
         self.stop_reason: str | None = None
         """Why this trial should end soon, once the server has said so."""
@@ -82,6 +83,18 @@ class AskedTrial:
         return self._claimed.study
 
     @property
+    def origin(self) -> Origin | None:
+        """Which trial's checkpoint this one begins from, and after which step; None: it begins at the beginning."""
+        return self._claimed.origin
+
+    def saved(self, step: int) -> None:
+        """Says that you keep a checkpoint after this step: once stopped, the trial may go on later (see `origin`).
+
+        It is told with the next report, or with the end.
+        """
+        self._checkpoint = step
+
+    @property
     def has_ended(self) -> bool:
         """Whether this attempt has told how it ended."""
         return self._ended is not None
@@ -111,7 +124,8 @@ class AskedTrial:
         news = [Measurement(step=step, metrics=metrics) for step, metrics in gated if metrics]
         for start in range(0, len(news), MOST_AT_ONCE):
             part = news[start : start + MOST_AT_ONCE]
-            self._hear(self._tell("measurements", self._held(Report, measurements=part), Told))
+            body = self._held(Report, measurements=part, checkpoint=self._checkpoint)
+            self._hear(self._tell("measurements", body, Told))
         for each in news:
             self._last |= each.metrics
             self._trace.step(each.step, each.metrics)
@@ -143,7 +157,7 @@ class AskedTrial:
             found = self._last | self._gate.finite(given, "at the end")
         except Infeasible as error:
             raise self.infeasible(error.reason) from None
-        body = self._held(Complete, metrics=found, pruned=self._was_told_to_stop)
+        body = self._held(Complete, metrics=found, pruned=self._was_told_to_stop, checkpoint=self._checkpoint)
         return self._end(self._tell("complete", body, Completed).trial)
 
     def prune(self) -> Trial:

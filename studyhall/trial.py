@@ -58,8 +58,10 @@ MOVES: Final[frozenset[tuple[TrialState | None, TrialState]]] = frozenset(
 )
 """Every legal move; `None` is where a trial comes from."""
 
-Source = Literal["model", "initial", "queue", "import", "fallback"]
-"""Who chose the parameters: an engine's model, its start, a person, a record, or chance because the engine was late."""
+Source = Literal["model", "initial", "queue", "import", "fallback", "revived", "exploit"]
+"""Who chose the parameters: an engine's model, its start, a person, a record, or chance because the engine was late;
+`revived`: nobody anew, a stopped trial goes on; `exploit`: those of a better trial, changed a little, from its
+checkpoint."""
 
 FailureKind = Literal[
     "user_error", "bad_result", "no_result", "timeout", "entrypoint_not_allowed", "bad_checkpoint",
@@ -106,6 +108,12 @@ class Trial(Word):
     stop_requested: str | None = None
     """Why the worker has been asked to stop; it ends the trial, not the request."""
     retry_of: str | None = None
+    checkpoint: int | None = None
+    """The step of the last checkpoint that its worker keeps."""
+    continues: str | None = None
+    """The trial from whose checkpoint it began: its own earlier part, or one that did better."""
+    continued_by: str | None = None
+    """It was stopped, and goes on as that trial."""
     labels: Labels = Field(default_factory=dict)
     note: PlainText = ""
     excluded: bool = False

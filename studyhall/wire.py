@@ -171,6 +171,19 @@ class StudyBrief(Word):
     """What the `arch.` parameters of its trials describe."""
     traceparent: str | None = None
     """The request that made the study, where it was traced (W3C Trace Context): its trials' spans belong below it."""
+    keeps_checkpoints: bool = False
+    """Its trials may go on later, or others from where they are: save a checkpoint when told to stop, and keep it."""
+    checkpoint_every: int | None = None
+    """Save a checkpoint every so many steps, too."""
+
+
+class Origin(Word):
+    """The trial from whose checkpoint another one begins."""
+
+    trial: str
+    number: int
+    step: int
+    """Where it begins: the next step is the one after."""
 
 
 class ClaimedTrial(Word):
@@ -180,6 +193,8 @@ class ClaimedTrial(Word):
     attempt: int
     lease: Lease
     study: StudyBrief
+    origin: Origin | None = None
+    """Where its first attempt begins; absent: at the beginning."""
 
 
 class Claimed(Word):
@@ -212,6 +227,8 @@ class Report(_Held):
     """Measurements of a running trial, one or many; a resend changes nothing."""
 
     measurements: Annotated[tuple[Measurement, ...], Field(min_length=1, max_length=1000)]
+    checkpoint: Count | None = None
+    """The step of the newest checkpoint that is kept: from here on others may go on from it."""
 
 
 class Heartbeat(_Held):
@@ -235,6 +252,8 @@ class Complete(_Held):
     pruned: bool = False
     """The trial was stopped early: its state becomes `pruned`."""
     measurements: Annotated[tuple[Measurement, ...], Field(max_length=1000)] = ()
+    checkpoint: Count | None = None
+    """The step of the newest checkpoint that is kept; a pruned trial with one may be told to go on later."""
     claim: NextClaim | None = None
 
 

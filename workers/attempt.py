@@ -92,6 +92,8 @@ class Attempt:
         self._lost: str | None = None
         self._timed_out = False
         self._curve: list[Measurement] = []
+        self.checkpoint: int | None = None
+        """The step of the last checkpoint of this attempt, where others may go on from it."""
         self._untold: list[tuple[int, Measurement]] = []
         self._takes_reports = True
         self._news, self._decided = asyncio.Event(), asyncio.Event()
@@ -162,7 +164,8 @@ class Attempt:
     def _ask_to_stop(self, stop: StopAsked, grace_s: float) -> None:
         if self._stop is None:
             self._stop = stop
-            self._child.tell(StopNow(reason=stop.reason, resume=stop.release))
+            resume = stop.release or self.claimed.study.keeps_checkpoints
+            self._child.tell(StopNow(reason=stop.reason, resume=resume))
             self._later(grace_s, self._terminate)
 
     def kill(self, reason: str) -> None:
@@ -196,6 +199,7 @@ class Attempt:
                 await self._send_artifact(kept)
             else:
                 await asyncio.to_thread(self._keeping.save, kept, tuple(self._curve))
+                self.checkpoint = kept.step if self.claimed.study.keeps_checkpoints else None
         except (OSError, ValueError) as error:
             self._hear_verdict(WentWrong(kind="infrastructure", message=f"{kept.path} cannot be kept: {error}"))
 
@@ -256,7 +260,9 @@ class Attempt:
 
     def _report_of(self, batch: list[tuple[int, Measurement]]) -> Report:
         measurements = tuple(measurement for _, measurement in batch)
-        return Report(attempt=self.claimed.attempt, token=self.token, measurements=measurements)
+        return Report(
+            attempt=self.claimed.attempt, token=self.token, measurements=measurements, checkpoint=self.checkpoint
+        )
 
     def _refuse_reports(self, error: StudyhallError) -> None:
         self._takes_reports = False

@@ -45,11 +45,11 @@ class Resumed(NamedTuple):
 
 
 class Checkpoints:
-    """The checkpoints of one trial in a store."""
+    """The checkpoints of one trial in a store, and those of the trial that it continues."""
 
     def __init__(self, store: Store, claimed: ClaimedTrial) -> None:
         self._store, self._claimed = store, claimed
-        self._home = f"{claimed.study.id}/{claimed.trial.number}/checkpoints"
+        self._home = _home(claimed, claimed.trial.number)
 
     def save(self, directory: Path, step: int, curve: tuple[Measurement, ...], elapsed_s: float) -> None:
         """Keeps a directory as the checkpoint after a step, and forgets all but the last ones of this attempt.
@@ -67,29 +67,50 @@ class Checkpoints:
         )
         (directory / MANIFEST).write_text(manifest.to_json(), "utf-8")
         self._store.put(f"{self._home}/{step}-{self._claimed.attempt}", directory)
-        own = [name for name in self._newest_first() if _attempt_of(name) == self._claimed.attempt]
+        own = [name for name in self._newest_first(self._home) if _attempt_of(name) == self._claimed.attempt]
         for name in own[KEPT:]:
             self._store.remove(f"{self._home}/{name}")
 
     def fetch(self, target: Path) -> Resumed | None:
-        """Brings the newest whole checkpoint of this trial here; None if there is none."""
-        for name in self._newest_first():
+        """Brings the newest whole checkpoint here, of this trial or else of its origin; None if there is none.
+
+        What another trial's parameters have measured is not part of this one's curve.
+        """
+        claimed = self._claimed
+        own = self._fetch(target, self._home, claimed.trial.id) if claimed.attempt > 1 else None
+        if own is not None or claimed.origin is None:
+            return own
+        found = self._fetch(target, _home(claimed, claimed.origin.number), claimed.origin.trial)
+        if found is None:
+            logger.warning("trial %s begins anew: its origin's checkpoint is gone", claimed.trial.id)
+        elif claimed.trial.source == "exploit":
+            return found._replace(manifest=found.manifest.model_copy(update={"measurements": ()}))
+        return found
+
+    def forget(self) -> None:
+        """Removes them all: the trial has a result. Also those of the stopped trial that went on as this one."""
+        self._store.remove(self._home)
+        if self._claimed.origin is not None and self._claimed.trial.source == "revived":
+            self._store.remove(_home(self._claimed, self._claimed.origin.number))
+
+    def _fetch(self, target: Path, home: str, trial: str) -> Resumed | None:
+        for name in self._newest_first(home):
             shutil.rmtree(target, ignore_errors=True)
             try:
-                self._store.get(f"{self._home}/{name}", target)
-                return Resumed(target, _checked(target, self._claimed.trial.id))
+                self._store.get(f"{home}/{name}", target)
+                return Resumed(target, _checked(target, trial))
             except (OSError, ValueError) as error:
-                logger.warning("checkpoint %s of trial %s is not used: %s", name, self._claimed.trial.id, error)
+                logger.warning("checkpoint %s of trial %s is not used: %s", name, trial, error)
         shutil.rmtree(target, ignore_errors=True)
         return None
 
-    def forget(self) -> None:
-        """Removes them all: the trial has a result."""
-        self._store.remove(self._home)
-
-    def _newest_first(self) -> list[str]:
-        found = [name for name in self._store.names(self._home) if _is_name(name)]
+    def _newest_first(self, home: str) -> list[str]:
+        found = [name for name in self._store.names(home) if _is_name(name)]
         return sorted(found, key=lambda name: tuple(map(int, name.split("-"))), reverse=True)
+
+
+def _home(claimed: ClaimedTrial, number: int) -> str:
+    return f"{claimed.study.id}/{number}/checkpoints"
 
 
 def _checked(directory: Path, trial: str) -> Manifest:

@@ -57,8 +57,8 @@ class Places:
         return Checkpoints(self.store, claimed)
 
     def resumed(self, claimed: ClaimedTrial, scratch: Path) -> Resumed | None:
-        """The checkpoint to go on from, brought here; the first attempt has none."""
-        return self.checkpoints(claimed).fetch(scratch / "resume") if claimed.attempt > 1 else None
+        """The checkpoint to go on from, brought here; a first attempt has none unless it continues another trial."""
+        return self.checkpoints(claimed).fetch(scratch / "resume")
 
     def inherited(self, claimed: ClaimedTrial, scratch: Path) -> Path | None:
         """What the last attempt at the trial's parent has kept, brought here; None: there is no parent, or nothing."""

@@ -46,6 +46,8 @@ class Start(Word):
     elapsed_s: float = 0.0
     """How long earlier attempts had trained up to that checkpoint."""
     checkpoint_every_s: float = 60.0
+    checkpoint_every: int | None = None
+    """Steps between checkpoints that others may go on from."""
     import_from: tuple[str, ...] = ()
     """Directories that the user's packages are imported from, before all others."""
     environment: dict[str, str]
@@ -64,7 +66,7 @@ class StopNow(Word):
     say: Literal["stop"] = "stop"
     reason: str
     resume: bool = False
-    """It shall go on elsewhere, from a checkpoint if there is one."""
+    """It shall go on elsewhere, or may go on later: from a checkpoint, if it saves one now."""
 
 
 class Reported(Word):

@@ -165,6 +165,7 @@ def to_wire(
     attempt: int,
     token: str,
     measurements: Sequence[Measurement] = (),
+    checkpoint: int | None = None,
     next_claim: wire.NextClaim | None = None,
 ) -> wire.Complete | wire.Infeasible | wire.Fail | wire.Release | None:
     """The request that tells an outcome; None when there is nothing to tell."""
@@ -176,6 +177,7 @@ def to_wire(
                 metrics=metrics,
                 pruned=pruned,
                 measurements=tuple(measurements),
+                checkpoint=checkpoint,
                 claim=next_claim,
             )
         case Infeasible(reason=reason):

@@ -171,7 +171,7 @@ class Slot:
             self._attempt = None
             self._leaving.append(asyncio.create_task(_leave(attempt, log, scratch)))
         following = await self._tell(held, outcome, attempt)
-        if isinstance(outcome, Completed | Infeasible):
+        if _needs_no_checkpoint(held.claimed, outcome):
             self._leaving.append(asyncio.create_task(self._forget_checkpoints(held.claimed)))
         # What is left of a trial on a CPU may take its time to go; on a GPU its memory must be free.
         await self._see_off(2 if self._share.device == "cpu" else 0)
@@ -245,6 +245,7 @@ class Slot:
             inherit_from=str(inherited) if inherited else None,
             elapsed_s=resumed.manifest.elapsed_s if resumed else 0.0,
             checkpoint_every_s=self._configuration.checkpoint_every_s,
+            checkpoint_every=claimed.study.checkpoint_every,
             import_from=self._configuration.import_from,
             environment=self._configuration.trial_environment(scratch, self._share) | tracing.to_environment(),
         )
@@ -260,6 +261,7 @@ class Slot:
             outcome,
             attempt=claimed.attempt,
             token=token,
+            checkpoint=attempt.checkpoint if attempt else None,
             next_claim=next_claim if self._stays() else None,
         )
         if told is None:
@@ -301,6 +303,13 @@ class Slot:
                 (await self._spare).let_go()
             except (NurseryFailed, OSError) as error:
                 logger.debug("there is no spare child to drop: %s", error)
+
+
+def _needs_no_checkpoint(claimed: ClaimedTrial, outcome: Outcome) -> bool:
+    """Whether nobody will go on from this trial: it has a result, and it is not one of those that may yet go on."""
+    if isinstance(outcome, Completed):
+        return not (claimed.study.checkpoint_every or (outcome.pruned and claimed.study.keeps_checkpoints))
+    return isinstance(outcome, Infeasible)
 
 
 async def _leave(attempt: Attempt, log: AttemptLog, scratch: Path) -> None:

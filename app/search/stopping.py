@@ -1,9 +1,13 @@
 """Stopping rules: which trials are not worth finishing, judged by those that came as far.
 
-A rule has levels: steps at which trials are compared. Most rules let a share of them go on, by rank; `curve` asks where
-a trial would end, as those that ran to their end tell it. The same comparison serves one objective (rank: how many are
-better) and several (rank: how many dominate), so stopping works for both. A trial among the best few of its level is
-never stopped, whatever the share. Pure Python: it runs where measurements arrive.
+A rule has levels: steps at which trials are compared. Most rules let a share of them go on, by rank; `auto` and `curve`
+ask where a trial would end, as those that ran to their end tell it. The same comparison serves one objective (rank: how
+many are better) and several (rank: how many dominate), so stopping works for both. A trial among the best few of its
+level is never stopped, whatever the share. Pure Python: it runs where measurements arrive.
+
+Trials that were stopped and have a checkpoint may be judged anew, by the same rule: when it would not stop them any
+more they go on. Why one rule for both, and no promotion as in ASHA's own algorithm: nobody waits for others to come as
+far.
 
 Sources: median rule, Golovin et al. 2017 (Vizier), section 3.2; ASHA, Li et al. 2020, algorithm 2 (the stopping
 variant: nobody waits for a rung to fill); Hyperband's brackets, Li et al. 2018. Why eta is 2: on our networks it beat 3
@@ -19,10 +23,11 @@ from typing import Annotated, ClassVar, Final, Protocol
 from pydantic import Field, ValidationError
 from pydantic_core import to_json
 
+from app.search.worth import chance_to_lead
 from studyhall.errors import FieldError, InvalidInput, field_errors
 from studyhall.study import Stopping
 from studyhall.wire import AlgorithmInfo
-from studyhall.words import Word
+from studyhall.words import ParameterName, Word
 
 Point = tuple[float, ...]
 """The objectives at a level, turned so that less is better."""
@@ -33,22 +38,55 @@ Course = tuple[Point, Point]
 KEEP_BEST: Final = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How far a trial is, and how much the study has spent; in steps."""
+
+    level: int
+    full: int
+    """How long the longest of the trials was that ran to their end."""
+    spent: float
+    """By all trials together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exploit:
+    """How a population goes on from its best."""
+
+    share: float
+    """Of a level: parents are of its best share."""
+    factor: float
+    """By how much parameters change."""
+    parameters: tuple[str, ...] | None
+    """Which of them change; None: all floats."""
+    interval: int
+    """Steps between two levels, at which all save a checkpoint."""
+
+
 class Rule(Protocol):
     """What a stopping rule decides."""
 
     foretells: ClassVar[bool]
-    """Whether verdicts need the courses of trials that ran to their end."""
+    """Whether verdicts need the courses of trials that ran to their end, and the effort."""
+
+    @property
+    def exploit(self) -> Exploit | None:
+        """How others take the places of stopped trials; None: they do not, and a stopped one may go on later."""
+        ...
 
     def level(self, step: int, number: int) -> int | None:
         """The highest level that trial `number` has reached at a step, None when it has reached none."""
         ...
 
-    def verdict(self, own: Point, others: Sequence[Point], courses: Sequence[Course] = ()) -> str | None:
+    def verdict(
+        self, own: Point, others: Sequence[Point], courses: Sequence[Course] = (), effort: Effort | None = None
+    ) -> str | None:
         """Why a trial should stop, None when it should go on.
 
         Args:
             others: the points of the other trials that have reached the same level.
             courses: of those among them that ran to their end; only where the rule `foretells`.
+            effort: the same.
         """
         ...
 
@@ -62,7 +100,13 @@ class _Ranked:
     share: float
     min_trials: int
 
-    def verdict(self, own: Point, others: Sequence[Point], courses: Sequence[Course] = ()) -> str | None:
+    def verdict(
+        self,
+        own: Point,
+        others: Sequence[Point],
+        courses: Sequence[Course] = (),
+        effort: Effort | None = None,
+    ) -> str | None:
         total = len(others) + 1
         if total < self.min_trials:
             return None
@@ -157,6 +201,40 @@ class HyperbandOptions(Options):
         return _Rungs("hyperband", 1 / self.eta, math.ceil(self.eta), self.min_steps, self.eta, self.brackets)
 
 
+class AutoOptions(Options):
+    """A trial goes on while its chance to become the best is worth the steps that are left."""
+
+    summary = "Stops what has too small a chance to become the best, as far as early values are seen to foretell ends."
+    thrift: Annotated[float, Field(gt=0, le=10)] = 0.5
+    """How much a chance must be worth: at 1 each step that is left must promise as much as a step of a new trial; less
+    stops fewer trials."""
+    min_steps: Steps = 1
+    """The first step at which trials are judged; from there on, whenever their steps have doubled."""
+
+    def rule(self) -> Rule:
+        return _Worth(self.thrift, self.min_steps)
+
+
+class PopulationOptions(Options):
+    """Population based training: the worst make room for others that go on from the best, with other parameters."""
+
+    summary = "Population based training: the worst stop, others go on from the best, with parameters changed a little."
+    interval: Steps = 5
+    """The population is compared every so many steps; all save a checkpoint then."""
+    share: Annotated[float, Field(gt=0, le=0.5)] = 0.25
+    """The worst share stops, and goes on from one of the best share."""
+    factor: Annotated[float, Field(gt=0, le=10)] = 0.2
+    """By how much a parameter changes: it is multiplied or divided by 1 + factor; one in four is drawn anew."""
+    parameters: Annotated[tuple[ParameterName, ...], Field(min_length=1, max_length=1000)] | None = None
+    """Which parameters change; absent: all floats. Those that a checkpoint depends on, as layers, must not."""
+    min_trials: Annotated[int, Field(ge=4, le=10_000)] = 4
+    """How many must have come as far before anybody is stopped."""
+
+    def rule(self) -> Rule:
+        exploit = Exploit(self.share, self.factor, self.parameters, self.interval)
+        return _Population("population", 1.0 - self.share, self.min_trials, self.interval, exploit)
+
+
 class CurveOptions(Options):
     """Whoever would hardly end among the best stops; the end is foretold from trials that ran to theirs."""
 
@@ -183,6 +261,7 @@ class _Foretold:
     """
 
     foretells: ClassVar[bool] = True
+    exploit: ClassVar[Exploit | None] = None
     chance: float
     min_trials: int
     warmup_steps: int
@@ -191,7 +270,13 @@ class _Foretold:
     def level(self, step: int, number: int) -> int | None:
         return regular_level(step, self.warmup_steps, self.interval)
 
-    def verdict(self, own: Point, others: Sequence[Point], courses: Sequence[Course] = ()) -> str | None:
+    def verdict(
+        self,
+        own: Point,
+        others: Sequence[Point],
+        courses: Sequence[Course] = (),
+        effort: Effort | None = None,
+    ) -> str | None:
         if len(courses) < self.min_trials:
             return None
         doubt = statistics.NormalDist().inv_cdf(1.0 - self.chance)
@@ -234,6 +319,7 @@ def regular_level(step: int, warmup_steps: int, interval: int) -> int | None:
 class _Regular(_Ranked):
     """Levels at regular steps."""
 
+    exploit: ClassVar[Exploit | None] = None
     warmup_steps: int
     interval: int
 
@@ -245,25 +331,75 @@ class _Regular(_Ranked):
 class _Rungs(_Ranked):
     """Levels at growing steps; the trials of later brackets skip the first of them."""
 
+    exploit: ClassVar[Exploit | None] = None
     min_steps: int
     eta: float
     brackets: int
 
     def level(self, step: int, number: int) -> int | None:
-        first = self.min_steps * self.eta ** (number % self.brackets)
-        if step < math.ceil(first):
+        return rung(step, self.min_steps, self.eta, first=number % self.brackets)
+
+
+def rung(step: int, min_steps: int, eta: float, *, first: int = 0) -> int | None:
+    """The last of the steps `min_steps`, `min_steps * eta`, … that has been reached; the `first` few do not count."""
+    if step < math.ceil(min_steps * eta**first):
+        return None
+    rungs = math.floor(math.log(step / min_steps) / math.log(eta) + 1e-9)
+    return math.ceil(min_steps * eta**rungs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Worth:
+    """Lets a trial go on while its chance to become the best is worth the steps that are left.
+
+    In a search whose ends come in random order, the chance that the next step of effort brings a new best is one in
+    the steps spent so far (Rényi's law of records). A trial whose chance is less for each step that it still needs is
+    worth less than a new one. Where early values tell nothing of the end nobody's chance is far from that, and trials
+    run to their end; where they tell much, few do.
+    """
+
+    foretells: ClassVar[bool] = True
+    exploit: ClassVar[Exploit | None] = None
+    thrift: float
+    min_steps: int
+
+    def level(self, step: int, number: int) -> int | None:
+        return rung(step, self.min_steps, 2.0)
+
+    def verdict(
+        self, own: Point, others: Sequence[Point], courses: Sequence[Course] = (), effort: Effort | None = None
+    ) -> str | None:
+        if effort is None or not courses or effort.level >= effort.full:
             return None
-        rungs = math.floor(math.log(step / self.min_steps) / math.log(self.eta) + 1e-9)
-        return math.ceil(self.min_steps * self.eta**rungs)
+        if sum(dominates(other, own) for other in others) < min(KEEP_BEST, 1 + len(others) // 8):
+            return None
+        left, spent = effort.full - effort.level, max(effort.spent, effort.full)
+        chance = chance_to_lead(own, [own, *others], courses)
+        if chance >= self.thrift * left / spent:
+            return None
+        return f"auto: a chance of {100 * chance:.1f} % to become the best is not worth the {left} steps that are left"
+
+
+@dataclass(frozen=True, slots=True)
+class _Population(_Ranked):
+    """Stops the worst of a population, whose places are taken by others that go on from its best."""
+
+    interval: int
+    exploit: Exploit
+
+    def level(self, step: int, number: int) -> int | None:
+        return regular_level(step, self.interval, self.interval)
 
 
 RULES: Final[dict[str, type[Options]]] = {
     "none": NoneOptions,
+    "auto": AutoOptions,
     "median": MedianOptions,
     "percentile": PercentileOptions,
     "asha": AshaOptions,
     "hyperband": HyperbandOptions,
     "curve": CurveOptions,
+    "population": PopulationOptions,
 }
 
 

@@ -21,6 +21,7 @@ from app.services.lookup import study_of
 from app.services.moves import HEARTBEATS_PER_LEASE, new_id, start
 from app.services.principal import Principal
 from app.services.repeats import complete_repeat, identity_of, may_repeat
+from app.services.rules import rule_of
 from app.storage.domain import definition_from, trial_from
 from app.storage.json_text import to_text
 from app.storage.prefetch import Touches
@@ -30,7 +31,7 @@ from studyhall.errors import NotFound
 from studyhall.study import Algorithm, StudyDefinition
 from studyhall.trial import TrialState
 from studyhall.trusted import trusted
-from studyhall.wire import Capabilities, Claim, Claimed, ClaimedTrial, Lease, StudyBrief
+from studyhall.wire import Capabilities, Claim, Claimed, ClaimedTrial, Lease, Origin, StudyBrief
 
 MOST_REPEATS = 16
 """How many times one claim asks an instant engine again that has suggested networks with known results."""
@@ -175,6 +176,9 @@ def new_trial(
         step=None,
         points=0,
         level=None,
+        checkpoint=None,
+        continues=None,
+        continued_by=None,
         refused=0,
         stop_requested=None,
         retry_of=None,
@@ -291,7 +295,8 @@ def _instant_engine(definition: str) -> Engine | None:
 
 def _handed_out(tx: Transaction, trial: TrialRow) -> ClaimedTrial:
     study = tx.study_of(trial)
-    definition = definition_from(study.definition)
+    definition, stopping = definition_from(study.definition), rule_of(study.definition)
+    every = None if stopping is None or stopping.exploit is None else stopping.exploit.interval
     brief = trusted(
         StudyBrief,
         id=study.id,
@@ -301,5 +306,21 @@ def _handed_out(tx: Transaction, trial: TrialRow) -> ClaimedTrial:
         task=definition.task,
         architecture=definition.space.architecture,
         traceparent=study.traceparent,
+        keeps_checkpoints=stopping is not None,
+        checkpoint_every=every,
     )
-    return trusted(ClaimedTrial, trial=trial_from(trial), attempt=trial.attempt, lease=lease_of(tx, trial), study=brief)
+    return trusted(
+        ClaimedTrial,
+        trial=trial_from(trial),
+        attempt=trial.attempt,
+        lease=lease_of(tx, trial),
+        study=brief,
+        origin=_origin(tx, trial),
+    )
+
+
+def _origin(tx: Transaction, trial: TrialRow) -> Origin | None:
+    parent = None if trial.continues is None else tx.trial(trial.continues)
+    if parent is None or trial.checkpoint is None:
+        return None
+    return trusted(Origin, trial=parent.id, number=parent.number, step=trial.checkpoint)

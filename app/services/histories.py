@@ -10,6 +10,8 @@ from studyhall.trial import TrialState
 
 LINES_A_READ = 20_000
 CURVES_A_READ = 500
+MOST_POINTS = 64
+"""Of one curve: an engine holds the curves of all trials."""
 
 Curve = tuple[tuple[int, float], ...]
 """(step, first objective), ascending by step."""
@@ -38,25 +40,36 @@ def changes_after(
 def _curves(
     connection: reader.Connection, study_id: str, definition: StudyDefinition, lines: list[reader.TrialLine]
 ) -> dict[int, Curve]:
-    """The course of the first objective in trials that have no result of their own: running and pruned ones."""
+    """The course of the first objective in running and pruned trials, and in completed ones where it foretells ends."""
     metric = definition.objectives[0].metric
-    numbers = [line.number for line in lines if line.state in (TrialState.RUNNING, TrialState.PRUNED)]
+    telling = {TrialState.RUNNING, TrialState.PRUNED}
+    if definition.stopping.rule != "none" and len(definition.objectives) == 1:
+        telling.add(TrialState.COMPLETED)
+    numbers = [line.number for line in lines if line.state in telling]
     found: dict[int, Curve] = {}
     for start in range(0, len(numbers), CURVES_A_READ):
         read = reader.curves_of(connection, study_id, numbers[start : start + CURVES_A_READ])
         for number, steps in read.items():
             reported = [(step, from_text(metrics)) for step, metrics in steps]
-            found[number] = tuple((step, metrics[metric]) for step, metrics in reported if metric in metrics)
+            found[number] = thinned([(step, metrics[metric]) for step, metrics in reported if metric in metrics])
     return found
+
+
+def thinned(curve: list[tuple[int, float]]) -> Curve:
+    """A curve of at most `MOST_POINTS`: the first ones, where curves bend, then fewer and fewer, and the last."""
+    if len(curve) <= MOST_POINTS:
+        return tuple(curve)
+    ratio = (len(curve) - 1) ** (1.0 / (MOST_POINTS - 1))
+    return tuple(curve[at] for at in sorted({round(ratio**n) - 1 for n in range(MOST_POINTS)} | {len(curve) - 1}))
 
 
 def observation_of(line: reader.TrialLine, definition: StudyDefinition, curve: Curve = ()) -> Observation | None:
     """A stored trial as an engine may see it; None when it may not.
 
-    Hidden are excluded trials, cancelled ones (they say nothing about their configuration), and those outside of the
-    space as it is now.
+    Hidden are excluded trials, cancelled ones (they say nothing about their configuration), those that go on as another
+    trial, and those outside of the space as it is now.
     """
-    if line.excluded or line.state == TrialState.CANCELLED:
+    if line.excluded or line.continued_by is not None or line.state == TrialState.CANCELLED:
         return None
     parameters = definition.space.backfilled(from_text(line.parameters))
     if parameters is None:

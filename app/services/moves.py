@@ -50,11 +50,13 @@ def move(tx: Transaction, study: StudyRow, trial: TrialRow, to: TrialState, *, e
 def start(tx: Transaction, study: StudyRow, trial: TrialRow, *, worker: str, token: str, lease_s: float) -> None:
     """Edge b: a new attempt begins under a new lease."""
     attempt = trial.attempt + 1
-    if trial.level is not None:
+    inherits = trial.continues is not None and attempt == 1  # what it has behind it was judged already
+    if trial.level is not None and not inherits:
         tx.leave_levels(trial)
     columns = {
         "attempt": attempt, "token": token, "worker": worker, "lease_s": lease_s, "expires_at": tx.now + lease_s,
-        "reason": None, "failure": None, "step": None, "points": 0, "level": None, "result": None, "not_before": None,
+        "reason": None, "failure": None, "step": None, "points": 0, "result": None, "not_before": None,
+        "level": trial.level if inherits else None,
         "started_at": trial.started_at or tx.now,
     }  # fmt: skip
     if trial.state == TrialState.RUNNING:  # inserted just now, counted as running already

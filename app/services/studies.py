@@ -219,6 +219,7 @@ def _first_row(tx: Transaction, principal: Principal, request: CreateStudy, taug
         expected_improvement=None,
         converging=0,
         device_seconds=0.0,
+        steps=0.0,
         last_result=0,
         created_at=tx.now,
         updated_at=tx.now,

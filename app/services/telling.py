@@ -69,6 +69,7 @@ def report(tx: Transaction, principal: Principal, trial_id: str, told: Report) -
     _revive(tx, study, trial)
     _renew(tx, trial)
     _keep(tx, study, trial, news)
+    _keep_checkpoint(tx, study, trial, told.checkpoint)
     judge(tx, study, trial, [*news.added.values(), *news.merged.values()])
     return _directive(tx, study, trial)
 
@@ -98,6 +99,7 @@ def complete(tx: Transaction, principal: Principal, trial_id: str, told: Complet
             return _refuse(tx, study, trial, told, refusal)
         _check_objectives(study, told)
         _keep(tx, study, trial, _news(tx, trial, told.measurements))
+        _keep_checkpoint(tx, study, trial, told.checkpoint)
         to = TrialState.PRUNED if told.pruned else TrialState.COMPLETED
         decided = {} if told.pruned else score(tx, study, trial, told.metrics)
         finish(
@@ -254,7 +256,16 @@ def _keep(tx: Transaction, study: StudyRow, trial: TrialRow, news: _News) -> Non
         tx.change(row, metrics=row.metrics)
     if news.added or news.merged:
         last = -1 if trial.step is None else trial.step
-        tx.change(trial, step=max(last, *news.added, *news.merged), points=trial.points + len(news.added))
+        step = max(last, *news.added, *news.merged)
+        begun = trial.checkpoint or 0 if trial.step is None else trial.step
+        tx.change(study, steps=study.steps + max(0, step - begun))
+        tx.change(trial, step=step, points=trial.points + len(news.added))
+        tx.touch(study, trial)
+
+
+def _keep_checkpoint(tx: Transaction, study: StudyRow, trial: TrialRow, step: int | None) -> None:
+    if step is not None and (trial.checkpoint is None or step > trial.checkpoint):
+        tx.change(trial, checkpoint=step)
         tx.touch(study, trial)
 
 
@@ -268,7 +279,7 @@ def _check_objectives(study: StudyRow, told: Complete) -> None:
 
 
 def _fingerprint(told: Ended) -> str:
-    said = told.model_dump_json(exclude={"attempt", "token", "claim", "measurements"})
+    said = told.model_dump_json(exclude={"attempt", "token", "claim", "measurements", "checkpoint"})
     return hashlib.sha256(f"{type(told).__name__}:{said}".encode()).hexdigest()
 
 

@@ -224,12 +224,16 @@ class TrialLine:
     started_at: float | None
     finished_at: float | None
     excluded: bool
+    continued_by: str | None
     sequence: int
 
 
 def lines_after(connection: Connection, study_id: str, after: int, limit: int) -> list[TrialLine]:
     """The trials changed after a sequence number, in the order of their changes."""
-    columns = (_T.number, _T.state, _T.parameters, _T.metrics, _T.started_at, _T.finished_at, _T.excluded, _T.sequence)
+    columns = (
+        _T.number, _T.state, _T.parameters, _T.metrics, _T.started_at, _T.finished_at, _T.excluded, _T.continued_by,
+        _T.sequence,
+    )  # fmt: skip
     query = select(*columns).where(_T.study_id == study_id, _T.sequence > after).order_by(_T.sequence).limit(limit)
     return [TrialLine(*row) for row in connection.execute(query)]
 

@@ -40,6 +40,7 @@ class StudyRow:
     expected_improvement: float | None
     converging: int
     device_seconds: float
+    steps: float
     last_result: int
     created_at: float
     updated_at: float
@@ -75,6 +76,9 @@ class TrialRow:
     step: int | None
     points: int
     level: int | None
+    checkpoint: int | None
+    continues: str | None
+    continued_by: str | None
     refused: int
     stop_requested: str | None
     retry_of: str | None

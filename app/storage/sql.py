@@ -152,8 +152,18 @@ ATTEMPT: Final = Statement(
         tables.attempts.c.trial_id == bindparam("trial_id"), tables.attempts.c.attempt == bindparam("attempt")
     )
 )
+_AT_LEVEL: Final = (
+    select(tables.levels.c.point, _T.id)
+    .join(tables.trials, _T.id == tables.levels.c.trial_id)
+    .where(
+        tables.levels.c.study_id == bindparam("study_id"),
+        tables.levels.c.level == bindparam("level"),
+        _T.excluded.is_(False),
+    )
+    .order_by(_T.number)
+)
 COURSES_FROM: Final = Statement(
-    select(tables.levels.c.point, tables.trials.c.metrics)
+    select(tables.levels.c.point, tables.trials.c.metrics, tables.trials.c.step)
     .join(tables.trials, tables.trials.c.id == tables.levels.c.trial_id)
     .where(
         tables.levels.c.study_id == bindparam("study_id"),
@@ -170,6 +180,17 @@ POINTS_AT: Final = Statement(
         tables.levels.c.level == bindparam("level"),
         tables.levels.c.trial_id != bindparam("but"),
     )
+)
+STOPPED_AT: Final = Statement(
+    _AT_LEVEL.where(
+        _T.state == "pruned", _T.level == bindparam("level"), _T.checkpoint >= _T.level, _T.continued_by.is_(None)
+    )
+)
+SAVED_AT: Final = Statement(_AT_LEVEL.where(_T.state == "running", _T.checkpoint >= bindparam("since")))
+PASS_LEVELS: Final = Statement(
+    tables.levels.update()
+    .where(tables.levels.c.study_id == bindparam("of_study"), tables.levels.c.trial_id == bindparam("from_trial"))
+    .values(trial_id=bindparam("to_trial"))
 )
 LEAVE_LEVELS: Final = Statement(
     tables.levels.delete().where(

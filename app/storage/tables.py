@@ -73,6 +73,7 @@ studies = Table(
     Column("expected_improvement", Double),  # of the next trial, as the engine last foretold it
     Column("converging", Integer, nullable=False),  # so many answers in a row have promised less than is worth it
     Column("device_seconds", Double, nullable=False),
+    Column("steps", Double, nullable=False, server_default=text("0")),  # that its trials have come, all together
     Column("last_result", BigInteger, nullable=False),  # the sequence number at which a trial last ended
     Column("created_at", Double, nullable=False),
     Column("updated_at", Double, nullable=False),
@@ -115,6 +116,9 @@ trials = Table(
     Column("step", BigInteger),
     Column("points", Integer, nullable=False),  # measurements of the current attempt
     Column("level", BigInteger),  # the last one at which its stopping rule has compared it
+    Column("checkpoint", BigInteger),  # the step of the last checkpoint that its worker keeps
+    Column("continues", String(32)),  # the trial from whose checkpoint it began
+    Column("continued_by", String(32)),  # was stopped, and goes on as that trial
     Column("refused", Integer, nullable=False),  # late results that were not accepted
     Column("stop_requested", Text),
     Column("retry_of", String(32)),

@@ -211,9 +211,19 @@ class Transaction:
         values = {"study_id": study_id, "level": level, "but": but}
         return [row[0] for row in self._fresh(sql.POINTS_AT, values)]
 
-    def courses_from(self, study_id: str, level: int) -> list[tuple[str, str]]:
-        """(point at a level, metrics at the end), as JSON, of the latest completed trials of a study."""
-        return [(row[0], row[1]) for row in self._fresh(sql.COURSES_FROM, {"study_id": study_id, "level": level})]
+    def courses_from(self, study_id: str, level: int) -> list[tuple[str, str, int]]:
+        """(point at a level, metrics at the end, both as JSON, last step) of the latest completed trials of a study."""
+        rows = self._fresh(sql.COURSES_FROM, {"study_id": study_id, "level": level})
+        return [(row[0], row[1], row[2] or 0) for row in rows]
+
+    def stopped_at(self, study_id: str, level: int) -> list[tuple[str, str]]:
+        """(point, as JSON, trial) of those that were stopped at a level and could go on from their checkpoint."""
+        return [(row[0], row[1]) for row in self._fresh(sql.STOPPED_AT, {"study_id": study_id, "level": level})]
+
+    def saved_at(self, study_id: str, level: int, since: int) -> list[tuple[str, str]]:
+        """(point, as JSON, trial) of the running ones that have reached a level and saved a checkpoint since a step."""
+        values = {"study_id": study_id, "level": level, "since": since}
+        return [(row[0], row[1]) for row in self._fresh(sql.SAVED_AT, values)]
 
     def worker(self, project: str, name: str) -> WorkerRow | None:
         """A worker by name."""
@@ -303,6 +313,12 @@ class Transaction:
     def reach(self, row: LevelRow) -> None:
         """Records how a trial stood at a level."""
         self._add(tables.levels, row)
+
+    def pass_levels(self, study_id: str, from_trial: str, to_trial: str) -> None:
+        """From here on another trial stands for one at the levels that it has reached."""
+        self.flush()
+        values = {"of_study": study_id, "from_trial": from_trial, "to_trial": to_trial}
+        self._session.run(sql.PASS_LEVELS, [values])
 
     def leave_levels(self, trial: TrialRow) -> None:
         """Forgets how a trial stood; before another attempt of it."""

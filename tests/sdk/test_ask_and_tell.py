@@ -84,6 +84,28 @@ def test_report_answers_whether_to_go_on():
     assert trial.stop_reason == "below the median"
 
 
+def test_a_checkpoint_that_is_kept_is_told_with_the_next_report_and_the_end():
+    server, trial = asked()
+    trial.report(1, loss=0.5)
+
+    trial.saved(1)
+    trial.report(2, loss=0.4)
+    trial.complete()
+
+    assert [body.get("checkpoint") for body in server.sent(REPORTS)] == [None, 1]
+    assert only(server, COMPLETE)["checkpoint"] == 1
+
+
+def test_a_trial_that_goes_on_knows_where_it_begins():
+    origin = {"trial": "tr_0", "number": 0, "step": 4}
+    claimed = {"trials": [CLAIMED["trials"][0] | {"origin": origin}]}
+
+    _, trial = asked({"POST /v1/claims": claimed})
+
+    assert trial.origin is not None
+    assert (trial.origin.trial, trial.origin.step) == ("tr_0", 4)
+
+
 def test_a_trial_that_was_told_to_stop_completes_as_pruned():
     server, trial = asked({f"POST {REPORTS}": STOP})
 

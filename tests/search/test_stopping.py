@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.search.stopping import RULES, Course, Point, foretold, rule
+from app.search.stopping import RULES, Course, Effort, Point, foretold, rule
 from studyhall.errors import InvalidInput
 from studyhall.study import Stopping
 
@@ -128,8 +128,58 @@ def test_a_verdict_says_why() -> None:
     )
 
 
+def auto_verdict(own: float, others: list[float], courses: list[Course], *, level: int, spent: float) -> str | None:
+    made = rule(Stopping(rule="auto"))
+    assert made is not None
+    return made.verdict((own,), points(*others), courses, Effort(level, 16, spent))
+
+
+def test_auto_stops_what_has_no_chance_worth_its_steps_and_says_so() -> None:
+    others = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6]
+
+    told = auto_verdict(1.6, others, COURSES, level=4, spent=112) or ""
+
+    assert auto_verdict(1.02, others, COURSES, level=4, spent=112) is None
+    assert told.startswith("auto: a chance of ")
+    assert told.endswith(" % to become the best is not worth the 12 steps that are left")
+
+
+def test_auto_asks_less_of_a_trial_the_fewer_steps_are_left() -> None:
+    others = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6]
+    courses: list[Course] = [((x,), (x + 0.3 * (-1) ** i,)) for i, x in enumerate(others)]
+
+    assert auto_verdict(1.4, others, courses, level=1, spent=40) is not None
+    assert auto_verdict(1.4, others, courses, level=14, spent=40) is None
+
+
+def test_where_early_values_mislead_auto_lets_everybody_run() -> None:
+    courses: list[Course] = [((float(x),), (-float(x),)) for x in range(6)]
+
+    assert all(auto_verdict(x + 0.5, list(range(6)), courses, level=1, spent=96) is None for x in range(4, 8))
+
+
+def test_auto_stops_nobody_before_a_trial_has_run_to_its_end() -> None:
+    assert auto_verdict(9.0, [1.0, 2.0, 3.0], [], level=1, spent=3) is None
+
+
+def test_auto_never_stops_the_best_of_a_level() -> None:
+    # Those that ended ended far below anything that this one may hope for.
+    courses: list[Course] = [((10.0 + x,), (-50.0 - x,)) for x in range(5)]
+
+    assert auto_verdict(9.0, [10.0, 11.0, 12.0, 13.0, 14.0], courses, level=1, spent=1600) is None
+
+
+def test_a_population_stops_its_worst_quarter_at_each_interval() -> None:
+    stopping = Stopping(rule="population", options={"interval": 3})
+
+    assert levels(stopping, range(8)) == [None, None, None, 3, 3, 3, 6, 6]
+    assert verdict(stopping, (7.5,), points(*range(1, 8))) is not None
+    assert verdict(stopping, (6.5,), points(*range(1, 8))) is not None
+    assert verdict(stopping, (5.5,), points(*range(1, 8))) is None
+
+
 def test_an_unknown_rule_is_refused_with_those_there_are() -> None:
-    with pytest.raises(InvalidInput, match="known: asha, curve, hyperband, median, none, percentile"):
+    with pytest.raises(InvalidInput, match="known: asha, auto, curve, hyperband, median, none, percentile, population"):
         rule(Stopping(rule="guess"))
 
 

@@ -260,6 +260,28 @@ def counts(params, trial):
     return {"loss": 1 / count, "resumed": float(trial.resume_from is not None)}
 
 
+def goes_on(params, trial):
+    """Four steps of loss `x`. From 4 on they wait to be stopped; the best, until somebody goes on from a checkpoint."""
+    count = int((trial.resume_from / "count").read_text()) if trial.resume_from else 0
+    began_at, someone_resumed = count, Path(trial.settings["flag"])
+    if trial.resume_from:
+        someone_resumed.touch()
+    while count < 4:
+        count += 1
+        to_go_on = trial.report(count, loss=params["x"])
+        while count == 2 and params["x"] >= 4 and to_go_on:
+            time.sleep(0.01)
+            to_go_on = trial.check()
+        if trial.wants_checkpoint:
+            with trial.checkpoint(count) as directory:
+                (directory / "count").write_text(str(count))
+        while count == 3 and params["x"] == 1 and trial.settings.get("waits") and not someone_resumed.exists():
+            time.sleep(0.01)
+        if not to_go_on:
+            return None
+    return {"loss": params["x"], "began_at": began_at}
+
+
 def prints_and_fails(params, trial):
     print("a line")
     print("and an error", file=sys.stderr)

@@ -33,6 +33,7 @@ class ChannelTrial:
         self._reports = self._answered = 0
         self._goes_on = True
         self._began = self._last_report = self._last_checkpoint = time.monotonic()
+        self._last_step = self._saved_step = max(start.resume_step, 0)
         self._shall_resume = False
         self.was_told_to_stop = False
         self.verdict_sent = False
@@ -96,6 +97,7 @@ class ChannelTrial:
             except Infeasible as error:
                 self._say_not_feasible(error.reason)
                 raise
+            self._last_step = max(self._last_step, step)
             if found and step > self._start.resume_step:
                 self._send_report(step, found)
             return self.check()
@@ -119,16 +121,25 @@ class ChannelTrial:
 
     @property
     def wants_checkpoint(self) -> bool:
-        """Whether the last one is long ago, or this process shall make room for another attempt."""
+        """Whether the last one is long ago, or this trial shall go on elsewhere, or others from where it is."""
         self.check()
-        return self._shall_resume or time.monotonic() - self._last_checkpoint >= self._start.checkpoint_every_s
+        return (
+            self._shall_resume
+            or self._is_at_a_level()
+            or time.monotonic() - self._last_checkpoint >= self._start.checkpoint_every_s
+        )
+
+    def _is_at_a_level(self) -> bool:
+        """Whether its population is compared at a step that it has reached since its last checkpoint."""
+        every = self._start.checkpoint_every
+        return every is not None and self._last_step // every > self._saved_step // every
 
     @contextmanager
     def checkpoint(self, step: int) -> Iterator[Path]:
         """A directory to save into; the worker takes it when the block has ended."""
         with new_checkpoint(self.checkpoint_dir, step) as directory:
             yield directory
-        self._last_checkpoint = time.monotonic()
+        self._last_checkpoint, self._saved_step = time.monotonic(), step
         self._channel.send(
             Saved(step=step, path=str(self.checkpoint_dir / f"step-{step}"), elapsed_s=self._elapsed_s())
         )

@@ -202,10 +202,10 @@ class Training:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continues from the state of another training of the same parameters.
+        """Continues from the state of another training of the same network; what else was set may differ.
 
         Raises:
-            BadCheckpoint: it was of other parameters, or of something else.
+            BadCheckpoint: it was of another network, or of something else.
         """
         try:
             self.epoch, self._rates.step = state["epoch"], state["optimizer_step"]
@@ -213,7 +213,7 @@ class Training:
             if self._average is not None:
                 self._average.model.load_state_dict(state["average"])
             for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
-                optimizer.load_state_dict(saved)
+                _take_over(optimizer, saved)
             self._best.restore(state["best"])
             self._shuffle.set_state(state["shuffle"])
             torch.set_rng_state(state["random"])
@@ -221,6 +221,14 @@ class Training:
                 torch.cuda.set_rng_state_all(state["cuda_random"])
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
             raise BadCheckpoint(f"the checkpoint is of another training: {error}") from error
+
+
+def _take_over(optimizer: optim.Optimizer, saved: dict[str, Any]) -> None:
+    """Goes on with what an optimizer had gathered, by the settings of this one: they may have changed since."""
+    settings = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(saved)
+    for group, own in zip(optimizer.param_groups, settings, strict=True):
+        group.update(own)
 
 
 class _Rates:

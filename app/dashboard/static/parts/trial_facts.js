@@ -50,6 +50,8 @@ export function aboutList(trial) {
     ["took", trial.started_at ? formatDuration(secondsOf(rowOf(trial))) : null],
     ["repeats", trial.retry_of],
     ["weights from trial", trial.parent],
+    ["goes on from", trial.continues],
+    ["goes on as", trial.continued_by],
   ]);
 }
 
