@@ -81,6 +81,7 @@ def _answer(ask: Ask, studies: dict[str, Known]) -> Answer:
         constraints=ask.constraints,
         max_trials=ask.max_trials,
         parallelism=ask.parallelism,
+        max_device_seconds=ask.max_device_seconds,
         lessons=known.lessons,
     )
     if ask.points:

@@ -10,6 +10,7 @@ from typing import Final
 
 from app.search import neural
 from app.search.bayes.engine import Bayes, affordable
+from app.search.costs import costs_of
 from app.search.encoding import encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import evidence_of
@@ -37,7 +38,8 @@ def suggest(
     evidence = evidence_of(encoding_of(space), history)
     if is_starting(evidence, len(history.observations), start_trials(evidence, options.start, each=3)):
         return initial(evidence, count, seed=seed, number=number, name="auto")
-    bayes, tpe = Bayes(evidence), Tpe(evidence, TpeOptions())
+    costs = costs_of(evidence, options.costs)
+    bayes, tpe = Bayes(evidence, costs), Tpe(evidence, TpeOptions(), costs)
     limit = number + affordable(evidence)
     share = TPE_SHARE if len(evidence.told) <= MANY else TPE_SHARE_OF_MANY
 

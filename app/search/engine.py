@@ -58,6 +58,8 @@ class History:
     """Over metrics; an observation that breaks one counts for no best."""
     max_trials: int | None = None
     parallelism: int | None = None
+    max_device_seconds: float | None = None
+    """How long all trials together may run."""
     lessons: tuple[Lesson, ...] = ()
     """Of earlier studies; to be judged by what this one finds, for they may mislead."""
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from studyhall.words import Word
 
+Costs = Literal["auto", "always", "never"]
 StartTrials = Annotated[int, Field(ge=1, le=10_000)]
 
 
@@ -49,6 +50,9 @@ class BayesOptions(Options):
 
     start: StartTrials | None = None
     """Sobol points before the first model; absent: one more than a third of the parameters, from 5 to 10."""
+    costs: Costs = "auto"
+    """Whether what is expected of a point is weighed against its time; auto: where the budget limits time and the times
+    of trials differ widely."""
 
 
 class TpeOptions(Options):
@@ -120,3 +124,6 @@ class AutoOptions(Options):
 
     start: StartTrials | None = None
     """Sobol points before the first model; absent: one more than a third of the parameters, from 5 to 10."""
+    costs: Costs = "auto"
+    """Whether what is expected of a point is weighed against its time; auto: where the budget limits time and the times
+    of trials differ widely. Not for networks."""

@@ -23,6 +23,7 @@ from scipy.special import logsumexp, ndtr, ndtri
 
 from app.search.axes import Axis, Floats, Indices
 from app.search.chance import chance_of
+from app.search.costs import Costs
 from app.search.encoding import Encoding, encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import Evidence, evidence_of
@@ -52,8 +53,8 @@ def suggest(
 class Tpe:
     """Proposes where good results are likely and others are not."""
 
-    def __init__(self, evidence: Evidence, options: TpeOptions) -> None:
-        self._encoding = evidence.encoding
+    def __init__(self, evidence: Evidence, options: TpeOptions, costs: Costs | None = None) -> None:
+        self._encoding, self._costs = evidence.encoding, costs
         self._candidates = options.candidates
         good, self._rest = split(evidence, options.good_share)
         self._works = chance_of(evidence)
@@ -75,6 +76,8 @@ class Tpe:
         if self._works is not None:
             caution = self._works.caution(features(self._encoding, pending))
             ratio += self._works.log_weight(features(self._encoding, rows), caution)
+        if self._costs is not None:
+            ratio -= self._costs.log_weight(features(self._encoding, rows))
         return Proposal(rows[int(np.argmax(ratio))], self._why)
 
 

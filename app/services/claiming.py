@@ -198,6 +198,13 @@ def new_trial(
     )
 
 
+def device_seconds(definition: StudyDefinition) -> float | None:
+    """How long all trials of a study together may run, as far as its budget says."""
+    budget = definition.budget
+    in_turn = None if budget.max_seconds is None else budget.max_seconds * (definition.parallelism or 1)
+    return min((limit for limit in (budget.max_device_seconds, in_turn) if limit is not None), default=None)
+
+
 def seeded(study: StudyRow, definition: StudyDefinition) -> Algorithm:
     """The study's algorithm with the seed the study was given."""
     algorithm = definition.algorithm

@@ -30,6 +30,7 @@ class Ask(Word):
     number: Annotated[int, Field(ge=0)]
     max_trials: int | None
     parallelism: int | None
+    max_device_seconds: float | None = None
     changed: tuple[Observation, ...]
     removed: tuple[int, ...]
     lessons: tuple[Lesson, ...] = ()

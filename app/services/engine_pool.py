@@ -71,6 +71,7 @@ class SuggestRequest:
     number: int
     max_trials: int | None
     parallelism: int | None
+    max_device_seconds: float | None
     changes_after: Callable[[int], Awaitable[HistoryChanges]]
     hidden: tuple[int, ...] = ()
     """Waiting trials that the suggestions are to replace; the engine does not see them."""
@@ -238,6 +239,7 @@ class _EngineProcess:
             number=request.number,
             max_trials=request.max_trials,
             parallelism=request.parallelism,
+            max_device_seconds=request.max_device_seconds,
             changed=changes.observations,
             removed=changes.removed,
             lessons=changes.lessons,

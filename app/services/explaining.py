@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from app.search.engine import Observation
-from app.services.claiming import seeded
+from app.services.claiming import device_seconds, seeded
 from app.services.convergence import promise
 from app.services.engine_pool import EngineFailed, EngineLate, HistoryChanges, SuggestRequest
 from app.services.histories import changes_after
@@ -228,6 +228,7 @@ def _request(
         number=row.next_number,
         max_trials=row.max_trials,
         parallelism=row.parallelism,
+        max_device_seconds=device_seconds(definition),
         changes_after=changes,
         hidden=hidden,
         points=tuple(points),

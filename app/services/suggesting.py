@@ -20,7 +20,7 @@ import structlog
 from app.meters import Meters
 from app.search.engine import Suggestion
 from app.search.random import draw
-from app.services.claiming import add_trial, budget_left, room, seeded
+from app.services.claiming import add_trial, budget_left, device_seconds, room, seeded
 from app.services.convergence import weigh
 from app.services.engine_pool import EngineFailed, EngineLate, HistoryChanges, SuggestRequest
 from app.services.histories import changes_after
@@ -261,6 +261,7 @@ class Suggesting:
             number=min((*plan.stale, study.next_number)),
             max_trials=study.max_trials,
             parallelism=study.parallelism,
+            max_device_seconds=device_seconds(definition),
             changes_after=partial(self._changes_after, study.id, definition),
             hidden=plan.stale,
         )

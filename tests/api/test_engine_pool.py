@@ -78,6 +78,7 @@ class Story:
             count=count,
             number=0,
             max_trials=None,
+            max_device_seconds=None,
             parallelism=None,
             changes_after=self.changes_after,
         )
