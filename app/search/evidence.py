@@ -19,6 +19,7 @@ import numpy as np
 from app.search.axes import Floats, Truths
 from app.search.encoding import Encoding
 from app.search.engine import History, Observation
+from app.search.fidelity import foretold_ends
 from studyhall.expression import parse
 from studyhall.trial import TrialState
 
@@ -56,14 +57,20 @@ class Evidence:
 
     @cached_property
     def final_losses(self) -> Floats:
-        """Losses in which no trial that was stopped early looks better than the middle of those that ran to their end.
+        """Losses in which trials that were stopped early have the end that is foretold of them.
 
-        Its last measurement is what it had reached, not what it would have; that it was stopped says: not good.
+        Their last measurement is what they had reached, not what they would have. Where nothing can be foretold, none
+        of them looks better than the middle of those that ran to their end; that they were stopped says: not good.
         """
         whole = self.losses[~self.is_pruned]
         if len(whole) == 0 or not self.is_pruned.any():
             return self.losses
-        return np.where(self.is_pruned[:, None], np.maximum(self.losses, np.median(whole, axis=0)), self.losses)
+        usual = np.where(self.is_pruned[:, None], np.maximum(self.losses, np.median(whole, axis=0)), self.losses)
+        if len(self.history.objectives) > 1:
+            return usual
+        sign = 1.0 if self.history.objectives[0].goal == "minimize" else -1.0
+        ends = foretold_ends(self.told, self.losses[:, 0], sign=sign)
+        return np.where(np.isnan(ends)[:, None], usual, ends[:, None])
 
     @cached_property
     def slack(self) -> Floats:
