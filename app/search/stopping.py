@@ -110,11 +110,20 @@ class _Ranked:
         total = len(others) + 1
         if total < self.min_trials:
             return None
-        kept = max(KEEP_BEST, math.ceil(total * self.share))
+        kept = max(self.few(total), math.ceil(total * self.share))
         rank = sum(dominates(other, own) for other in others)
         if rank < kept:
             return None
         return f"{self.name}: {rank} of {total} trials were better at this point, the best {kept} go on"
+
+    def few(self, total: int) -> int:
+        """How many of a level are never stopped."""
+        return KEEP_BEST
+
+
+def best_few(total: int) -> int:
+    """How many of so many are never stopped where the second trial is compared already: one in eight, up to three."""
+    return min(KEEP_BEST, 1 + (total - 1) // 8)
 
 
 def dominates(a: Point, b: Point) -> bool:
@@ -339,6 +348,9 @@ class _Rungs(_Ranked):
     def level(self, step: int, number: int) -> int | None:
         return rung(step, self.min_steps, self.eta, first=number % self.brackets)
 
+    def few(self, total: int) -> int:
+        return best_few(total)
+
 
 def rung(step: int, min_steps: int, eta: float, *, first: int = 0) -> int | None:
     """The last of the steps `min_steps`, `min_steps * eta`, … that has been reached; the `first` few do not count."""
@@ -371,7 +383,7 @@ class _Worth:
     ) -> str | None:
         if effort is None or not courses or effort.level >= effort.full:
             return None
-        if sum(dominates(other, own) for other in others) < min(KEEP_BEST, 1 + len(others) // 8):
+        if sum(dominates(other, own) for other in others) < best_few(len(others) + 1):
             return None
         left, spent = effort.full - effort.level, max(effort.spent, effort.full)
         chance = chance_to_lead(own, [own, *others], courses)

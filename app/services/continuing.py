@@ -28,12 +28,14 @@ def revive(
         points: of all trials that have reached the level.
         goes_on: whether the rule lets somebody who is at a point of the level go on.
     """
+    if study.pruned == 0 or study.state not in ("active", "paused"):
+        return
     stopped = [(tuple(from_text(point)), id) for point, id in tx.stopped_at(study.id, level)]
-    if not stopped or study.state not in ("active", "paused"):
+    if not stopped:
         return
     point, id = min(stopped, key=lambda candidate: _rank(candidate[0], points))
     parent = tx.trial(id)
-    if parent is None or not goes_on(point):
+    if parent is None or not goes_on(point) or not _has_a_place(study, parent):
         return
     child = _continue(tx, study, parent, parent.parameters, source="revived")
     child.level, child.why = parent.level, f"trial {parent.number} would not be stopped any more: it goes on"
@@ -58,7 +60,7 @@ def replace(
     best = [id for point, id in able if _rank(point, points) < kept]
     source = generator(study.seed, study.next_number)
     parent = tx.trial(source.choice(best)) if best else None
-    if parent is None:
+    if parent is None or not _has_a_place(study, parent):
         return
     space, parameters = definition_from(study.definition).space, from_text(parent.parameters)
     names = perturbable(space, exploit.parameters)
@@ -67,6 +69,11 @@ def replace(
     child.level = level
     child.why = f"in the place of trial {loser.number}, from trial {parent.number} at step {parent.checkpoint}"
     _queue(tx, study, child, parent)
+
+
+def _has_a_place(study: StudyRow, trial: TrialRow) -> bool:
+    """Whether a trial fits the space as it is now."""
+    return definition_from(study.definition).space.contains(from_text(trial.parameters))
 
 
 def _rank(point: Point, points: Sequence[Point]) -> int:

@@ -1,8 +1,12 @@
-"""Problems with curves: real models that are trained step by step, and what they score on held-out rows after each."""
+"""Problems with curves: real models that are trained step by step, and what they score on held-out rows after each.
+
+Five made-up ones cost nothing: their ends are alike, and how early values foretell them is not.
+"""
 
 import csv
 import gzip
 import math
+import random
 import warnings
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -96,7 +100,47 @@ def boosting_curve(**p: Any) -> Values | None:
     return tuple(float(((staged[10 * step + 9] - y_out) ** 2).mean()) for step in range(STEPS))
 
 
+def _made(shape: str) -> Callable[..., Values]:
+    """A course from a made-up end: how early values foretell it is the shape's."""
+
+    def course(a: float, b: float, lr: float, kind: str) -> Values:
+        place = (math.log10(lr) + 4) / 4
+        end = 0.1 + (a - 0.3) ** 2 + 0.5 * (b - 0.7) ** 2 + 0.6 * (place - 0.6) ** 2 + 0.1 * "xyz".index(kind)
+        source = random.Random(f"{a:.6f} {b:.6f} {lr:.8f} {kind}")
+        return tuple(SHAPES[shape](end, step, b, place, source) for step in range(1, STEPS + 1))
+
+    return course
+
+
+SHAPES: dict[str, Callable[[float, int, float, float, random.Random], float]] = {
+    # What is ahead stays ahead.
+    "even": lambda end, step, _b, _place, _source: end + step**-0.7,
+    # How fast a training falls depends on a parameter that also decides where it ends.
+    "speeds": lambda end, step, b, _place, _source: end + 1.5 * step ** -(0.4 + 0.8 * b),
+    # What falls fast ends worse.
+    "crossing": lambda end, step, _b, place, _source: (
+        end + (1.2 - place) * step**-0.6 + 0.5 * place * (step / STEPS) ** 2
+    ),
+    # Early values are noisy.
+    "rough": lambda end, step, _b, _place, source: (
+        end + step**-0.7 + (0.25 * (1 - step / STEPS) + 0.01) * source.gauss(0, 1)
+    ),
+    # Until three quarters the good ones are behind.
+    "late": lambda end, step, _b, _place, source: (
+        end if step >= 0.75 * STEPS else 1.0 + 0.3 * (1 - end) + 0.02 * source.gauss(0, 1)
+    ),
+}
+
 PROBLEMS = (
+    *(
+        Problem(
+            f"{shape}_curve",
+            "curves",
+            space(real("a", 0, 1), real("b", 0, 1), real("lr", 1e-4, 1, scale="log"), choice("kind", "x", "y", "z")),
+            _made(shape),
+        )
+        for shape in SHAPES
+    ),
     Problem(
         "mlp_digits",
         "curves",

@@ -78,12 +78,12 @@ def test_it_may_be_made_to_count_always_or_never() -> None:
 
 @pytest.mark.parametrize("name", ["bayes", "auto"])
 def test_with_time_to_spare_cheap_points_come_first(name: str) -> None:
-    def sizes(options: dict[str, str]) -> float:
-        suggest = engine(Algorithm(name=name, options=options))
+    def sizes(**options: str) -> float:
+        suggest = engine(Algorithm(name=name, options=dict(options)))
         found = suggest(SPACE, history(), 4, seed=1, number=20)
         return float(np.mean([s.parameters["size"] for s in found]))
 
-    assert sizes({}) < 0.3 < sizes({"costs": "never"})
+    assert sizes() < 0.3 < sizes(costs="never")
 
 
 def test_a_suggestion_says_that_time_was_weighed() -> None:

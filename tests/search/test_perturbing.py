@@ -4,6 +4,8 @@ import json
 import random
 from typing import Any
 
+import pytest
+
 from app.search.perturbing import perturbable, perturbed
 from studyhall.space import Space
 from studyhall.words import Parameters
@@ -32,7 +34,7 @@ def test_only_floats_change_unless_others_are_named() -> None:
 def test_a_float_is_multiplied_or_divided_or_now_and_then_drawn_anew() -> None:
     found = [p["lr"] for p in many(space(LR, LAYERS), {"lr": 0.01, "layers": 3}, "lr")]
 
-    near = [lr for lr in found if abs(lr - 0.012) < 1e-9 or abs(lr - 0.01 / 1.2) < 1e-9]
+    near = [lr for lr in found if lr in (pytest.approx(0.012), pytest.approx(0.01 / 1.2))]
     assert 20 <= len(near) < 40
 
 

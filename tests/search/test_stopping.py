@@ -111,6 +111,14 @@ def test_the_best_three_of_a_level_are_never_stopped() -> None:
     assert verdict(stopping, (3.5,), points(1, 2, 3, 5, 6, 7, 8, 9)) is not None
 
 
+def test_at_a_rung_the_best_of_few_is_never_stopped_and_of_many_the_best_three() -> None:
+    few, many = (Stopping(rule="asha", options={"eta": eta}) for eta in (4, 16))
+
+    assert verdict(few, (1.5,), points(2.0, 3.0, 4.0)) is None
+    assert verdict(few, (2.5,), points(2.0, 3.0, 4.0)) is not None
+    assert verdict(many, (3.0,), points(1.0, 2.0, *range(4, 21))) is None
+
+
 def test_equal_trials_go_on_together() -> None:
     assert verdict(Stopping(rule="asha"), (1.0,), points(*[1.0] * 20)) is None
 
