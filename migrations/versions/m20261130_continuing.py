@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261130_continuing"
-down_revision = "20261130_traceparent"
+down_revision = "20261130_parent_of_a_trial"
 branch_labels = None
 depends_on = None
 
