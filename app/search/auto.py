@@ -9,8 +9,8 @@ history the blend of both was ahead of either alone, and of picking one by the s
 from typing import Final
 
 from app.search import neural
+from app.search.bayes.costs import costs_of
 from app.search.bayes.engine import Bayes, affordable
-from app.search.costs import costs_of
 from app.search.encoding import encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import evidence_of

@@ -23,7 +23,6 @@ from scipy.special import logsumexp, ndtr, ndtri
 
 from app.search.axes import Axis, Floats, Indices
 from app.search.chance import chance_of
-from app.search.costs import Costs
 from app.search.encoding import Encoding, encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import Evidence, evidence_of
@@ -31,7 +30,7 @@ from app.search.likeness import features
 from app.search.options import TpeOptions
 from app.search.pareto import order_of_merit
 from app.search.start import initial, is_starting, start_trials, untried
-from app.search.turns import Proposal, take_turns
+from app.search.turns import Proposal, Weight, take_turns
 from studyhall.space import Space
 
 NARROWEST: Final = 0.01
@@ -53,7 +52,7 @@ def suggest(
 class Tpe:
     """Proposes where good results are likely and others are not."""
 
-    def __init__(self, evidence: Evidence, options: TpeOptions, costs: Costs | None = None) -> None:
+    def __init__(self, evidence: Evidence, options: TpeOptions, costs: Weight | None = None) -> None:
         self._encoding, self._costs = evidence.encoding, costs
         self._candidates = options.candidates
         good, self._rest = split(evidence, options.good_share)

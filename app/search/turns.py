@@ -28,6 +28,14 @@ class Proposal:
     """The trial whose weights the new one is to start from."""
 
 
+class Weight(Protocol):
+    """What counts against points beside what is expected of them, as the time that they take."""
+
+    def log_weight(self, X: Floats) -> Floats:
+        """At features `(m, w)`, up to a constant, shape `(m,)`."""
+        ...
+
+
 class Proposer(Protocol):
     """Proposes the next point of a search, given all that is known."""
 

@@ -18,8 +18,14 @@ from app.storage.transaction import Transaction
 from studyhall.study import StudyDefinition
 
 
-def judge(tx: Transaction, study: StudyRow, trial: TrialRow, rows: Iterable[MeasurementRow]) -> None:
-    """Compares a trial with those that came as far, at each level it has newly reached; asks it to stop if it loses."""
+def judge(
+    tx: Transaction, study: StudyRow, trial: TrialRow, rows: Iterable[MeasurementRow], *, is_over: bool = False
+) -> None:
+    """Compares a trial with those that came as far, at each level it has newly reached; asks it to stop if it loses.
+
+    Args:
+        is_over: it ends just now, with its last measurements: others shall be compared with it, but nobody stops it.
+    """
     stopping = rule_of(study.definition)
     if stopping is None or trial.stop_requested is not None:
         return
@@ -28,7 +34,7 @@ def judge(tx: Transaction, study: StudyRow, trial: TrialRow, rows: Iterable[Meas
         level = stopping.level(row.step, trial.number)
         if level is None or (trial.level is not None and level <= trial.level):
             continue
-        reason = _reach(tx, study, stopping, definition, trial, level, row)
+        reason = _reach(tx, study, stopping, definition, trial, level, row, is_over)
         if reason is not None:
             tx.recall(trial, reason[:200])
             tx.record(study, "trial.stop_requested", trial, reason=reason, step=row.step)
@@ -43,6 +49,7 @@ def _reach(
     trial: TrialRow,
     level: int,
     row: MeasurementRow,
+    is_over: bool,
 ) -> str | None:
     metrics = from_text(row.metrics)
     if any(objective.metric not in metrics for objective in definition.objectives):
@@ -52,7 +59,7 @@ def _reach(
     tx.change(trial, level=level)
     tx.reach(LevelRow(trial.study_id, level, trial.id, to_text(own)))
     courses, effort = _told(tx, study, definition, level) if stopping.foretells else ([], None)
-    reason = stopping.verdict(own, others, courses, effort)
+    reason = None if is_over else stopping.verdict(own, others, courses, effort)
     points = [*others, own]
     if stopping.exploit is None:
         revive(tx, study, level, points, lambda p: stopping.verdict(p, _without(p, points), courses, effort) is None)

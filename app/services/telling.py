@@ -98,7 +98,9 @@ def complete(tx: Transaction, principal: Principal, trial_id: str, told: Complet
         if refusal is not None:
             return _refuse(tx, study, trial, told, refusal)
         _check_objectives(study, told)
-        _keep(tx, study, trial, _news(tx, trial, told.measurements))
+        news = _news(tx, trial, told.measurements)
+        _keep(tx, study, trial, news)
+        judge(tx, study, trial, [*news.added.values(), *news.merged.values()], is_over=True)
         _keep_checkpoint(tx, study, trial, told.checkpoint)
         to = TrialState.PRUNED if told.pruned else TrialState.COMPLETED
         decided = {} if told.pruned else score(tx, study, trial, told.metrics)

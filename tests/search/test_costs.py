@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from app.search.costs import Costs, costs_of
+from app.search.bayes.costs import Costs, costs_of
 from app.search.encoding import encoding_of
 from app.search.engine import History, Observation
 from app.search.evidence import evidence_of

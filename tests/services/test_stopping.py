@@ -60,6 +60,15 @@ def test_the_curve_rule_foretells_the_end_from_trials_that_ran_to_theirs(house: 
     assert (again.directive, again.reason) == (told.directive, told.reason)
 
 
+def test_measurements_that_come_with_the_end_count_for_those_who_come_later(house: House) -> None:
+    study = house.study(stopping=MEDIAN)
+    for loss in (1.0, 2.0, 3.0):
+        held, last = house.hold(study.id), (Measurement(step=1, metrics={"loss": loss}),)
+        house.do(complete, held.id, Complete(**held.lease, metrics={"loss": loss}, measurements=last))
+
+    assert tell(house, house.hold(study.id), 1, loss=9.0).directive == "stop"
+
+
 def test_a_repeated_report_gets_the_same_answer(house: House) -> None:
     study, trials, answers = with_curves(house, [1.0, 2.0, 3.0, 4.0, 9.0])
     sequence = house.study_row(study).sequence

@@ -8,7 +8,7 @@ from app.search.axes import Floats
 from app.search.bayes.acquisition import Acquisition, worth
 from app.search.bayes.beliefs import MOST_RESULTS, VIEWS, Beliefs, View, beliefs_of
 from app.search.bayes.climb import highest
-from app.search.costs import Costs, costs_of
+from app.search.bayes.costs import Costs, costs_of
 from app.search.encoding import encoding_of
 from app.search.engine import History, Suggestion
 from app.search.evidence import Evidence, evidence_of
