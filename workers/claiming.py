@@ -1,10 +1,10 @@
 """How a worker comes by trials, and keeps the lease of one that does not run yet."""
 
 import asyncio
-import contextlib
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from studyhall.errors import Conflict, StudyhallError
@@ -93,10 +93,19 @@ class Claiming:
         )
 
 
-async def keep_lease(server: Server, held: Held) -> None:
-    """Renews the lease of a trial that nobody runs yet; cancel it when somebody does."""
+@contextmanager
+def lease_kept(server: Server, held: Held) -> Iterator[None]:
+    """Renews the lease of a trial that nobody runs yet."""
+    beating = asyncio.create_task(_beat(server, held))
+    try:
+        yield
+    finally:
+        beating.cancel()
+
+
+async def _beat(server: Server, held: Held) -> None:
     beat = Heartbeat(attempt=held.claimed.attempt, token=held.token)
     while True:
         await asyncio.sleep(held.claimed.lease.heartbeat_s)
-        with contextlib.suppress(StudyhallError):  # the attempt itself hears what the server has to say
+        with suppress(StudyhallError):  # the attempt itself hears what the server has to say
             await server.heartbeat(held.claimed.trial.id, beat)

@@ -18,7 +18,7 @@ from workers.attempt import Attempt
 from workers.attempt_log import AttemptLog
 from workers.checkpoints import Resumed
 from workers.children import Child, Children, NurseryFailed
-from workers.claiming import Claiming, Held, keep_lease
+from workers.claiming import Claiming, Held, lease_kept
 from workers.configuration import Configuration
 from workers.executor import Undelivered
 from workers.keeping import AttemptKeeping, Places
@@ -141,7 +141,8 @@ class Slot:
         if refusal is not None:
             return await self._tell(held, Failed("entrypoint_not_allowed", refusal))
         try:
-            child = await self._take_child()
+            with lease_kept(self._server, held):  # a nursery that starts anew may import for longer
+                child = await self._take_child()
         except NurseryFailed as error:
             await self._tell(held, Released(str(error)))
             raise
@@ -179,13 +180,9 @@ class Slot:
 
     async def _fetch(self, held: Held, scratch: Path) -> tuple[Resumed | None, Path | None]:
         """Brings the checkpoint to go on from, and, where there is none, what the trial's parent has kept."""
-        # Large ones take longer to come than a lease lasts.
-        beating = asyncio.create_task(keep_lease(self._server, held))
-        try:
+        with lease_kept(self._server, held):  # large ones take longer to come than a lease lasts
             resumed = await asyncio.to_thread(self._places.resumed, held.claimed, scratch)
             return resumed, None if resumed else await asyncio.to_thread(self._inherited, held.claimed, scratch)
-        finally:
-            beating.cancel()
 
     def _inherited(self, claimed: ClaimedTrial, scratch: Path) -> Path | None:
         try:

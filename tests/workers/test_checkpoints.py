@@ -19,6 +19,7 @@ from tests.s3_server import s3_server
 from tests.workers.conftest import at_work, task
 from tests.workers.fake_server import FakeServer
 from workers.checkpoints import Checkpoints
+from workers.children import Children
 from workers.store import DirectoryStore, ObjectStore, open_store
 from workers.trainables.registry import TRAINABLES
 from workers.trainables.training_state import load_state, save_state
@@ -278,6 +279,23 @@ def test_a_lease_is_kept_while_a_checkpoint_is_on_its_way(configuration, monkeyp
         trial = server.add(task("good"))
         trial.attempt = 1
         monkeypatch.setattr(DirectoryStore, "names", lambda *_: _patiently(lambda: trial.heartbeats >= 2))
+        async with at_work(configuration, server):
+            return await server.ended(trial)
+
+    assert isinstance(asyncio.run(play()), Complete)
+
+
+def test_a_lease_is_kept_while_a_process_for_the_trial_is_on_its_way(configuration, monkeypatch):
+    async def play():
+        server = FakeServer(lease_s=0.3)
+        trial = server.add(task("good"))
+        make = Children.new_child
+
+        async def slowly(children):
+            await server.until(lambda: trial.heartbeats >= 2)
+            return await make(children)
+
+        monkeypatch.setattr(Children, "new_child", slowly)
         async with at_work(configuration, server):
             return await server.ended(trial)
 

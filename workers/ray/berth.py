@@ -8,7 +8,7 @@ from typing import Final
 from studyhall.errors import StudyhallError
 from studyhall.study import Resources, Task
 from studyhall.wire import Capabilities, Heartbeat
-from workers.claiming import Claiming, Held, keep_lease
+from workers.claiming import Claiming, Held, lease_kept
 from workers.configuration import Configuration
 from workers.executor import Offer, Undelivered
 from workers.outcome import Failed, Outcome, Released, to_wire
@@ -190,15 +190,13 @@ class Berth:
             self._tasks.discard(task)
 
     async def _wait_for(self, task: Running, held: Held, server: Server) -> Left:
-        keeping = asyncio.create_task(keep_lease(server, held))
         try:
-            async with asyncio.timeout(PENDING_S):
-                await task.next()
+            with lease_kept(server, held):
+                async with asyncio.timeout(PENDING_S):
+                    await task.next()
         except TimeoutError as error:
             self._cluster.cancel(task, force=True)
             raise NoRoom(f"the Ray cluster had no room for it within {PENDING_S:g} s: other jobs fill it") from error
-        finally:
-            keeping.cancel()
         allowed_s = _longest(held.claimed.study.task, self._configuration)
         try:
             async with asyncio.timeout(allowed_s):
