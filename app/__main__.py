@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.config import ConfigError, Settings, each_setting, load_settings
+from app.config import ConfigError, Settings, each_setting, load_settings, misspelt
+from studyhall.commands.command_parser import Parser
 from studyhall.errors import StudyhallError
 
 BAD_SETTINGS = 2
@@ -37,6 +38,10 @@ def _run(arguments: argparse.Namespace) -> int:
         return _copy(settings, arguments)
     if arguments.command == "admin-key":
         return _make_admin_key(settings, arguments.key_file)
+    for variable, meant in misspelt():
+        print(
+            f"{arguments.command}: {variable} is no setting and changes nothing; did you mean {meant}?", file=sys.stderr
+        )
     from app.main import run_engines, serve
 
     return run_engines(settings) if arguments.command == "engine" else serve(settings)
@@ -76,7 +81,7 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m app", description="The server of Studyhall.", allow_abbrev=False)
+    parser = Parser(prog="python -m app", description="The server of Studyhall.", allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True)
     serve = _command(commands, "serve", "run the server with its engine processes")
     serve.add_argument("--host", help="the address to listen at (default: 127.0.0.1)")

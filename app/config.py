@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -280,6 +281,21 @@ def each_setting(group: type[BaseModel] = Settings, prefix: str = "") -> Iterato
         else:
             default = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
             yield prefix + name, str(default), field.description or ""
+
+
+def misspelt(environment: Mapping[str, str] = os.environ) -> Iterator[tuple[str, str]]:
+    """Variables that are no setting, and the setting that each looks like."""
+    names = [name for name, _, _ in each_setting()]
+    groups = {name.partition(".")[0] for name in names if "." in name}
+    known = [f"{PREFIX}{name.upper().replace('.', '__')}" for name in (*names, *groups)]
+    for variable in environment:
+        if variable.startswith(PREFIX) and variable not in known and variable.removeprefix(PREFIX) not in _OF_CLIENTS:
+            for close in get_close_matches(variable, known, n=1, cutoff=0.85):
+                yield variable, close
+
+
+_OF_CLIENTS: Final = ("URL", "KEY", "KEY_FILE", "HOME", "DEBUG", "DATABASE_URL_FILE")
+"""Variables that are read elsewhere, or by `_named_files`."""
 
 
 def is_loopback(host: str) -> bool:

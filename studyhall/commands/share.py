@@ -14,7 +14,8 @@ def create(arguments: argparse.Namespace) -> None:
         print_json(share.to_dict())
         return
     sys.stdout.write(f"{share.link}\n")
-    sys.stderr.write(f"link {share.id}: anyone who has it may look at this study until {share.expires_at}\n")
+    until = f"until {share.expires_at:%d %B %Y, %H:%M} UTC" if share.expires_at else "for good"
+    sys.stderr.write(f"link {share.id}: anyone who has it may look at this study {until}\n")
 
 
 def show_list(arguments: argparse.Namespace) -> None:

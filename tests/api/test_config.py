@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import main
-from app.config import ConfigError, each_setting, is_loopback, load_settings
+from app.config import ConfigError, each_setting, is_loopback, load_settings, misspelt
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +39,21 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.Monke
 
     assert settings.database_url.get_secret_value() == "postgresql://studyhall:hunter2@host/name"
     assert "hunter2" not in repr(settings)
+
+
+def test_a_variable_that_looks_like_a_setting_is_told_which_one_was_meant() -> None:
+    given = {"STUDYHALL_PORTT": "1", "STUDYHALL_LIMITS__BODY_BYTE": "1", "STUDYHALL_KEY_FILE": "key", "PORTT": "1"}
+
+    assert list(misspelt(given)) == [
+        ("STUDYHALL_PORTT", "STUDYHALL_PORT"),
+        ("STUDYHALL_LIMITS__BODY_BYTE", "STUDYHALL_LIMITS__BODY_BYTES"),
+    ]
+
+
+def test_no_setting_looks_like_another_one() -> None:
+    given = {f"STUDYHALL_{name.upper().replace('.', '__')}": "" for name, _, _ in each_setting()}
+
+    assert list(misspelt(given)) == []
 
 
 def test_several_words_are_given_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
