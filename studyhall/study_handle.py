@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal, get_args, overload
+from typing import Any, Final, Literal, Self, get_args, overload
 
 from studyhall.asked_trial import AskedTrial
 from studyhall.definition import read_word
@@ -32,6 +32,7 @@ from studyhall.wire import (
     Best,
     Claim,
     Claimed,
+    ConfirmStudy,
     Event,
     Events,
     ExportFormat,
@@ -236,6 +237,21 @@ class StudyHandle:
             StudyhallError: pandas is not installed.
         """
         return data_frame(self.definition, self.trials(page_size=500, **filters))
+
+    def confirm(self, *, top: int = 3, seeds: int = 3, name: str | None = None) -> Self:
+        """Makes a study that runs the best trials again with other seeds; `studyhall.confirmation.ranking` judges them.
+
+        Args:
+            top: how many; of several objectives, of the Pareto front in the order of the first one.
+            seeds: how often each.
+            name: by default that of the study and `-confirmed`.
+
+        Raises:
+            InvalidInput: no trial is completed.
+            NameTaken: the study has been confirmed under this name before.
+        """
+        made = self._post("confirm", read_word(ConfirmStudy, {"top": top, "seeds": seeds, "name": name}), Study)
+        return type(self)(self._connection, made, self._keeper, worker=self._worker)
 
     def share(self, name: str = "", *, expires_in_s: float = WEEK_S) -> Share:
         """Makes a link with which anyone may look at this study until it expires; `link` is told only here."""

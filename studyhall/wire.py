@@ -19,6 +19,7 @@ from studyhall.words import (
     Parameters,
     ParameterValue,
     PlainText,
+    StudyName,
     Token,
     Versions,
     Word,
@@ -88,6 +89,20 @@ class StopStudy(Word):
 
     mode: Literal["drain", "graceful", "kill"] = "graceful"
     reason: PlainText | None = None
+
+
+CONFIRMS = "confirms"
+"""The label of a repetition: the number of the trial that it repeats."""
+
+
+class ConfirmStudy(Word):
+    """Which trials of a study to run again with other seeds: the best `top`, `seeds` times each."""
+
+    top: Annotated[int, Field(ge=1, le=30)] = 3
+    """Of several objectives, of the Pareto front in the order of the first one."""
+    seeds: Annotated[int, Field(ge=1, le=30)] = 3
+    name: StudyName | None = None
+    """Of the study that runs them; absent: the name and `-confirmed`."""
 
 
 class QueueTrial(Word):

@@ -9,7 +9,7 @@ from app.api.answering import answer_once, page_of, write_once
 from app.api.context import Caller
 from app.api.queries import AnalysisQuery, CourseQuery, DeleteStudyQuery, PageQuery, StudiesQuery, StudyRef
 from app.api.routing import EVERY_KEY, READERS, USERS, VIEWERS, Routes
-from app.services import archiving, lists, reading, studies
+from app.services import archiving, confirming, lists, reading, studies
 from app.services.analysing import Asked
 from app.services.principal import Principal
 from app.services.transferring import Taught, teachers
@@ -32,6 +32,7 @@ from studyhall.wire import (
     Analysis,
     AnalysisKind,
     Best,
+    ConfirmStudy,
     CreateStudy,
     History,
     Page,
@@ -45,6 +46,7 @@ routes = Routes("studies")
 
 _GRACEFUL = StopStudy()
 _GO_ON = PauseStudy()
+_USUAL = ConfirmStudy()
 
 
 @routes.post("/v1/studies", scopes=USERS, status=201, problems=[NameTaken, SpaceInfeasible, RequestInProgress])
@@ -136,6 +138,20 @@ async def unarchive_study(context: Caller, study: StudyRef) -> Study | Response:
 async def stop_study(context: Caller, study: StudyRef, body: StopStudy = _GRACEFUL) -> Study | Response:
     """Ends a study: `drain` lets running trials end, `graceful` asks them to stop, `kill` cancels them at once."""
     return await write_once(context, lambda tx: studies.stop_study(tx, context.principal, study, body))
+
+
+@routes.post("/v1/studies/{study}/confirm", scopes=USERS, status=201, problems=[NameTaken, RequestInProgress])
+async def confirm_study(context: Caller, study: StudyRef, body: ConfirmStudy = _USUAL) -> Study | Response:
+    """Makes a study that runs the best trials of this one again with other seeds.
+
+    Its trials have the label `confirms`, the number of the trial that each one repeats: the best mean over a number is
+    the winner.
+    """
+    principal = context.principal
+    found, best = await context.services.read(
+        partial(confirming.leading, principal=principal, name=study, top=body.top)
+    )
+    return await write_once(context, lambda tx: confirming.confirm_study(tx, principal, found, best, body), status=201)
 
 
 @routes.get("/v1/studies/{study}/best", scopes=EVERY_KEY)

@@ -75,6 +75,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     "stop_study": Example(
         body={"mode": "kill", "reason": "seen enough"}, python='study.stop(mode="kill", reason="seen enough")'
     ),
+    "confirm_study": Example(body={"top": 2, "seeds": 3}, python='study.confirm(top=2, seeds=3, name="again").name'),
     "archive_study": Example(study="stopped", python="study.archive()"),
     "unarchive_study": Example(study="archived", python="study.unarchive()"),
     "get_summary": Example(python="study.summary().trials"),

@@ -6,7 +6,7 @@ import sys
 from studyhall.client import Client
 from studyhall.commands.asking import client_for
 from studyhall.commands.printing import print_json, print_table
-from studyhall.confirmation import Confirmed, confirm, ranking
+from studyhall.confirmation import Confirmed, ranking
 from studyhall.errors import NotFound
 from studyhall.study_handle import StudyHandle
 
@@ -35,7 +35,7 @@ def _confirmation(client: Client, arguments: argparse.Namespace) -> StudyHandle:
     try:
         return client.study(name)
     except NotFound:
-        return confirm(client, study, top=arguments.top, seeds=arguments.seeds, name=name)
+        return study.confirm(top=arguments.top, seeds=arguments.seeds, name=name)
 
 
 def _facts(found: Confirmed) -> dict[str, object]:

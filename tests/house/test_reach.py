@@ -21,6 +21,7 @@ REACH = {
     "pause_study": ("StudyHandle.pause", "study pause"),
     "resume_study": ("StudyHandle.resume", "study resume"),
     "stop_study": ("StudyHandle.stop", "study stop"),
+    "confirm_study": ("StudyHandle.confirm", "study confirm"),
     "archive_study": ("StudyHandle.archive", "study archive"),
     "unarchive_study": ("StudyHandle.unarchive", "study unarchive"),
     "get_best": ("StudyHandle.best", "study best"),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from studyhall.confirmation import confirm, ranking
+from studyhall.confirmation import ranking
 from studyhall.errors import InvalidInput
 
 NOISY = {
@@ -23,7 +23,7 @@ def test_the_best_trials_are_run_again_with_seeds_of_their_own(client):
     leading = list(study.trials(sort="-value"))[:2]
     seeds = []
 
-    again = confirm(client, study, top=2, seeds=3)
+    again = study.confirm(top=2, seeds=3)
 
     def noted(parameters, trial):
         seeds.append(trial.seed)
@@ -44,7 +44,7 @@ def test_of_several_objectives_the_front_is_confirmed(client):
     study = client.create_study("confirmed front", budget={"max_trials": 6}, **NOISY | {"objectives": objectives})
     study.optimize(lambda parameters, _: {"score": parameters["x"], "cost": parameters["x"] ** 2})
 
-    again = confirm(client, study, top=3, seeds=1, name="front-again")
+    again = study.confirm(top=3, seeds=1, name="front-again")
     again.optimize(lambda parameters, _: {"score": parameters["x"], "cost": 0.0})
 
     best = sorted((trial.metrics["score"] for trial in study.pareto()), reverse=True)[:3]
@@ -56,7 +56,7 @@ def test_a_trial_that_breaks_a_constraint_is_not_confirmed(client):
     study = client.create_study("bounded", budget={"max_trials": 6}, constraints=["score <= 0.6"], **NOISY)
     study.optimize(lambda parameters, _: parameters["x"])
 
-    again = confirm(client, study, top=1, seeds=1)
+    again = study.confirm(top=1, seeds=1)
     again.optimize(lambda parameters, _: parameters["x"])
 
     assert ranking(again)[0].mean == study.best().metrics["score"] <= 0.6
@@ -66,4 +66,4 @@ def test_a_study_without_results_cannot_be_confirmed(client):
     study = client.create_study("nothing to confirm", **NOISY)
 
     with pytest.raises(InvalidInput, match="no completed trial"):
-        confirm(client, study)
+        study.confirm()
