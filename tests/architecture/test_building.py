@@ -124,8 +124,8 @@ def any_cell(dice: random.Random, rank: int) -> dict[str, Any]:
 
 def computed(graph: Graph) -> torch.Tensor:
     torch.manual_seed(3)
-    network = build(graph).eval()
-    return network(torch.randn(2, *graph.nodes[0].shape))
+    found: torch.Tensor = build(graph).eval()(torch.randn(2, *graph.nodes[0].shape))
+    return found
 
 
 def test_building_twice_from_one_seed_gives_the_same_weights():
