@@ -22,7 +22,7 @@ from studyhall.wire import Events, Feed
 routes = Routes("events")
 
 PING_S = 15.0
-PAUSE_S = 0.1
+PAUSE_S = 0.4
 """Between two events of a stream: a fleet may finish a thousand trials a second, and nobody can look that fast."""
 FEED_PAUSE_S = 1.0
 """The same of all studies of a project."""

@@ -205,7 +205,7 @@ function studyRow(study, sparks, chooser) {
     element(
       "td",
       { "data-name": "Best" },
-      study.best ? element("strong.figure", {}, formatResult(study.best.value)) : "–",
+      study.best ? element("strong.figure", {}, formatResult(study.best.value)) : others.length ? element("a", { href: address("studies", study.name, "pareto") }, "Pareto front") : "–",
       element(
         "small",
         {},

@@ -172,7 +172,11 @@ export async function openPage({ api, route, fail, title }) {
       action: "Stop the study",
     });
     if (answer)
-      await act(() => api.stop(feed.study.id, { mode: answer.choice, reason: answer.reason }), "The study is stopping.");
+      await act(
+        () => api.stop(feed.study.id, { mode: answer.choice, reason: answer.reason }),
+        "The study is stopping.",
+        () => api.resume(feed.study.id),
+      );
   }
 
   async function act(change, text, undo) {

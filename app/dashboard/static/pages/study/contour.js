@@ -1,4 +1,4 @@
-/** The value over two parameters, as a forest sees it, with the trials on it. */
+/** The value over two parameters, as the study's model sees it, with the trials on it. */
 
 import { contourChart } from "../../charts/contour.js";
 import { parameterAxis } from "../../charts/parameter_axis.js";

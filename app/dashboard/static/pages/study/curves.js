@@ -84,7 +84,8 @@ export function openTab({ api, feed, query, openTrial, fail }) {
   /** One reading at a time, and not in a hurry: what changes meanwhile is read in the next. */
   async function read() {
     again = true;
-    if (busy) return;
+    const isWaiting = way !== "some" && !feed.rows.size && !feed.rowsComplete; // the first rows will ask again
+    if (busy || isWaiting) return;
     busy = true;
     try {
       while (again && !ending.signal.aborted) {

@@ -1,4 +1,4 @@
-/** How the value depends on each parameter, averaged over the others, as a forest sees it. */
+/** How the value depends on each parameter, averaged over the others, as the study's model sees it. */
 
 import { courseChart } from "../../charts/course.js";
 import { parameterAxis } from "../../charts/parameter_axis.js";
@@ -7,38 +7,33 @@ import { element, fill } from "../../core/element.js";
 import { formatNumber, formatParameter } from "../../core/format.js";
 import { setQuery } from "../../core/route.js";
 import { figure } from "../../parts/figure.js";
+import { objectiveSelect } from "../../parts/objective_select.js";
 import { choice, working } from "../../parts/pieces.js";
-import { select } from "../../parts/select.js";
 
 const MOST = 12;
 
 export function openTab({ api, feed, query, fail }) {
   const { objectives } = feed.study;
-  let objective = objectives.find(({ metric }) => metric === query.get("metric")) ?? objectives[0];
+  const objective = objectiveSelect(objectives, query, () => reading.ask(asked()));
   let withLines = query.get("lines") !== "no";
   const named = query.get("parameters")?.split(",").filter(Boolean) ?? [];
   let charts = [];
   const hint = element("p.hint", { role: "status" }, working("Computing…"));
   const place = element("div.multiples");
-  const metric = select("Objective", objectives.map((each) => each.metric), objective.metric, (chosen) => {
-    objective = objectives.find((each) => each.metric === chosen);
-    setQuery({ metric: chosen });
-    reading.ask(asked());
-  });
   const lines = choice("Single trials", [["yes", "With single trials"], ["no", "Average only"]], withLines ? "yes" : "no", (chosen) => {
     withLines = chosen === "yes";
     setQuery({ lines: withLines ? null : "no" });
     charts.forEach((chart) => chart.redraw());
   });
-  const node = element("div.stack", {}, element("div.filters", {}, objectives.length > 1 ? metric.node : null, lines.node, hint), place);
+  const node = element("div.stack", {}, element("div.filters", {}, objective.node, lines.node, hint), place);
   const reading = followAnalysis({ api, feed, kind: "partial_dependence", query: asked(), show, fail });
 
   function asked() {
-    return { objective: objective.metric, ...(named.length ? { parameters: named.join(",") } : {}) };
+    return { objective: objective.chosen.metric, ...(named.length ? { parameters: named.join(",") } : {}) };
   }
 
   function show(answer) {
-    fill(hint, `The band holds nine tenths of the forest's trees. ${basisText(answer)}`);
+    fill(hint, `The band is what the model is sure of, nine times in ten. ${basisText(answer)}`);
     charts.forEach((chart) => chart.close());
     const rows = rowsOf(answer);
     const names = [...new Set(rows.map(({ parameter }) => parameter))].slice(0, MOST);
@@ -63,7 +58,7 @@ export function openTab({ api, feed, query, fail }) {
             thin: withLines ? ice.map((line) => line.map((value, index) => [axis.place(rows[index].value), Math.min(domain[1], Math.max(domain[0], value))])) : [],
             axis,
             domain,
-            label: `Expected ${objective.metric} along ${name}`,
+            label: `Expected ${objective.chosen.metric} along ${name}`,
           },
           size,
         ),
@@ -71,7 +66,7 @@ export function openTab({ api, feed, query, fail }) {
       tell: (hit) => [
         `${name} = ${formatParameter(hit.value)}`,
         [
-          [`expected ${objective.metric}`, formatNumber(hit.mean, 5)],
+          [`expected ${objective.chosen.metric}`, formatNumber(hit.mean, 5)],
           ["between", `${formatNumber(hit.low, 4)} and ${formatNumber(hit.high, 4)}`],
         ],
       ],

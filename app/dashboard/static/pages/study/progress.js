@@ -90,7 +90,8 @@ export function openTab({ api, feed, fail, openTrial }) {
 
   function edf(answer) {
     const rows = rowsOf(answer);
-    return { lines: [{ points: rows.map((row) => [row.value, row.share]), facts: rows }], domain: [0, 1], xTitle: objective.metric, yTitle: "share of trials" };
+    const band = rows.map((row) => [row.value, row.low ?? row.share, row.high ?? row.share]);
+    return { lines: [{ points: rows.map((row) => [row.value, row.share]), facts: rows }], band, domain: [0, 1], xTitle: objective.metric, yTitle: "share of trials" };
   }
 
   function calibration(answer) {
@@ -112,6 +113,11 @@ const WORDS = {
       : `The best is ${plural(facts.trials_since_best, "trial")} old; at the present pace the next ten find a better one with a chance of ${formatShare(facts.chance_of_better_in_10)}.`,
   calibration: ({ facts }) =>
     facts.coverage
-      ? `${formatShare(facts.coverage["0.9"])} of the results lie in their 90 % interval; rank correlation ${formatNumber(facts.rank_correlation, 2)}.`
+      ? `${formatShare(facts.coverage["0.9"])} of the results${betweenText(facts.coverage_interval?.["0.9"])} lie in their 90 % interval; rank correlation ${formatNumber(facts.rank_correlation, 2)}.`
       : "",
 };
+
+/** How sure a share of so few results is. */
+function betweenText(interval) {
+  return interval ? ` (${formatShare(interval[0])} to ${formatShare(interval[1])})` : "";
+}
