@@ -1,6 +1,7 @@
 """Requests that nobody thought of, generated from the OpenAPI document: good ones and bad ones, against a real server.
 
-Few here, and always the same; `STUDYHALL_EXAMPLES=500 python -m pytest tests/api/test_generated.py` looks harder.
+Alone, and in journeys in which an answer's ids are what the next request is about. Few here, and always the same;
+`STUDYHALL_EXAMPLES=500 python -m pytest tests/api/test_generated.py` looks harder.
 """
 
 import os
@@ -14,6 +15,7 @@ import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from app.api.application import ROUTES
@@ -83,18 +85,39 @@ def hasten(case: Any) -> None:
             values["wait_s"] = 0 if wait_s <= 60 else wait_s
 
 
-@pytest.mark.slow
-@document.parametrize()
-@settings(
+SETTINGS = settings(
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     database=None,
+    stateful_step_count=12,
     suppress_health_check=list(HealthCheck),
 )
+
+
+@pytest.mark.slow
+@document.parametrize()
+@SETTINGS
 def test_a_generated_request_is_answered_as_documented(case: Any, world: World) -> None:
     case.path_parameters = {name: world.found(name, value) for name, value in (case.path_parameters or {}).items()}
 
     hasten(case)
 
     case.call_and_validate(base_url=world.url, excluded_checks=NOT_IN_SCHEMAS)
+
+
+@pytest.mark.slow
+def test_a_generated_journey_is_answered_as_documented(world: World) -> None:
+    class Journey(document.as_state_machine()):  # type: ignore[misc]  # made at run time, from the document
+        """Any operation after any other whose answer names what it is about: 400 ways to go on."""
+
+        def before_call(self, case: Any) -> None:
+            hasten(case)
+
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            return {"base_url": world.url}
+
+        def validate_response(self, response: Any, case: Any, *_: Any, **__: Any) -> None:
+            case.validate_response(response, excluded_checks=NOT_IN_SCHEMAS, recorder=self.recorder)
+
+    run_state_machine_as_test(Journey, settings=SETTINGS)
