@@ -73,6 +73,6 @@ class Evolution:
         return None
 
     def _winners(self, random: np.random.Generator) -> Indices:
-        """The best of a random handful each time, shape `(ATTEMPTS,)`."""
-        # The population is sorted: the lowest place is the best.
-        return np.asarray(random.integers(len(self._population), size=(ATTEMPTS, self._tournament)).min(axis=1))
+        """The best of a random handful each time, nobody in it twice, shape `(ATTEMPTS,)`."""
+        handfuls = random.random((ATTEMPTS, len(self._population))).argsort(axis=1)[:, : self._tournament]
+        return np.asarray(handfuls.min(axis=1))  # the population is sorted: the lowest place is the best
