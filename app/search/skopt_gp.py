@@ -44,7 +44,8 @@ def suggest(
     evidence = evidence_of(encoding_of(space), history)
     start = start_trials(evidence, options.start)
     if is_starting(evidence, len(history.observations), start):
-        return initial(evidence, count, seed=seed, number=number, name="skopt")
+        # For those who compare with earlier work: an even start, as it was there.
+        return initial(evidence, count, seed=seed, number=number, name="skopt", middle=False)
     return modelled(evidence, count, options=options, seed=seed, number=number)
 
 

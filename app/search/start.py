@@ -41,12 +41,18 @@ def is_starting(evidence: Evidence, started: int, start: int) -> bool:
     return started < start or len(evidence.told) < 3
 
 
-def initial(evidence: Evidence, count: int, *, seed: int, number: int, name: str) -> list[Suggestion]:
-    """Starting points that were not tried: where one would begin by hand first, then Sobol points."""
+def initial(
+    evidence: Evidence, count: int, *, seed: int, number: int, name: str, middle: bool = True
+) -> list[Suggestion]:
+    """Starting points that were not tried: where one would begin by hand first, then Sobol points.
+
+    Args:
+        middle: whether the middle of the ranges is such a place where nobody says more.
+    """
     encoding = evidence.encoding
     taken = set(evidence.used)
     found: list[Suggestion] = []
-    for parameters, why in _before_all(evidence):
+    for parameters, why in _before_all(evidence, middle=middle):
         key = encoding.keys(encoding.row(parameters)[None, :])[0]
         if len(found) < count and key not in taken:
             taken.add(key)
@@ -87,22 +93,22 @@ def remaining(encoding: Encoding, used: set[bytes] | frozenset[bytes]) -> Floats
     return every[[key not in used for key in encoding.keys(every)]]
 
 
-def _before_all(evidence: Evidence) -> list[tuple[Parameters, str]]:
+def _before_all(evidence: Evidence, *, middle: bool) -> list[tuple[Parameters, str]]:
     """Where one would begin by hand: what the user believes best, the defaults, what was best before, else the middle.
 
     Why the middle: ranges are made around what is usual. Of the random points of 34 problems a quarter were better.
     """
     encoding = evidence.encoding
     space = encoding.space
-    middle = space.resolve({p.name: _center(p) for p in space.scalars})
+    center = space.resolve({p.name: _center(p) for p in space.scalars})
     found = []
     if has_prior(encoding):
-        found.append((middle, "what the user believes best first"))
+        found.append((center, "what the user believes best first"))
     elif space.defaults() is not None:
-        found.append((middle, "the defaults first"))
+        found.append((center, "the defaults first"))
     found += [(encoding.parameters(row), f"the best of '{study}' first") for row, study in tried_first(evidence)]
-    if not found and space.architecture is None and any(axis.is_ordered for axis in encoding.axes):
-        found.append((middle, "the middle first"))  # of choices alone there is none
+    if middle and not found and space.architecture is None and any(axis.is_ordered for axis in encoding.axes):
+        found.append((center, "the middle first"))  # of choices alone there is none
     return [(parameters, why) for parameters, why in found if space.satisfies(parameters)]
 
 
