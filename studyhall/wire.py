@@ -371,7 +371,7 @@ class Events(Word):
 
 
 class Feed(Word):
-    """How far each study of a project is; of very many, the thousand that changed last."""
+    """How far each study of a project is; of very many, the five hundred that changed last."""
 
     sequences: dict[str, int]
     """The sequence number of each study, by its id."""
