@@ -262,7 +262,7 @@ def test_workers_can_do_no_more_than_their_work() -> None:
     assert allowed == {
         "claim", "report", "heartbeat", "complete", "infeasible", "fail", "release", "register_worker",
         "send_log", "send_artifact",
-        "get_study", "get_trial",
+        "get_study", "get_trial", "get_best",
     }  # fmt: skip
 
 

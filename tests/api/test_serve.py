@@ -222,7 +222,9 @@ def test_what_cannot_be_said_on_the_command_line_is_refused(
         main(words)
 
     assert ended.value.code == 2
-    assert "usage" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "--help'" in told
 
 
 def test_a_database_that_cannot_be_written_is_said_in_one_line(

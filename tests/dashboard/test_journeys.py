@@ -352,8 +352,8 @@ def test_workers_are_listed(visit: Visit) -> None:
 
     expect(page.locator("tbody tr")).to_have_count(4)
     expect(page.locator("tbody tr").last).to_contain_text("offline")
-    expect(page.locator("tbody tr").first).to_contain_text("load 3.5 of 8")
-    expect(page.locator("tbody tr").first).to_contain_text("H200, 80 % busy, 25 % of its memory")
+    expect(page.locator("tbody tr").first).to_contain_text("load3.5 of 8")
+    expect(page.locator("tbody tr").first).to_contain_text("H20080 %H200 memory25 %")
 
 
 def test_a_study_that_does_not_exist_is_told(unwatched: Page, address: str) -> None:

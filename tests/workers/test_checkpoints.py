@@ -124,7 +124,7 @@ def store(request, tmp_path):
 def claimed(attempt=1):
     """As much of a claimed trial as names it."""
     trial, study = SimpleNamespace(id="tr_1", number=3), SimpleNamespace(id="st_1")
-    return cast(ClaimedTrial, SimpleNamespace(attempt=attempt, trial=trial, study=study))
+    return cast(ClaimedTrial, SimpleNamespace(attempt=attempt, trial=trial, study=study, origin=None))
 
 
 def fetched(store, target):
