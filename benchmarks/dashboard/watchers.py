@@ -3,6 +3,7 @@
 import contextlib
 import json
 import multiprocessing
+import random
 import socket
 import threading
 import time
@@ -16,7 +17,7 @@ ROUNDS = 4
 WORKERS = 8
 PAUSE_S = 0.05
 """Of a worker between two requests: busy, and not so busy that the machine alone is measured."""
-CALM_S = 0.5
+CALM_S, SPREAD_S = 0.5, 0.25
 FIELDS = (
     "id,number,state,parameters,metrics,worker,source,attempt,step,"
     "excluded,labels,reason,sequence,started_at,finished_at"
@@ -102,6 +103,7 @@ def _dashboard(port: int, key: str, study: str) -> None:
     for heard in _stream(port, key, study, known):
         if heard <= known:
             continue
+        time.sleep(random.uniform(0.0, SPREAD_S))
         began = time.perf_counter()
         client.ask("GET", f"/v1/studies/{study}/summary")
         client.ask("GET", f"/v1/studies/{study}/trials?since={known}&sort=number&limit=500&fields={FIELDS}")

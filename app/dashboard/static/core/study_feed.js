@@ -8,6 +8,7 @@ import { ROW_FIELDS, TrialRows } from "./trial_rows.js";
 
 const CATCH_UP_PAGES = 6; // more changes than this are cheaper to read anew
 const CALM_MS = 500; // between two refreshes at least, and four times what the last one took: a busy server is left in peace
+const SPREAD_MS = 250; // all open dashboards hear of a result at once; each waits a moment of its own, so that workers need not
 const EVENTS_KEPT = 200;
 const SHOWN_GROWTH = 1.5; // while pages come in, what is drawn anew is half as much again: few drawings, soon begun
 
@@ -166,6 +167,7 @@ export class StudyFeed {
     this.#busy = true;
     try {
       while (this.#heard > this.#known && !this.#ending.signal.aborted) {
+        await pause(Math.random() * SPREAD_MS, this.#ending.signal);
         const began = performance.now();
         await this.#refresh(this.#heard);
         await pause(Math.max(CALM_MS, 4 * (performance.now() - began)), this.#ending.signal);
