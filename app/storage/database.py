@@ -20,8 +20,8 @@ from studyhall.errors import Unavailable
 T = TypeVar("T")
 
 READERS = {"sqlite": 2, "postgresql": 4}
-"""Threads that read. On SQLite reading is mostly our own CPU, and whoever computes holds the interpreter for milliseconds:
-with four, twenty open dashboards tripled the time that workers wait at the 99th percentile."""
+"""Threads that read. On SQLite reading is mostly our own CPU, and whoever computes holds the interpreter for
+milliseconds: with four, twenty open dashboards tripled the time that workers wait at the 99th percentile."""
 
 
 class Database:
