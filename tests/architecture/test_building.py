@@ -1,5 +1,9 @@
-"""What workers build: every operator, trainable, as heavy and as costly as was counted."""
+"""What workers build: every operator, trainable, as heavy and as costly as was counted.
 
+`STUDYHALL_NETWORKS=3000 python -m pytest tests/architecture/test_building.py` trains one of each of thousands of them.
+"""
+
+import os
 import random
 from typing import Any
 
@@ -20,6 +24,7 @@ from tests.architecture.spaces import (
 )
 from workers.networks.build import build
 
+TRAINED = int(os.environ.get("STUDYHALL_NETWORKS", "300"))
 INPUTS: dict[int, list[int]] = {1: [6], 2: [4, 9], 3: [4, 7, 8]}
 EVERY = [
     (rank, op)
@@ -84,7 +89,7 @@ def test_random_networks_are_counted_as_torch_counts_them():
 
 def test_random_networks_train():
     dice = random.Random(12)
-    for _ in range(40):
+    for _ in range(TRAINED):
         found = any_architecture(dice)
         trains(found.graph(assignment(found, dice)))
 
