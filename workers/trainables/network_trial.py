@@ -34,6 +34,12 @@ from workers.trainables.training import TrainableSettings, TrainingParameters, f
 ARTIFACTS_VARIABLE: Final = "STUDYHALL_ARTIFACTS"
 """The store that teachers are fetched from: the worker's own."""
 
+CLASSIFIER_METRICS: Final = (
+    "val_accuracy", "val_accuracy_low", "val_accuracy_high", "val_loss", "train_loss", "grad_norm", "best_epoch",
+    "params", "inherited",
+)  # fmt: skip
+"""What each training of a classifying network tells."""
+
 
 class NetworkSettings(TrainableSettings, DataSettings, PipelineSettings):
     """The settings of every trainable that trains a network."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from studyhall.trial_context import TrialContext
 from workers.trainables.datasets import DataSet, load_dataset
-from workers.trainables.network_trial import NetworkSettings, train_network
+from workers.trainables.network_trial import CLASSIFIER_METRICS, NetworkSettings, train_network
 from workers.trainables.networks import CNN1D, MLP, Activation, Recurrent
 from workers.trainables.trainable import Trainable, run_by_hand
 from workers.trainables.training import TrainingParameters
@@ -93,17 +93,7 @@ TRAINABLE = Trainable(
     summary="Classifies sequences with 1-D convolutions, a GRU, an LSTM or an MLP.",
     parameters=Parameters,
     settings=Settings,
-    metrics=(
-        "val_accuracy",
-        "val_accuracy_low",
-        "val_accuracy_high",
-        "val_loss",
-        "train_loss",
-        "grad_norm",
-        "best_epoch",
-        "params",
-        "inherited",
-    ),
+    metrics=CLASSIFIER_METRICS,
     train=train,
 )
 
