@@ -1,7 +1,7 @@
 """What several routes do alike: answer once per Idempotency-Key, cut lists into pages, wait while somebody listens."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -12,7 +12,9 @@ from starlette.types import Receive
 from app.api.context import Context
 from app.api.queries import PageQuery
 from app.services.once import Once, Replay, do_once
+from app.services.shared_reading import Answer, place_of
 from app.storage.prefetch import NOTHING, Touches
+from app.storage.reader import Connection
 from app.storage.transaction import Transaction
 from studyhall.errors import InvalidCursor
 from studyhall.wire import Page
@@ -46,6 +48,23 @@ async def answer_once(
         return result
     headers = {"cache-control": "no-store", "idempotency-replayed": "true"}
     return Response(result.body, result.status, headers, media_type="application/json")
+
+
+async def answer_shared(
+    context: Context, query: Callable[[Connection], Answer], *asked: Hashable, at_least: int | None, tag: bool = True
+) -> Response:
+    """What a query tells, read once for all who ask the same at the same time.
+
+    Args:
+        asked: everything but the principal and the route that the answer depends on.
+        at_least: a kept answer for this sequence number or a later one will do.
+        tag: nothing but the study's sequence number changes the answer.
+    """
+    place = place_of(context.principal, context.route, *asked)
+    answer = await context.services.shared.answer(place, query, at_least=at_least)
+    if tag:
+        context.tag(answer.sequence)
+    return context.json(answer.body)
 
 
 def page_of(items: Sequence[T], query: PageQuery) -> Page[T]:

@@ -100,15 +100,20 @@ async def _stream(context: Context, study_id: str, after: int) -> AsyncIterator[
     clock = asyncio.get_running_loop().time
     end = clock() + LONGEST_STREAM_S
     while clock() < end:
-        items, sequence = await services.events(study_id, after, wait_s=PING_S, limit=500)
-        if items:
+        sequence = await services.sequence_beyond(study_id, after, wait_s=PING_S)
+        if sequence is None or (services.signals.is_closing and sequence <= after):
+            return
+        if sequence > after:
             after = sequence
             yield b'id: %d\ndata: {"sequence": %d}\n\n' % (sequence, sequence)
-            await asyncio.sleep(PAUSE_S)
-        elif services.signals.is_closing:
-            return
+            await asyncio.sleep(_until_next_moment(clock()))
         else:
             yield b": ping\n\n"
+
+
+def _until_next_moment(now: float) -> float:
+    """Streams speak at common moments: whoever listens hears the same number, and asks for the same changes."""
+    return PAUSE_S - now % PAUSE_S
 
 
 def _resumed_after(context: Context, after: int) -> int:

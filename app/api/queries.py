@@ -18,6 +18,16 @@ WebhookId = Annotated[str, StringConstraints(pattern=r"^wh_[A-Za-z0-9]+$", min_l
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]*$", min_length=1, max_length=256)]
 
 
+AtLeast = Annotated[
+    Count | None,
+    Field(
+        description="An answer that holds for this sequence number of the study or a later one will do, though it be "
+        "two seconds old: whoever has heard of a change asks so, and shares the work with all others. Absent: as it is "
+        "now."
+    ),
+]
+
+
 class PageQuery(Word):
     """Which page of a list."""
 
@@ -46,6 +56,13 @@ class TrialsQuery(PageQuery):
     fields: Annotated[
         Text | None, Field(description="Only these fields of each trial, by commas; `id` and `number` always.")
     ] = None
+    at_least: AtLeast = None
+
+
+class SummaryQuery(Word):
+    """As of when."""
+
+    at_least: AtLeast = None
 
 
 class ColumnsQuery(Word):

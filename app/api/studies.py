@@ -1,18 +1,30 @@
 """Studies: make, list, change, pause, resume, stop, delete; their best and their course."""
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
-from app.api.answering import answer_once, page_of, write_once
+from app.api.answering import answer_once, answer_shared, page_of, write_once
 from app.api.context import Caller
-from app.api.queries import AnalysisQuery, CourseQuery, DeleteStudyQuery, PageQuery, StudiesQuery, StudyRef
+from app.api.queries import (
+    AnalysisQuery,
+    CourseQuery,
+    DeleteStudyQuery,
+    PageQuery,
+    StudiesQuery,
+    StudyRef,
+    SummaryQuery,
+)
 from app.api.routing import EVERY_KEY, READERS, USERS, VIEWERS, Routes
 from app.services import archiving, confirming, lists, reading, studies
 from app.services.analysing import Asked
 from app.services.principal import Principal
+from app.services.shared_reading import Answer
 from app.services.transferring import Taught, teachers
+from app.storage.reader import Connection
 from app.storage.transaction import Transaction
 from studyhall import tracing
 from studyhall.errors import (
@@ -47,6 +59,7 @@ routes = Routes("studies")
 _GRACEFUL = StopStudy()
 _GO_ON = PauseStudy()
 _USUAL = ConfirmStudy()
+_SUMMARY = TypeAdapter(Summary)
 
 
 @routes.post("/v1/studies", scopes=USERS, status=201, problems=[NameTaken, SpaceInfeasible, RequestInProgress])
@@ -171,10 +184,11 @@ async def get_pareto(context: Caller, study: StudyRef) -> Best:
 
 
 @routes.get("/v1/studies/{study}/summary", scopes=VIEWERS)
-async def get_summary(context: Caller, study: StudyRef) -> Summary:
+async def get_summary(context: Caller, study: StudyRef, query: SummaryQuery) -> Summary | Response:
     """Tells a study at a glance."""
-    services = context.services
-    return await services.read(partial(reading.summary, principal=context.principal, name=study, now=services.clock()))
+    read = partial(_summary, principal=context.principal, name=study, clock=context.services.clock)
+    # No tag: its times go on, and workers come, without a change of the study.
+    return await answer_shared(context, read, study, at_least=query.at_least, tag=False)
 
 
 @routes.post("/v1/studies/{study}/predict", scopes=READERS, problems=[Conflict])
@@ -208,6 +222,11 @@ async def get_analysis(
     body, sequence = await context.services.analysing.analyse(context.principal, study, asked)
     context.tag(sequence)
     return context.json(body)
+
+
+def _summary(connection: Connection, *, principal: Principal, name: str, clock: Callable[[], float]) -> Answer:
+    told = reading.summary(connection, principal=principal, name=name, now=clock())
+    return Answer(_SUMMARY.dump_json(told, exclude_none=True), told.sequence)
 
 
 def _create(

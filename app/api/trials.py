@@ -6,14 +6,16 @@ from typing import Any
 from pydantic import TypeAdapter
 from starlette.responses import Response
 
-from app.api.answering import page_of, write_once
+from app.api.answering import answer_shared, page_of, write_once
 from app.api.context import Caller
 from app.api.queries import ColumnsQuery, MeasurementsQuery, PageQuery, StudyRef, TrialId, TrialsQuery
 from app.api.routing import EVERY_KEY, USERS, VIEWERS, Routes
 from app.services import lists, reading, trials
 from app.services.columns import trial_columns
+from app.services.principal import Principal
+from app.services.shared_reading import Answer
 from app.storage.prefetch import Touches
-from app.storage.reader import TrialFilter
+from app.storage.reader import Connection, TrialFilter
 from studyhall.architecture.network import Network
 from studyhall.errors import (
     BudgetExhausted,
@@ -37,20 +39,10 @@ _PAGE = TypeAdapter(Page[Trial])
 
 @routes.get("/v1/studies/{study}/trials", scopes=VIEWERS)
 async def list_trials(context: Caller, study: StudyRef, query: TrialsQuery) -> Page[Trial] | Response:
-    """Lists the trials of a study."""
-    fields = _fields(query.fields)
-    filter = TrialFilter(tuple(query.state), query.label, query.worker, query.since, query.sort, query.number)
-    page = await context.services.read(
-        partial(
-            lists.trials,
-            principal=context.principal,
-            name=study,
-            filter=filter,
-            limit=query.limit,
-            cursor=query.cursor,
-        )
-    )
-    return page if fields is None else _with_only(page, fields)
+    """Lists the trials of a study; the ETag is the sequence number of the study that the list holds for."""
+    reading = partial(_trials, principal=context.principal, name=study, query=query, fields=_fields(query.fields))
+    asked = query.model_dump_json(exclude={"at_least"})
+    return await answer_shared(context, reading, study, asked, at_least=query.at_least)
 
 
 @routes.get("/v1/studies/{study}/trials/columns", scopes=VIEWERS)
@@ -158,7 +150,12 @@ def _fields(text: str | None) -> set[str] | None:
     return names | {"id", "number"}
 
 
-def _with_only(page: Page[Trial], fields: set[str]) -> Response:
-    shown: dict[str, Any] = {"items": {"__all__": fields}, "next_cursor": True}
-    body = _PAGE.dump_json(page, include=shown, exclude_none=True)
-    return Response(body, headers={"cache-control": "no-store"}, media_type="application/json")
+def _trials(
+    connection: Connection, *, principal: Principal, name: str, query: TrialsQuery, fields: set[str] | None
+) -> Answer:
+    filter = TrialFilter(tuple(query.state), query.label, query.worker, query.since, query.sort, query.number)
+    page, sequence = lists.trials(
+        connection, principal=principal, name=name, filter=filter, limit=query.limit, cursor=query.cursor
+    )
+    shown: Any = None if fields is None else {"items": {"__all__": fields}, "next_cursor": True}
+    return Answer(_PAGE.dump_json(page, include=shown, exclude_none=True), sequence)

@@ -38,10 +38,10 @@ def trials(
     filter: TrialFilter,
     limit: int,
     cursor: str | None,
-) -> Page[Trial]:
-    """Trials of a study."""
+) -> tuple[Page[Trial], int]:
+    """Trials of a study, and the sequence number they hold for."""
     study = find_study(connection, principal, name)
-    return reader.trials_page(connection, study.id, filter, limit=limit, cursor=cursor)
+    return reader.trials_page(connection, study.id, filter, limit=limit, cursor=cursor), study.sequence
 
 
 def measurements(

@@ -22,6 +22,7 @@ from app.services.explaining import Explaining
 from app.services.keys import create_first_key
 from app.services.principal import Principal
 from app.services.retention import Retention, forget_outputs
+from app.services.shared_reading import SharedReading
 from app.services.signals import ANY, Signals
 from app.services.suggesting import Pool, Suggesting
 from app.services.sweeping import Watch, sweep
@@ -85,6 +86,7 @@ class Services:
         self.clock = clock or time.time
         self.analysing = Analysing(self.database, analyst or AnalysisPool(), clock=self.clock, monotonic=monotonic)
         self.explaining = Explaining(self.database, pool)
+        self.shared = SharedReading(self.database, monotonic=monotonic)
         self.webhooks = Webhooks(self.database, post, origins=origins, clock=self.clock)
         self.contents: Contents | ObjectContents = contents or contents_beside(url)
         self._retention = retention or Retention()
@@ -173,12 +175,24 @@ class Services:
                     return found, found[-1].sequence if found else after
                 await waiter.wait(min(left, LONGEST_LOOK_S))
 
+    async def sequence_beyond(self, study_id: str, after: int, *, wait_s: float) -> int | None:
+        """How far a study is, waiting until that is beyond `after`; None for one that is gone. For many at once."""
+        deadline = self._monotonic() + wait_s
+        query = partial(reader.sequence_of, study_id=study_id)
+        with self.signals.on_change(study_id) as waiter:
+            while True:
+                sequence = await self.shared.read(("sequence", study_id), query)
+                left = deadline - self._monotonic()
+                if sequence is None or sequence > after or left <= 0 or self.signals.is_closing:
+                    return sequence
+                await waiter.wait(min(left, LONGEST_LOOK_S))
+
     async def feed(self, project: str, after: str | None, *, wait_s: float) -> Feed:
         """How far each study of a project is, waiting until that is not what the cursor `after` stands for."""
         deadline = self._monotonic() + wait_s
         with self.signals.on_change(ANY) as waiter:
             while True:
-                found = await self.read(partial(reader.sequences, project=project))
+                found = await self.shared.read(("feed", project), partial(reader.sequences, project=project))
                 left = deadline - self._monotonic()
                 if (cursor := cursor_of(found)) != after or left <= 0 or self.signals.is_closing:
                     return Feed(sequences=found, cursor=cursor)

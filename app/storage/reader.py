@@ -207,6 +207,12 @@ def events_after(connection: Connection, study_id: str, after: int, limit: int) 
     return [event_from(EventRow(*row)) for row in connection.execute(query)]
 
 
+def sequence_of(connection: Connection, study_id: str) -> int | None:
+    """How far a study is; None where there is none."""
+    found: int | None = connection.execute(select(_S.sequence).where(_S.id == study_id)).scalar()
+    return found
+
+
 def sequences(connection: Connection, project: str) -> dict[str, int]:
     """The sequence number of each study of a project; of very many, those that changed last."""
     query = select(_S.id, _S.sequence).where(_S.project == project).order_by(_S.updated_at.desc()).limit(LONGEST_PAGE)

@@ -105,8 +105,9 @@ def _dashboard(port: int, key: str, study: str) -> None:
             continue
         time.sleep(random.uniform(0.0, SPREAD_S))
         began = time.perf_counter()
-        client.ask("GET", f"/v1/studies/{study}/summary")
-        client.ask("GET", f"/v1/studies/{study}/trials?since={known}&sort=number&limit=500&fields={FIELDS}")
+        client.ask("GET", f"/v1/studies/{study}/summary?at_least={heard}")
+        wanted = f"since={known}&at_least={heard}&sort=number&limit=500&fields={FIELDS}"
+        client.ask("GET", f"/v1/studies/{study}/trials?{wanted}")
         known = heard
         time.sleep(max(CALM_S, 4 * (time.perf_counter() - began)))
 

@@ -226,6 +226,24 @@ async def test_a_stream_goes_on_where_it_was(api: Api, web: AsyncClient, study: 
     assert sequences(heard) == [2]
 
 
+async def test_streams_speak_at_common_moments_and_tell_of_measurements_too(
+    api: Api, web: AsyncClient, study: str
+) -> None:
+    headers = dict(web.headers) | {"accept": "text/event-stream", "last-event-id": "1"}
+    streams = [Stream(api, f"/v1/studies/{study}/events", headers) for _ in range(2)]
+    claim = {"worker": "w-1", "study": study, "token": "0123456789abcdef-1"}
+    trial = (await web.post("/v1/claims", json=claim)).json()["trials"][0]["trial"]["id"]
+    told = {"attempt": 1, "token": claim["token"], "measurements": [{"step": 1, "metrics": {"loss": 1.0}}]}
+    await web.post(f"/v1/trials/{trial}/measurements", json=told)
+    sequence = (await web.get(f"/v1/studies/{study}")).json()["sequence"]
+
+    heard = [await stream.until(lambda heard: sequences(heard)[-1:] == [sequence]) for stream in streams]
+
+    assert sequences(heard[0]) == sequences(heard[1])
+    for stream in streams:
+        await stream.leave()
+
+
 async def test_a_quiet_stream_pings(api: Api, web: AsyncClient, study: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.api.events.PING_S", 0.02)
     headers = dict(web.headers) | {"accept": "text/event-stream", "last-event-id": "1"}
@@ -252,7 +270,7 @@ async def test_a_stream_ends_when_the_server_goes_down(
 async def test_a_stream_outlives_hundreds_of_events(
     api: Api, web: AsyncClient, study: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.api.events.PAUSE_S", 0.0)
+    monkeypatch.setattr("app.api.events.PAUSE_S", 0.001)
     stream = Stream(api, f"/v1/studies/{study}/events", dict(web.headers) | {"accept": "text/event-stream"})
 
     for turn in range(300):

@@ -184,3 +184,35 @@ def test_a_foreign_study_is_answered_like_one_that_never_was(caller: Make) -> No
     random = theirs.get("/v1/studies/st_00000000000000000000000000000").json()
 
     assert {**foreign, "request_id": ""} == {**random, "request_id": ""}
+
+
+def test_what_others_were_just_told_is_told_to_those_whom_it_will_do(user: Caller) -> None:
+    study = user.make_study()["id"]
+    path = f"/v1/studies/{study}/summary"
+    user.get(f"{path}?at_least=1")
+
+    user.post(f"/v1/studies/{study}/pause")
+
+    told = {query: user.get(path + query).json()["state"] for query in ("", "?at_least=1", "?at_least=2")}
+    assert told == {"": "paused", "?at_least=1": "active", "?at_least=2": "paused"}
+
+
+def test_a_kept_answer_is_no_way_into_another_project(caller: Make) -> None:
+    study = caller("user").make_study(name="digits")["id"]
+    caller("user").get(f"/v1/studies/{study}/summary?at_least=1")
+
+    answers = [caller("user", "theirs").get(f"/v1/studies/{name}/summary?at_least=1") for name in (study, "digits")]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+
+
+def test_a_list_of_trials_tells_its_version(user: Caller) -> None:
+    study = user.make_study()["id"]
+    first = user.get(f"/v1/studies/{study}/trials")
+
+    again = user.get(f"/v1/studies/{study}/trials", headers={"if-none-match": first.headers["etag"]})
+    user.post(f"/v1/studies/{study}/trials", {"trials": [{"parameters": {"x": 0.5}}]})
+    later = user.get(f"/v1/studies/{study}/trials", headers={"if-none-match": first.headers["etag"]})
+
+    assert (again.status_code, again.content) == (304, b"")
+    assert (later.status_code, len(later.json()["items"])) == (200, 1)

@@ -54,7 +54,8 @@ def test_a_study_that_has_not_ended_stays(house: House) -> None:
 def test_an_archived_study_cannot_be_changed(house: House) -> None:
     study = ended(house)
     house.do(archive_study, study.id)
-    (trial,) = house.ask(lists.trials, principal=ADMIN, name=study.id, filter=TrialFilter(), limit=1, cursor=None).items
+    page, _ = house.ask(lists.trials, principal=ADMIN, name=study.id, filter=TrialFilter(), limit=1, cursor=None)
+    (trial,) = page.items
 
     more = QueueTrials.model_validate_json('{"trials": [{"parameters": {}}]}')
     verbs: list[Callable[[], object]] = [

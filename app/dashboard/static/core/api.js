@@ -33,8 +33,9 @@ export class Api {
   study(study, signal) {
     return this.#read(`v1/studies/${part(study)}`, {}, signal);
   }
-  summary(study, signal) {
-    return this.#read(`v1/studies/${part(study)}/summary`, {}, signal);
+  /** `atLeast`: an answer for this sequence number or a later one will do, which the server shares out. */
+  summary(study, { atLeast, signal } = {}) {
+    return this.#read(`v1/studies/${part(study)}/summary`, { at_least: atLeast }, signal);
   }
   history(study, { maxPoints = 3000, signal } = {}) {
     return this.#read(`v1/studies/${part(study)}/analyses/history`, { max_points: maxPoints }, signal);
@@ -45,8 +46,9 @@ export class Api {
   analysis(study, kind, query = {}, signal) {
     return this.#read(`v1/studies/${part(study)}/analyses/${part(kind)}`, query, signal, LONGEST_ANALYSIS_MS);
   }
-  trials(study, { since, state, number, sort = "-number", fields, limit = LONGEST_PAGE, cursor, signal } = {}) {
-    return this.#read(`v1/studies/${part(study)}/trials`, { since, state, number, sort, fields, limit, cursor }, signal);
+  trials(study, { since, atLeast, state, number, sort = "-number", fields, limit = LONGEST_PAGE, cursor, signal } = {}) {
+    const query = { since, at_least: atLeast, state, number, sort, fields, limit, cursor };
+    return this.#read(`v1/studies/${part(study)}/trials`, query, signal);
   }
   /** Many trials at once, newest first, as columns. */
   columns(study, { limit = COLUMNS_AT_ONCE, cursor, signal } = {}) {

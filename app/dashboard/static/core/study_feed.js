@@ -57,7 +57,7 @@ export class StudyFeed {
     const signal = this.#ending.signal;
     const history = this.#readHistory(this.name);
     history.catch(() => {}); // told below, or by the study, whichever comes first
-    const [study, summary] = await Promise.all([this.api.study(this.name, signal), this.api.summary(this.name, signal)]);
+    const [study, summary] = await Promise.all([this.api.study(this.name, signal), this.api.summary(this.name, { signal })]);
     this.#known = this.#heard = Math.min(study.sequence, summary.sequence);
     await this.#takeStudy(study);
     Object.assign(this, { summary, summaryAt: Date.now() });
@@ -179,9 +179,11 @@ export class StudyFeed {
     }
   }
 
+  /** Asks as everybody does who has heard of this number, so that the server reads once for all of them. */
   async #refresh(target) {
     const signal = this.#ending.signal;
-    const [summary, changed] = await Promise.all([this.api.summary(this.study.id, signal), this.#changedTrials()]);
+    const asked = this.api.summary(this.study.id, { atLeast: target, signal });
+    const [summary, changed] = await Promise.all([asked, this.#changedTrials(target)]);
     const redefined =
       summary.state !== this.study.state ||
       (summary.max_trials ?? null) !== (this.study.budget?.max_trials ?? null) ||
@@ -197,11 +199,11 @@ export class StudyFeed {
   }
 
   /** @returns trials changed since the last refresh, or null when they are too many to be worth it */
-  async #changedTrials() {
+  async #changedTrials(atLeast) {
     const trials = [];
     let cursor;
     for (let page = 0; page < CATCH_UP_PAGES; page += 1) {
-      const { items, next_cursor: next } = await this.#page({ since: this.#known, sort: "number", cursor });
+      const { items, next_cursor: next } = await this.#page({ since: this.#known, atLeast, sort: "number", cursor });
       trials.push(...items);
       if (!next) return trials;
       cursor = next;
