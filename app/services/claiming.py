@@ -57,6 +57,7 @@ class Handed:
         return self.paused + sum(self.wanting.values())
 
 
+@lru_cache(maxsize=4096)
 def token_hash(token: str) -> str:
     """Tokens are secrets: only their hash is stored."""
     return hashlib.sha256(token.encode()).hexdigest()

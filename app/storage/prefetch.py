@@ -3,7 +3,7 @@
 Studies are locked before anything of theirs is read. On SQLite everything is ours already.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
@@ -45,12 +45,15 @@ def together(batch: Sequence[Touches]) -> Touches:
     return Touches(*(tuple(dict.fromkeys(chain(*(getattr(each, name) for each in batch)))) for name in _NAMES))
 
 
-def prefetch(session: Session, wanted: Touches, *, lone_tokens: Sequence[str], now: float | None) -> Prefetched:
+def prefetch(
+    session: Session, wanted: Touches, *, lone_tokens: Sequence[str], now: float | None, known: Container[str]
+) -> Prefetched:
     """Loads what is wanted.
 
     Args:
         lone_tokens: tokens that no study's lock stands for: two servers asked with one at once would both hand out
             trials, so that PostgreSQL holds the second one up.
+        known: the studies that are here already.
         now: None for the database's own time, read once everything is locked.
     """
     asks = _locks(wanted, lone_tokens, now) if session.dialect == "postgresql" else {}
@@ -58,7 +61,7 @@ def prefetch(session: Session, wanted: Touches, *, lone_tokens: Sequence[str], n
     found = dict(zip(asks, session.gather(list(asks.values())), strict=True))
     trials = found.get("trials", []) + found.get("trials of tokens", [])
     if session.dialect == "sqlite":
-        ids = list(dict.fromkeys([*wanted.studies, *(row[1] for row in trials)]))
+        ids = list(dict.fromkeys([*wanted.studies, *(row[1] for row in trials if row[1] not in known)]))
         found["studies"] = session.rows(sql.STUDIES, {"ids": ids}) if ids else []
     return Prefetched(
         now=float(found["now"][0][0]) if now is None else now,

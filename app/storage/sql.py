@@ -36,11 +36,9 @@ TOUCHED_STUDIES: Final = Statement(  # PostgreSQL's; in one go, and in one order
     .order_by(_S.id)
     .with_for_update()
 )
-STUDY: Final = Statement(_select(tables.studies).where(_S.id == bindparam("id")).with_for_update())
 STUDY_NAMED: Final = Statement(
     _select(tables.studies).where(_S.project == bindparam("project"), _S.name == bindparam("name")).with_for_update()
 )
-STUDY_OF_TRIAL: Final = Statement(select(_T.study_id).where(_T.id == bindparam("id")))
 LOCK_TOKENS: Final = Statement(  # PostgreSQL's; until the end of the transaction
     select(func.pg_advisory_xact_lock(func.hashtextextended(_EACH.column, 0))).select_from(_EACH)
 )

@@ -5,7 +5,7 @@ Why: the writes of a trial are the hot path, and compiling and wrapping each exe
 """
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Protocol
 
@@ -197,10 +197,7 @@ class Insertion:
         statement = _insert(table)
         compiled = {name: statement.compile(dialect=dialect) for name, dialect in _POSITIONAL.items()}
         self._texts = {name: str(each) for name, each in compiled.items()}
-        columns = [column for column in table.columns if not _is_serial(column)]
-        arrays = func.unnest(*(array(column.name, column) for column in columns))
-        at_once = table.insert().from_select([column.name for column in columns], select(text("*")).select_from(arrays))
-        self._at_once = str(at_once.compile(dialect=_POSITIONAL["postgresql"]))
+        self._table = table
         self._values = attrgetter(*(column.name for column in table.columns))
 
     def edit(self, rows: Sequence[object], dialect: str) -> Edit:
@@ -209,6 +206,13 @@ class Insertion:
         if dialect == "sqlite" or len(values) == 1:
             return self._texts[dialect], values
         return self._at_once, [list(map(list, zip(*values, strict=True)))]
+
+    @cached_property
+    def _at_once(self) -> str:
+        columns = [column for column in self._table.columns if not _is_serial(column)]
+        arrays = select(text("*")).select_from(func.unnest(*(array(column.name, column) for column in columns)))
+        statement = self._table.insert().from_select([column.name for column in columns], arrays)
+        return str(statement.compile(dialect=_POSITIONAL["postgresql"]))
 
 
 class Update:
@@ -220,19 +224,24 @@ class Update:
         for name in guarded:
             statement = statement.where(table.c[name] == bindparam(f"was_{name}"))
         self._by_row = Statement(statement)
-        given = {name: table.c[name] for name in names} | {f"was_{name}": table.c[name] for name in guarded}
-        arrays = func.unnest(*(array(name, column) for name, column in given.items()))
-        new = arrays.table_valued(*given).render_derived(name="new")
-        at_once = table.update().values({name: new.c[name] for name in names})
-        for name in guarded:
-            at_once = at_once.where(table.c[name] == new.c[f"was_{name}"])
-        self._at_once = str(at_once.compile(dialect=_DIALECTS["postgresql"]))
+        self._table, self._names, self._guarded = table, names, guarded
 
     def edit(self, many: Sequence[Values], dialect: str) -> Edit:
         """The update of rows, given by their new values and those of the guarded columns."""
         if dialect == "sqlite" or len(many) == 1:
             return self._by_row.text(dialect), many
         return self._at_once, [{name: [values[name] for values in many] for name in many[0]}]
+
+    @cached_property
+    def _at_once(self) -> str:
+        column = self._table.c
+        given = {name: column[name] for name in self._names} | {f"was_{name}": column[name] for name in self._guarded}
+        arrays = func.unnest(*(array(name, each) for name, each in given.items()))
+        new = arrays.table_valued(*given).render_derived(name="new")
+        statement = self._table.update().values({name: new.c[name] for name in self._names})
+        for name in self._guarded:
+            statement = statement.where(column[name] == new.c[f"was_{name}"])
+        return str(statement.compile(dialect=_DIALECTS["postgresql"]))
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ Lock order: studies by id, then their trials. Nothing here waits, computes or ta
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any, Final, Literal, TypeVar
 
@@ -17,6 +17,7 @@ from sqlalchemy import Table
 
 from app.storage import sql, tables
 from app.storage.json_text import from_text, to_text
+from app.storage.known import Known, Memory
 from app.storage.prefetch import Touches, prefetch, together
 from app.storage.rows import (
     AnswerRow,
@@ -63,7 +64,9 @@ Row = (
 class Transaction:
     """Rows by identity, and what is to be written when the transaction ends."""
 
-    def __init__(self, session: Session, touches: Sequence[Touches], now: float | None) -> None:
+    def __init__(
+        self, session: Session, touches: Sequence[Touches], now: float | None, memory: Memory | None = None
+    ) -> None:
         self.writes = 0
         """How many changes have been made; a verb that fails before its first one leaves no trace."""
         self.sequences: dict[str, int] = {}
@@ -77,14 +80,10 @@ class Transaction:
         self.demand: dict[str, int] = {}
         """Trials that are wanted of engines elsewhere, by study."""
         self._session = session
-        self._studies: dict[str, StudyRow | None] = {}
-        self._trials: dict[str, TrialRow | None] = {}
-        self._by_token: dict[str, list[TrialRow]] = {}
-        self._attempts: dict[tuple[str, int], AttemptRow | None] = {}
-        self._workers: dict[tuple[str, str], WorkerRow | None] = {}
+        self._memory = memory
+        self._known = Known()
         self._inserts: dict[Table, list[Row]] = defaultdict(list)
         self._changed: dict[Row, set[str]] = {}
-        self._was: dict[TrialRow, tuple[int, str]] = {}
         self.now = self._load(touches, now)
         """Database time, seconds since 1970."""
 
@@ -92,28 +91,27 @@ class Transaction:
 
     def study(self, id: str) -> StudyRow | None:
         """A study by id, locked; None when there is none."""
-        if id not in self._studies:
-            rows = self._rows(sql.STUDY, {"id": id})
-            self._studies[id] = StudyRow(*rows[0]) if rows else None
-        return self._studies[id]
+        if id not in self._known.studies:
+            self._load([Touches(studies=(id,))], self.now)
+        return self._known.studies[id]
 
     def study_named(self, project: str, name: str) -> StudyRow | None:
         """A study by name, locked."""
-        for row in self._studies.values():
+        for row in self._known.studies.values():
             if row is not None and row.project == project and row.name == name:
                 return row
         rows = self._rows(sql.STUDY_NAMED, {"project": project, "name": name})
         if not rows:
             return None
         row = StudyRow(*rows[0])
-        self._studies[row.id] = row
+        self._known.studies[row.id] = row
         return row
 
     def trial(self, id: str) -> TrialRow | None:
         """A trial by id, with its study locked first."""
-        if id not in self._trials:
+        if id not in self._known.trials:
             self._load([Touches(trials=(id,))], self.now)
-        return self._trials[id]
+        return self._known.trials[id]
 
     def study_of(self, trial: TrialRow) -> StudyRow:
         """The study of a trial."""
@@ -124,37 +122,37 @@ class Transaction:
 
     def trials_of_token(self, token: str) -> list[TrialRow]:
         """The trials that were claimed with a token (given by its hash) and not released since."""
-        if token not in self._by_token:
+        if token not in self._known.by_token:
             self._load([Touches(tokens=(token,))], self.now)
-        return sorted(self._by_token[token], key=lambda row: row.number)
+        return sorted(self._known.by_token[token], key=lambda row: row.number)
 
     def waiting(self, study: StudyRow, limit: int) -> list[TrialRow]:
         """The study's waiting trials whose time has come, oldest first."""
         if study.waiting == 0:
             return []
         values = {"study_id": study.id, "now": self.now, "limit": limit}
-        return self._known_trials(self._fresh(sql.WAITING, values))
+        return self._known.trials_of(self._fresh(sql.WAITING, values))
 
     def numbered(self, study: StudyRow, number: int) -> TrialRow | None:
         """A study's trial by number."""
-        found = self._known_trials(self._fresh(sql.NUMBERED, {"study_id": study.id, "number": number}))
+        found = self._known.trials_of(self._fresh(sql.NUMBERED, {"study_id": study.id, "number": number}))
         return found[0] if found else None
 
     def in_state(self, study: StudyRow, state: str) -> list[TrialRow]:
         """All trials of a study in one state, by number."""
-        return self._known_trials(self._fresh(sql.IN_STATE, {"study_id": study.id, "state": state}))
+        return self._known.trials_of(self._fresh(sql.IN_STATE, {"study_id": study.id, "state": state}))
 
     def front(self, study: StudyRow) -> list[TrialRow]:
         """The trials on the Pareto front."""
-        return self._known_trials(self._fresh(sql.FRONT, {"study_id": study.id}))
+        return self._known.trials_of(self._fresh(sql.FRONT, {"study_id": study.id}))
 
     def valued(self, study: StudyRow) -> list[TrialRow]:
         """All completed trials that count; for corrections, which may change the best."""
-        return self._known_trials(self._fresh(sql.VALUED, {"study_id": study.id}))
+        return self._known.trials_of(self._fresh(sql.VALUED, {"study_id": study.id}))
 
     def twin(self, study: StudyRow, identity: str) -> TrialRow | None:
         """The first completed trial of a study that counts and comes to the same network."""
-        found = self._known_trials(self._fresh(sql.TWIN, {"study_id": study.id, "identity": identity}))
+        found = self._known.trials_of(self._fresh(sql.TWIN, {"study_id": study.id, "identity": identity}))
         return found[0] if found else None
 
     def expired(self, limit: int) -> list[tuple[str, str]]:
@@ -201,10 +199,10 @@ class Transaction:
     def attempt(self, trial: TrialRow) -> AttemptRow | None:
         """The record of a trial's current attempt."""
         key = (trial.id, trial.attempt)
-        if key not in self._attempts:
+        if key not in self._known.attempts:
             rows = self._rows(sql.ATTEMPT, {"trial_id": trial.id, "attempt": trial.attempt})
-            self._attempts[key] = AttemptRow(*rows[0]) if rows else None
-        return self._attempts[key]
+            self._known.attempts[key] = AttemptRow(*rows[0]) if rows else None
+        return self._known.attempts[key]
 
     def points_at(self, study_id: str, level: int, *, but: str) -> list[str]:
         """The points, as JSON, of the trials of a study that have reached a level, but one."""
@@ -227,10 +225,9 @@ class Transaction:
 
     def worker(self, project: str, name: str) -> WorkerRow | None:
         """A worker by name."""
-        if (project, name) not in self._workers:
-            rows = self._rows(sql.WORKER, {"project": project, "name": name})
-            self._workers[project, name] = WorkerRow(*rows[0]) if rows else None
-        return self._workers[project, name]
+        if (project, name) not in self._known.workers:
+            self._load([Touches(workers=((project, name),))], self.now)
+        return self._known.workers[project, name]
 
     def others_succeed(self, worker: WorkerRow, *, since: float) -> bool:
         """Whether another worker of the project was heard of since a time, and its last attempt went well."""
@@ -271,14 +268,14 @@ class Transaction:
         """Changes columns of a row; written at the end of the transaction."""
         self.writes += 1
         if "token" in values and isinstance(row, TrialRow) and row.token != values["token"]:
-            self._retoken(row, values["token"])
+            self._known.retoken(row, values["token"])
         for name, value in values.items():
             setattr(row, name, value)
         self._changed.setdefault(row, set()).update(values)
 
     def add_study(self, row: StudyRow) -> None:
         """Inserts a study."""
-        self._studies[row.id] = row
+        self._known.studies[row.id] = row
         self._add(tables.studies, row)
 
     def add_lesson(self, row: LessonRow) -> None:
@@ -287,15 +284,14 @@ class Transaction:
 
     def add_trial(self, row: TrialRow) -> None:
         """Inserts a trial."""
-        self._trials[row.id] = row
-        self._was[row] = (row.attempt, row.state)
+        self._known.add(row)
         if row.token is not None:
-            self._by_token.setdefault(row.token, []).append(row)
+            self._known.by_token.setdefault(row.token, []).append(row)
         self._add(tables.trials, row)
 
     def add_attempt(self, row: AttemptRow) -> None:
         """Inserts the record of an attempt."""
-        self._attempts[row.trial_id, row.attempt] = row
+        self._known.attempts[row.trial_id, row.attempt] = row
         self._add(tables.attempts, row)
 
     def add_measurement(self, row: MeasurementRow) -> None:
@@ -327,7 +323,7 @@ class Transaction:
 
     def add_worker(self, row: WorkerRow) -> None:
         """Inserts a worker."""
-        self._workers[row.project, row.name] = row
+        self._known.workers[row.project, row.name] = row
         self._add(tables.workers, row)
 
     def add_key(self, row: KeyRow) -> None:
@@ -379,8 +375,11 @@ class Transaction:
         self.flush()
         self.writes += 1
         self._session.run(sql.DELETE_STUDY, [{"id": study.id}])
-        self._studies[study.id] = None
-        self._trials = {id: row for id, row in self._trials.items() if row is None or row.study_id != study.id}
+        self._forget()
+        self._known.studies[study.id] = None
+        self._known.trials = {
+            id: row for id, row in self._known.trials.items() if row is None or row.study_id != study.id
+        }
         self.sequences[study.id] = study.sequence + 1
 
     def forget_answers(self, before: float) -> None:
@@ -397,6 +396,7 @@ class Transaction:
         """Gives every lease its whole length from now, and ends every pause; after the clock has jumped."""
         self.flush()
         self.writes += 1
+        self._forget()
         self._session.run(sql.RENEW_LEASES, [{"now": self.now}])
         self._session.run(sql.END_PAUSES, [{}])
 
@@ -409,6 +409,11 @@ class Transaction:
         self.flush()
         self.writes += 1
         return self._session.run(statement, many)
+
+    def remember(self) -> None:
+        """It is committed: what it knew may outlive it."""
+        if self._memory is not None:
+            self._memory.give_back(self._known)
 
     def flush(self) -> None:
         """Writes what has gathered, parents before children.
@@ -429,7 +434,7 @@ class Transaction:
         for ((kind, _), rows), count in zip(groups.items(), counts, strict=True):
             if count != len(rows):
                 raise Overtaken(f"{len(rows)} rows of {_TABLES[kind][0].name} were to change and {count} did")
-        self._was.update({row: (row.attempt, row.state) for row in self._changed if isinstance(row, TrialRow)})
+        self._known.was.update({row: (row.attempt, row.state) for row in self._changed if isinstance(row, TrialRow)})
         self._changed.clear()
 
     # --- inside ----------------------------------------------------------------------------
@@ -443,7 +448,7 @@ class Transaction:
         for row in rows:
             values = {name: getattr(row, name) for name in names}
             if isinstance(row, TrialRow):
-                attempt, state = self._was[row]
+                attempt, state = self._known.was[row]
                 values |= {"was_id": row.id, "was_attempt": attempt, "was_state": state}
             else:
                 values |= {f"was_{name}": getattr(row, name) for name in guarded}
@@ -462,54 +467,21 @@ class Transaction:
         self.flush()
         return self._session.rows(statement, values)
 
+    def _forget(self) -> None:
+        # Rows are changed that nobody has in hand.
+        if self._memory is not None:
+            self._memory.forget()
+            self._memory = None
+
     def _load(self, batch: Sequence[Touches], now: float | None) -> float:
         """Takes in what is not here yet, by identity; the time at which it was read."""
         wanted = together(batch)
+        if self._memory is not None:
+            wanted = self._memory.hand_over(self._known, wanted)
         lone = {token for each in batch if not each.studies and not each.trials for token in each.tokens}
-        found = prefetch(self._session, wanted, lone_tokens=[*lone], now=now)
-        self._keep(self._studies, {row[0]: StudyRow(*row) for row in found.studies}, wanted.studies)
-        known = {trial.id: trial for trial in self._known_trials(found.trials)}
-        self._keep(self._trials, known, wanted.trials)
-        self._keep_tokens(wanted.tokens, known.values())
-        self._keep(self._attempts, {(row[0], row[1]): AttemptRow(*row) for row in found.attempts}, ())
-        ended = [trial for id in wanted.ending if (trial := self._trials.get(id)) is not None and trial.worker]
-        names = [*wanted.workers, *((self.study_of(trial).project, trial.worker or "") for trial in ended)]
-        self._keep(self._workers, {(row[0], row[1]): WorkerRow(*row) for row in found.workers}, names)
+        found = prefetch(self._session, wanted, lone_tokens=[*lone], now=now, known=self._known.studies)
+        self._known.take_in(found, wanted)
         return found.now
-
-    @staticmethod
-    def _keep(kept: dict[K, R | None], found: Mapping[K, R], wanted: Iterable[K]) -> None:
-        for key, row in found.items():
-            kept.setdefault(key, row)
-        for key in wanted:
-            kept.setdefault(key, None)
-
-    def _known_trials(self, rows: list[tuple[Any, ...]]) -> list[TrialRow]:
-        known = []
-        for row in rows:
-            trial = self._trials.get(row[0])
-            if trial is None:
-                trial = self._trials[row[0]] = self._loaded(row)
-            known.append(trial)
-        return known
-
-    def _loaded(self, row: tuple[Any, ...]) -> TrialRow:
-        trial = TrialRow(*row)
-        self._was[trial] = (trial.attempt, trial.state)
-        return trial
-
-    def _keep_tokens(self, tokens: Iterable[str], trials: Iterable[TrialRow]) -> None:
-        fresh: dict[str, list[TrialRow]] = {token: [] for token in tokens if token not in self._by_token}
-        for trial in trials:
-            if trial.token in fresh:
-                fresh[trial.token].append(trial)
-        self._by_token.update(fresh)
-
-    def _retoken(self, trial: TrialRow, token: str | None) -> None:
-        if trial.token is not None and trial in self._by_token.get(trial.token, []):
-            self._by_token[trial.token].remove(trial)
-        if token is not None and token in self._by_token:
-            self._by_token[token].append(trial)
 
 
 _PARENTS_FIRST: Final = (

@@ -29,6 +29,7 @@ from app.meters import Meters
 from app.storage.committed import Committed, Listener, Listening
 from app.storage.connect import BUSY_MS
 from app.storage.faults import CommitUnanswered, is_disconnect, is_transient, is_unsynced, translate
+from app.storage.known import Memory
 from app.storage.prefetch import NOTHING, Touches
 from app.storage.sql import NOTIFY
 from app.storage.statement import Session
@@ -101,6 +102,8 @@ class Writer:
         self._listener = listener
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         meters.watch_queue(self._queue.qsize)
+        self.memory = Memory() if self._dialect == "sqlite" else None
+        """What it knows from its last commits; None where others write, too."""
         self._connection: Any = None
         self._unchecked = 0
         self._log_is_long = False
@@ -254,7 +257,7 @@ class Writer:
             if self._dialect == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
             session = Session(cursor, self._dialect)
-            transaction = Transaction(session, [work.touches for work in batch], self._now())
+            transaction = Transaction(session, [work.touches for work in batch], self._now(), self.memory)
             for work in batch:
                 _perform(work, transaction)
             transaction.flush()
@@ -263,6 +266,7 @@ class Writer:
             )
             self._tell_other_servers(session, committed)
             self._commit(connection, cursor)
+            transaction.remember()
         except Exception:
             self._undo(connection, cursor)
             raise

@@ -11,6 +11,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import astuple
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -33,6 +34,7 @@ from app.services.telling import touches as touches_of_tell
 from app.services.trials import cancel_trial, patch_trial, queue_trials, retry_trial, stop_trial
 from app.storage import tables
 from app.storage.prefetch import NOTHING, Touches
+from app.storage.rows import AttemptRow, StudyRow, TrialRow, WorkerRow
 from app.storage.transaction import Transaction
 from app.storage.writer import Work
 from studyhall.errors import StudyhallError
@@ -67,6 +69,12 @@ METRIC = st.sampled_from([0.0, -0.0, 0.5, 1.0, 5e-324, -1e308, 1.797693134862315
 )
 MOVES = FINAL | {"started", "resumed", "lost", "released", "retried"}
 TOKENS = st.integers(0, 2**64).map(lambda n: f"token-{n:020d}")
+TABLES = {
+    StudyRow: tables.studies,
+    TrialRow: tables.trials,
+    AttemptRow: tables.attempts,
+    WorkerRow: tables.workers,
+}
 LEASES_S = st.sampled_from([1.0, 30.0, 60.0])
 
 
@@ -409,6 +417,14 @@ class Machine(RuleBasedStateMachine):
             self.house.database.close()
 
     # --- invariants ----------------------------------------------------------------------------
+
+    @precondition(lambda self: not self.batch)
+    @invariant()
+    def what_the_writer_remembers_is_what_is_stored(self) -> None:
+        for row in self.house.database.writer.memory or ():
+            table = TABLES[type(row)]
+            identity = [column == getattr(row, column.name) for column in table.primary_key]
+            assert [tuple(each) for each in self.rows(select(table).where(*identity))] == [astuple(row)]
 
     @precondition(lambda self: not self.batch)
     @invariant()

@@ -81,7 +81,7 @@ def test_several_rows_are_changed_only_if_all_are_as_they_were_read(house: House
         trials = [trial for id in ids if (trial := tx.trial(id)) is not None]
         for trial in trials:
             tx.change(trial, note="changed")
-        tx._was[trials[1]] = (7, "running")  # as if another server had given it out again
+        tx._known.was[trials[1]] = (7, "running")  # as if another server had given it out again
 
     overtaken = ran(house, change, Touches(trials=ids))
 
