@@ -10,24 +10,17 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from benchmarks.search import fronts, learning, networks, rough, synthetic, tables, wide
 from benchmarks.search.away import LIBRARIES, PeerFailed
 from benchmarks.search.game import Game, play
 from benchmarks.search.players import plays
-from benchmarks.search.problem import Problem
 from benchmarks.search.score import by_group, curves, shares, table
-
-PROBLEMS: dict[str, Problem] = {
-    problem.name: problem
-    for module in (synthetic, rough, wide, fronts, learning, networks, tables)
-    for problem in module.PROBLEMS
-}
+from benchmarks.search.selection import PROBLEMS, chosen
 
 
 def main() -> None:
     """Plays what is missing and prints what there is."""
     options = _options()
-    problems = [p for p in PROBLEMS.values() if {"all", p.name, p.family} & set(options.problems.split(","))]
+    problems = chosen(options.problems)
     out = Path(options.out)
     games = _read(out)
     done = {(game.player, game.problem, game.protocol, game.seed) for game in games}
@@ -74,7 +67,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--players", default="auto,bayes,tpe,random", help=f"comma-separated; peers: {', '.join(LIBRARIES)}"
     )
-    parser.add_argument("--problems", default="all", help=f"comma-separated names or families: {_families()}")
+    parser.add_argument(
+        "--problems", default="all", help=f"names, families, core, synthetic, real; core+noisy: both: {_families()}"
+    )
     parser.add_argument("--protocol", default="batch10x5", help="seq50, batch10x5, async50x8, …")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--against", help="whom the others are compared with; absent: the first player")

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 SPACES: Final = "pydantic>=2.13"
 """What reading our spaces takes."""
 REQUIREMENTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
-    "search-torch": (("optuna==5.0.0", "ax-platform==1.3.1", "scikit-optimize==0.10.2", SPACES),),
+    "search-torch": (("torch==2.13.0",), ("optuna==5.0.0", "ax-platform==1.3.1", "scikit-optimize==0.10.2", SPACES)),
     "search-smac": (("smac==2.4.1", "hyperopt==0.3.0", "setuptools<81", SPACES),),
     # It pins numpy below 1.25; what it names beside that builds no more, so it comes without what it asks for.
     "search-hebo": (
