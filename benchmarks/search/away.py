@@ -14,13 +14,16 @@ from benchmarks.environments import environment
 ROOT = Path(__file__).parents[2]
 SPACES: Final = "pydantic>=2.13"
 """What reading our spaces takes."""
+TORCH: Final = "torch==2.13.0"
+"""Exactly, and first: what peers ask for is a range, whose newest release brings gigabytes for a GPU."""
 REQUIREMENTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
-    "search-torch": (("torch==2.13.0",), ("optuna==5.0.0", "ax-platform==1.3.1", "scikit-optimize==0.10.2", SPACES)),
+    "search-torch": ((TORCH,), ("optuna==5.0.0", "ax-platform==1.3.1", "scikit-optimize==0.10.2", SPACES)),
     "search-smac": (("smac==2.4.1", "hyperopt==0.3.0", "setuptools<81", SPACES),),
     # It pins numpy below 1.25; what it names beside that builds no more, so it comes without what it asks for.
     "search-hebo": (
+        (TORCH,),
         ("numpy==1.24.4", "scipy==1.10.1", "pandas==2.0.3", "scikit-learn==1.3.2", "GPy==1.13.2", "pymoo==0.6.0.1",
-         "gpytorch", "torch", "catboost", SPACES),
+         "gpytorch==1.15.2", "catboost==1.2.10", "disjoint-set==0.9.0", SPACES),
         ("--no-deps", "hebo==0.3.6"),
     ),
     # The newest jax breaks the equinox that it pins.

@@ -53,15 +53,16 @@ def table(regrets: dict[tuple[str, str, int], list[float]], *, against: str) -> 
     players = sorted({player for player, _, _ in regrets})
     ranks = _ranks(regrets)
     lines = [
-        "| player | score (95 % of seeds) | area | rank | against " + against + " (95 %) |",
-        "|---|---|---|---|---|",
+        "| player | games | score (95 % of seeds) | area | rank | against " + against + " (95 %) |",
+        "|---|---|---|---|---|---|",
     ]
     ranked = sorted(players, key=lambda player: -_score(regrets, player))
     for player in ranked:
         low, high = _seed_interval(regrets, player)
+        games = sum(p == player for p, _, _ in regrets)
         lines.append(
-            f"| {player} | {_score(regrets, player):.1f} ({low:.1f}..{high:.1f}) | {_area(regrets, player):.1f} | "
-            f"{ranks[player]:.2f} | " + ("- |" if player == against else _difference(regrets, player, against) + " |")
+            f"| {player} | {games} | {_score(regrets, player):.1f} ({low:.1f}..{high:.1f}) | "
+            f"{_area(regrets, player):.1f} | {ranks[player]:.2f} | " + ("- |" if player == against else _difference(regrets, player, against) + " |")
         )
     return "\n".join(lines)
 
