@@ -62,7 +62,8 @@ def table(regrets: dict[tuple[str, str, int], list[float]], *, against: str) -> 
         games = sum(p == player for p, _, _ in regrets)
         lines.append(
             f"| {player} | {games} | {_score(regrets, player):.1f} ({low:.1f}..{high:.1f}) | "
-            f"{_area(regrets, player):.1f} | {ranks[player]:.2f} | " + ("- |" if player == against else _difference(regrets, player, against) + " |")
+            f"{_area(regrets, player):.1f} | {ranks[player]:.2f} | "
+            + ("- |" if player == against else _difference(regrets, player, against) + " |")
         )
     return "\n".join(lines)
 
