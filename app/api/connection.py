@@ -1,10 +1,13 @@
-"""Limits that must hold before there is a request: slow, endless or unreadable request heads, and too many connections.
+"""Limits of connections: slow, endless or unreadable request heads, too many at once, and answers that nobody takes.
 
-Why here: uvicorn waits for ever for a head that comes a byte a minute, gathers one of any size, and answers what it
-cannot parse in plain text. A head that is whole has passed; everything after it is the business of `front_door.py`.
+Why here: uvicorn waits for ever for a head that comes a byte a minute, gathers one of any size, answers what it cannot
+parse in plain text, and keeps an answer for whoever asked and does not read. A head that is whole has passed; what the
+request is about is the business of `front_door.py`.
 """
 
 import asyncio
+import socket
+import struct
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -15,6 +18,8 @@ from studyhall.errors import BadRequest, HeadersTooLarge, RequestTimeout, Studyh
 
 _SLACK_BYTES = 64 << 10
 """A head may be this much larger than the limit before it is cut off; smaller ones get a better answer upstairs."""
+_RESET = struct.pack("ii", 1, 0)
+"""For SO_LINGER: on closing, forget what was not sent, and say so."""
 
 
 class _InOnePiece:
@@ -48,7 +53,7 @@ class _InOnePiece:
 
 
 class GuardedConnection(HttpToolsProtocol):
-    """uvicorn's protocol with a deadline and a size for the request head."""
+    """uvicorn's protocol with a deadline and a size for the request head, and a deadline for whoever reads."""
 
     limits: ClassVar[Limits]
 
@@ -57,6 +62,7 @@ class GuardedConnection(HttpToolsProtocol):
         self._head_deadline: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._head_has_begun = False
+        self._reader_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(_InOnePiece(transport, self.loop))  # type: ignore[arg-type]  # as much of one as is used
@@ -67,7 +73,19 @@ class GuardedConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_whole()
+        self._is_read()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._await_reader()
+
+    def resume_writing(self) -> None:
+        self._is_read()
+        super().resume_writing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._abort() if self.transport.get_write_buffer_size() else super().timeout_keep_alive_handler()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -114,6 +132,26 @@ class GuardedConnection(HttpToolsProtocol):
             self._turn_away(RequestTimeout(f"The request's head did not arrive within {self.limits.head_s:g} s."))
         elif not self.transport.is_closing():
             self.transport.close()  # silently: a browser opens spare connections and never uses them
+
+    def _await_reader(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._reader_deadline = self.loop.call_later(self.limits.read_s, self._look_at_reader, unread)
+
+    def _look_at_reader(self, unread: int) -> None:
+        if self.transport.get_write_buffer_size() < unread:
+            self._await_reader()  # slow is allowed; on a bad line every byte takes its time
+        else:
+            self._abort()
+
+    def _is_read(self) -> None:
+        if self._reader_deadline is not None:
+            self._reader_deadline.cancel()
+            self._reader_deadline = None
+
+    def _abort(self) -> None:
+        # Closing would wait until the client has read what it does not read, and the system would keep it after that.
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()
 
     def _turn_away(self, error: StudyhallError) -> None:
         self._head_is_whole()

@@ -36,6 +36,7 @@ class Limits(BaseModel):
     url_bytes: Bytes = Field(8 << 10, description="The longest address, path and query together.")
     head_s: Seconds = Field(10.0, description="A connection that has not sent a whole request head by then is closed.")
     body_s: Seconds = Field(15.0, description="A request whose body has not arrived by then is answered with 408.")
+    read_s: Seconds = Field(30.0, description="A client that takes nothing of its answer for so long is cut off.")
     artifact_bytes: Bytes = Field(1 << 30, description="The largest artifact, which is sent as a stream.")
     artifact_s: Seconds = Field(600.0, description="An artifact that has not arrived by then is answered with 408.")
     connections: Annotated[int, Field(ge=1, le=100_000)] = Field(

@@ -1,5 +1,6 @@
 """A real server on a real socket, in a thread, and a bare socket to talk to it."""
 
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -46,6 +47,13 @@ class Wire:
 
     def say(self, text: bytes) -> "Wire":
         self._socket.sendall(text)
+        return self
+
+    def wait_for_reset(self) -> "Wire":
+        """Reads nothing until the server has broken the connection off."""
+        waiting = select.poll()
+        waiting.register(self._socket, 0)  # which tells errors alone, and no bytes
+        assert waiting.poll(PATIENCE_S * 1000), "the connection was not broken off"
         return self
 
     def hear(self) -> bytes:
