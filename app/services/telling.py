@@ -223,8 +223,6 @@ def _news(tx: Transaction, trial: TrialRow, told: Sequence[Measurement]) -> _New
     news = _News()
     if not told:
         return news
-    if trial.points + len(told) > MOST_POINTS + 1000:
-        raise TooMuch(f"a trial keeps at most {MOST_POINTS} steps; report fewer")
     steps = [measurement.step for measurement in told]
     known = {} if trial.step is None or min(steps) > trial.step else tx.measured(trial, steps)
     stored = {step: from_text(row.metrics) for step, row in known.items()}
@@ -239,6 +237,8 @@ def _news(tx: Transaction, trial: TrialRow, told: Sequence[Measurement]) -> _New
                 trial.id, trial.attempt, measurement.step, text, measurement.elapsed_s
             )
             stored[measurement.step] = after
+    if trial.points + len(news.added) > MOST_POINTS:
+        raise TooMuch(f"a trial keeps at most {MOST_POINTS} steps; report fewer")
     return news
 
 
