@@ -32,6 +32,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(_settings_page())
         return 0
     settings = load_settings(_given(arguments), config=arguments.config)
+    _check_place(settings)
     if arguments.command == "migrate":
         return _migrate(settings)
     if arguments.command in ("backup", "restore"):
@@ -45,6 +46,18 @@ def _run(arguments: argparse.Namespace) -> int:
     from app.main import run_engines, serve
 
     return run_engines(settings) if arguments.command == "engine" else serve(settings)
+
+
+def _check_place(settings: Settings) -> None:
+    from app.storage.connect import sqlite_file
+    from app.storage.file_systems import network_file_system
+
+    file = sqlite_file(settings.database_url.get_secret_value())
+    if file is not None and (kind := network_file_system(file)) is not None:
+        raise ConfigError(
+            f"{file} would be on {kind}, a file system over a network, where SQLite loses data: give database_url (or"
+            " `studyhall up --home`) a local disk, or use PostgreSQL"
+        )
 
 
 def _migrate(settings: Settings) -> int:
