@@ -281,15 +281,9 @@ class Connection:
 
     def _check_version(self, there: str | None) -> None:
         # Once: a server that is replaced by another major version drops its connections, not its clients' words.
-        if self._knows_version or there is None:
-            return
-        here = version("studyhall")
-        if major(here) != major(there):
-            raise Incompatible(
-                f"the server is {there}, this client {here}: pip install 'studyhall=={major(there)}.*', or use a server"
-                f" of version {major(here)}"
-            )
-        self._knows_version = True
+        if not self._knows_version and there is not None:
+            check_version(there)
+            self._knows_version = True
 
     def _pause_s(self, tries: int, retry_after_s: float | None) -> float:
         # The jitter comes on top of Retry-After: a fleet that was told the same second would come back as one.
@@ -308,6 +302,20 @@ def major(version: str) -> str:
     """The part of a version that changes when old clients no longer fit: below 1.0 the minor version counts too."""
     parts = version.split(".")
     return ".".join(parts[:2]) if parts[0] == "0" else parts[0]
+
+
+def check_version(there: str) -> None:
+    """Holds a server's version against ours.
+
+    Raises:
+        Incompatible: one of the two does not understand the other.
+    """
+    here = version("studyhall")
+    if major(here) != major(there):
+        raise Incompatible(
+            f"the server is {there}, this client {here}: pip install 'studyhall=={major(there)}.*', or use a server"
+            f" of version {major(here)}"
+        )
 
 
 def path_of(*parts: str) -> str:

@@ -7,7 +7,7 @@ import signal
 import sys
 
 from studyhall import tracing
-from studyhall.errors import StudyhallError
+from studyhall.errors import Incompatible, StudyhallError
 from workers.child.cgroup import take_subtree
 from workers.child.sandbox import hide_memory
 from workers.children import NurseryFailed
@@ -19,7 +19,7 @@ from workers.worker import Worker
 
 
 def main() -> int:
-    """0: ended as asked; 1: could not go on; 2: the configuration does not fit."""
+    """0: ended as asked; 1: could not go on; 2: the configuration does not fit; 3: nor does the server's version."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # its line for each request would hide ours
     try:
@@ -36,7 +36,7 @@ def main() -> int:
         asyncio.run(_run(configuration))
     except (StudyhallError, NurseryFailed) as error:
         print(f"studyhall worker: {error}", file=sys.stderr)
-        return 1
+        return 3 if isinstance(error, Incompatible) else 1
     return 0
 
 

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 
 from studyhall import tracing
 from studyhall.errors import RateLimited, RequestTimeout, StudyhallError, Unavailable, Unreachable
-from studyhall.transport import ANSWER_S, BASE_S, CAP_S, MAX_ANSWER_BYTES, Answer, path_of, problem_of
+from studyhall.transport import ANSWER_S, BASE_S, CAP_S, MAX_ANSWER_BYTES, Answer, check_version, path_of, problem_of
 from studyhall.trial import Trial
 from studyhall.wire import (
     Artifact,
@@ -68,6 +68,8 @@ class NothingNow(Exception):
 class Server:
     """One server, as a worker sees it. Each method sends one request once, and raises what went wrong.
 
+    The first answer raises Incompatible where server and worker are of versions that do not fit together.
+
     Args:
         key: sent as a bearer; never given to a trial.
         transport: any httpx2 transport; tests pass an in-process one.
@@ -77,6 +79,7 @@ class Server:
         self.url = url.rstrip("/")
         self.is_away = False
         """Whether the last request found nobody."""
+        self._knows_version = False
         headers = {"Accept": "application/json", "User-Agent": "studyhall-worker/1"}
         host = httpx2.URL(self.url).host
         self._http = httpx2.AsyncClient(
@@ -174,9 +177,15 @@ class Server:
             self._note(unreachable)
             raise unreachable from error
         self._note(None)
+        self._check_version(response.headers.get("x-studyhall-version"))
         if response.is_success:
             return Answer(response.status_code, response.headers, content)
         raise problem_of(response.status_code, response.headers, content)
+
+    def _check_version(self, there: str | None) -> None:
+        if not self._knows_version and there is not None:
+            check_version(there)
+            self._knows_version = True  # once: what runs already is not given up for a server that was replaced
 
     def _note(self, trouble: Unreachable | None) -> None:
         """Logs once that the server is away, and once that it is back."""

@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+from functools import partial
 
 import httpx2
 import pytest
@@ -13,6 +14,7 @@ from studyhall.wire import Complete, Fail, NextClaim, Report
 from tests.workers.conftest import QUICK, at_work, task
 from tests.workers.fake_server import FakeServer
 from tests.workers.processes import becomes_true
+from workers import __main__ as program
 from workers import server as worker_server
 from workers.server import Patience, Server
 from workers.spool import Ending, Spool, deliver
@@ -31,6 +33,7 @@ def complete(loss=0.5):
     return Complete(attempt=1, token=TOKEN, metrics={"loss": loss})
 
 
+@pytest.mark.catalogue("WK-030")
 def test_a_training_goes_on_without_its_server_and_tells_everything_afterwards(configuration):
     async def play():
         server = FakeServer()
@@ -157,6 +160,7 @@ FINISHED = {
 }
 
 
+@pytest.mark.catalogue("WK-030")
 def test_a_trial_without_a_server_ends_after_the_outage_limit(configuration):
     async def play():
         server = FakeServer()
@@ -226,6 +230,18 @@ def test_a_server_that_does_not_want_this_worker_ends_it(configuration):
 
     with pytest.raises(StudyhallError, match="a valid key is needed"):
         asyncio.run(Worker(configuration, transport=refusing).run())
+
+
+@pytest.mark.catalogue("CF-023")
+def test_a_worker_of_another_version_than_its_server_says_what_to_install(configuration, monkeypatch, capsys):
+    newer = httpx2.MockTransport(lambda _: httpx2.Response(422, headers={"x-studyhall-version": "99.1.0"}))
+    monkeypatch.setattr(program, "read_command_line", lambda _: configuration)
+    monkeypatch.setattr(program, "hide_memory", lambda: None)  # this process is the test's own
+    monkeypatch.setattr(program, "Worker", partial(Worker, transport=newer))
+
+    assert program.main() == 3
+
+    assert "pip install 'studyhall==99.*'" in capsys.readouterr().err
 
 
 def test_the_key_is_not_sent_to_another_host():

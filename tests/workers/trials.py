@@ -133,6 +133,11 @@ def exits_hard(params, trial):
     os._exit(3)
 
 
+def fills_the_disk(params, trial):
+    with Path("weights").open("wb") as file:  # with holes, so that it costs nothing
+        file.truncate(51 * 2**30)
+
+
 def crashes(params, trial):
     ctypes.string_at(0)
 
