@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI
-from httpx2 import Response
+from httpx2 import Client, Response
 from starlette.testclient import TestClient
 
 from app.api.application import Api
@@ -89,7 +89,7 @@ def make_api(services: Services, keyring: Keyring, hosts: tuple[str, ...] = ("te
 class Caller:
     """Somebody with a key."""
 
-    def __init__(self, client: TestClient, key: str | None) -> None:
+    def __init__(self, client: TestClient | Client, key: str | None) -> None:
         self._client = client
         self._headers = {} if key is None else {"authorization": f"Bearer {key}"}
 

@@ -105,6 +105,7 @@ def test_an_object_store_that_is_away_is_told_as_such(
     assert [answer.status_code for answer in answers] == [503, 503]
 
 
+@pytest.mark.catalogue("WK-029")
 def test_a_browser_saves_an_artifact_and_runs_nothing_in_it(worker: Caller, user: Caller, hold: Hold) -> None:
     send(worker, hold, "page.html", b"<script>alert(1)</script>")
 
@@ -127,6 +128,7 @@ def test_the_same_name_again_replaces_and_the_same_content_is_there_once(
     assert how_many(contents) == 2
 
 
+@pytest.mark.catalogue("WK-027")
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a//b", ".hidden", "a/../b", "a\\b", "x" * 257, ""])
 def test_a_name_that_is_none_is_refused(worker: Caller, hold: Hold, name: str) -> None:
     assert send(worker, hold, name).json()["errors"][0]["pointer"] == "/query/name"

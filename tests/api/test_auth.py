@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from app.api.application import Api
 from app.api.auth import MOST_FAILURES, Authenticator
 from app.api.context import Caller
 from app.api.routing import READERS, Routes
+from app.config import Settings
+from app.main import uvicorn_config
 from app.services.key_text import hash_of, id_of, make_key
 from app.services.principal import Principal
 from studyhall.errors import RateLimited, Unauthenticated
@@ -87,6 +90,7 @@ def test_the_scheme_may_be_written_in_any_way(door: Door, form: str) -> None:
     assert door.knock(form.format(door.keyring.make("user"))).scope == "user"
 
 
+@pytest.mark.catalogue("AU-002")
 @pytest.mark.parametrize(
     "header",
     [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Bearer hps_", "Bearer \xff\xfe", "Bearer " + "x" * 10_000],
@@ -104,6 +108,7 @@ def test_a_key_must_come_as_a_bearer(door: Door) -> None:
             door.knock(header)
 
 
+@pytest.mark.catalogue("AU-003", "AU-005")
 def test_unknown_revoked_and_expired_keys_get_the_same_answer(door: Door) -> None:
     keys = [
         make_key().text,
@@ -213,6 +218,7 @@ def test_without_authentication_everybody_is_admin() -> None:
     assert asyncio.run(authenticator.principal(None, HERE)).scope == "admin"
 
 
+@pytest.mark.catalogue("AU-003")
 def test_an_unknown_id_takes_as_long_as_a_wrong_secret(door: Door) -> None:
     known = door.keyring.make("user", revoked_at=1.0)
 
@@ -229,6 +235,10 @@ def test_an_unknown_id_takes_as_long_as_a_wrong_secret(door: Door) -> None:
 
 
 def guarded_client(keyring: Keyring) -> TestClient:
+    return TestClient(guarded_api(keyring))
+
+
+def guarded_api(keyring: Keyring) -> Api:
     routes = Routes("toys")
 
     @routes.get("/mine", scopes=READERS)
@@ -236,9 +246,10 @@ def guarded_client(keyring: Keyring) -> TestClient:
         """Needs a key."""
         return Health(status="ok")
 
-    return TestClient(toy_api(routes, keyring=keyring))
+    return toy_api(routes, keyring=keyring)
 
 
+@pytest.mark.catalogue("AU-008")
 def test_two_authorization_headers_let_nobody_in() -> None:
     keyring = Keyring()
     header = ("authorization", f"Bearer {keyring.make('user')}")
@@ -248,6 +259,7 @@ def test_two_authorization_headers_let_nobody_in() -> None:
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
 
 
+@pytest.mark.catalogue("AU-006")
 @pytest.mark.parametrize("place", ["?key={}", "?api_key={}", "?access_token={}", "?authorization=Bearer%20{}"])
 def test_a_key_in_the_address_lets_nobody_in(place: str) -> None:
     keyring = Keyring()
@@ -267,6 +279,7 @@ def test_a_key_in_a_cookie_lets_nobody_in() -> None:
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
+@pytest.mark.catalogue("AU-021")
 def test_a_flood_of_bad_keys_hears_when_to_come_again() -> None:
     client = guarded_client(Keyring())
 
@@ -274,3 +287,26 @@ def test_a_flood_of_bad_keys_hears_when_to_come_again() -> None:
 
     assert [answer.status_code for answer in answers] == [401] * 20 + [429] * 5
     assert int(answers[-1].headers["retry-after"]) > 0
+
+
+def statuses_behind_a_proxy(*trusted: str) -> list[int]:
+    """What the server as it is put together answers to bad keys, each with another address in X-Forwarded-For."""
+    settings = Settings(trusted_proxies=trusted)
+    config = uvicorn_config(guarded_api(Keyring()), settings)
+    config.load()
+    client = TestClient(config.loaded_app)
+    return [
+        client.get("/mine", headers={"x-forwarded-for": f"192.0.2.{n}", "authorization": "Bearer x"}).status_code
+        for n in range(25)
+    ]
+
+
+@pytest.mark.catalogue("AU-027")
+def test_an_address_that_a_client_makes_up_does_not_evade_the_limit() -> None:
+    assert statuses_behind_a_proxy() == [401] * 20 + [429] * 5
+    assert statuses_behind_a_proxy("192.0.2.1") == [401] * 20 + [429] * 5
+
+
+@pytest.mark.catalogue("AU-027")
+def test_the_address_that_a_trusted_proxy_tells_is_counted() -> None:
+    assert statuses_behind_a_proxy("testclient") == [401] * 25

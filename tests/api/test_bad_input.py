@@ -449,12 +449,14 @@ def test_a_bad_question_is_refused(case: Case, send: Callable[..., Response], us
     expect(case, send(user, "GET", case.body, headers=headers))
 
 
+@pytest.mark.catalogue("HT-035")
 def test_the_wrong_method_is_refused(send: Callable[..., Response], user: Caller, study: str) -> None:
     for method in ("PUT", "TRACE", "PROPFIND", "POST"):
         answer = send(user, method, f"/v1/studies/{study}")
         assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, GET, HEAD, PATCH")
 
 
+@pytest.mark.catalogue("TR-018")
 def test_a_trial_that_was_never_claimed_cannot_be_completed(user: Caller, worker: Caller) -> None:
     study = user.make_study()["id"]
     trial = user.post(f"/v1/studies/{study}/trials", {"trials": [{"parameters": {"x": 0.5}}]}).json()["items"][0]
@@ -466,6 +468,7 @@ def test_a_trial_that_was_never_claimed_cannot_be_completed(user: Caller, worker
     assert (answer.status_code, answer.json()["code"]) == (409, "stale-lease")
 
 
+@pytest.mark.catalogue("TR-030")
 def test_a_finished_trial_cannot_be_cancelled(
     send: Callable[..., Response], user: Caller, worker: Caller, hold: Hold
 ) -> None:
@@ -476,6 +479,7 @@ def test_a_finished_trial_cannot_be_cancelled(
     assert (answer.status_code, answer.json()["code"]) == (409, "trial-finished")
 
 
+@pytest.mark.catalogue("ME-015")
 def test_a_step_keeps_its_first_value(send: Callable[..., Response], worker: Caller, hold: Hold) -> None:
     worker.post(f"{hold.path}/measurements", hold.lease | point())
 
@@ -496,6 +500,7 @@ def test_a_budget_below_what_was_made_is_refused(send: Callable[..., Response], 
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/budget/max_trials")
 
 
+@pytest.mark.catalogue("ST-028")
 def test_a_spent_budget_must_be_raised_first(send: Callable[..., Response], user: Caller, worker: Caller) -> None:
     study = user.make_study(budget={"max_trials": 1})["id"]
     hold = worker.hold(study)
@@ -516,6 +521,16 @@ def test_spaces_are_tried_out_by_the_same_rules(send: Callable[..., Response], u
     assert (answer.status_code, answer.json()["code"]) == (422, "space-infeasible")
 
 
+@pytest.mark.catalogue("AU-029")
+def test_the_document_of_the_api_is_open_and_holds_no_secret(client: Any, keyring: Keyring) -> None:
+    for path in ("/openapi.json", "/"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert not any(key in answer.text for key in keyring.rows)
+        assert not re.search(r"hps_[0-9A-Za-z]{8}_[0-9A-Za-z]{49}|postgresql://\w+:\w+@|/home/|/root/", answer.text)
+
+
+@pytest.mark.catalogue("AU-030")
 def test_health_says_nothing_about_the_inside(client: Any) -> None:
     for path in ("/healthz", "/readyz"):
         assert client.get(path).json() == {"status": "ok"}

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from starlette.responses import Response
 
 from app.api.application import Api
 from app.api.context import Open
@@ -14,7 +15,8 @@ from tests.api.toys import toy_api
 
 Address = tuple[str, int]
 
-SHORT = Limits(head_s=0.3, body_s=0.3, connections=4, body_bytes=4096, headers_bytes=2048, url_bytes=1024)
+SHORT = Limits(head_s=0.3, body_s=0.3, read_s=0.3, connections=4, body_bytes=4096, headers_bytes=2048, url_bytes=1024)
+LARGE = 32 << 20
 JSON = b"content-type: application/json\r\n"
 routes = Routes("toys")
 
@@ -29,6 +31,12 @@ async def get_ok(context: Open) -> Health:
 async def echo(context: Open, body: Health) -> Health:
     """Gives back what it was given."""
     return body
+
+
+@routes.get("/large", scopes=OPEN)
+async def get_large(context: Open) -> Response:
+    """Answers more than the system keeps for a client that does not read."""
+    return Response(b"x" * LARGE)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +95,7 @@ def test_a_connection_may_be_used_again(address: Address) -> None:
             assert wire.say(get()).hear_head().startswith(b"HTTP/1.1 200")
 
 
+@pytest.mark.catalogue("HT-020")
 def test_a_body_that_does_not_come_is_not_waited_for(address: Address) -> None:
     with Wire(address) as wire:
         heard = wire.say(post(b'{"status"', b"content-length: 100\r\n")).hear()
@@ -150,6 +159,7 @@ def test_a_client_that_goes_on_sending_still_hears_why_it_was_refused(address: A
     assert b'"code":"payload-too-large"' in heard
 
 
+@pytest.mark.catalogue("HT-019")
 def test_a_chunked_body_without_end_is_refused(address: Address) -> None:
     with Wire(address) as wire:
         wire.say(post(b"", b"transfer-encoding: chunked\r\n"))
@@ -157,6 +167,19 @@ def test_a_chunked_body_without_end_is_refused(address: Address) -> None:
             wire.say(b"400\r\n" + b"x" * 1024 + b"\r\n")
 
         assert wire.hear_head().startswith(b"HTTP/1.1 413")
+
+
+@pytest.mark.catalogue("HT-022")
+def test_a_client_that_does_not_read_its_answer_is_cut_off(address: Address) -> None:
+    with Wire(address) as wire:
+        wire.say(get(path=b"/large")).wait_for_reset()
+
+        assert len(wire.hear()) < LARGE
+
+
+def test_a_client_that_reads_gets_all_of_a_large_answer(address: Address) -> None:
+    with Wire(address) as wire:
+        assert len(wire.say(get(path=b"/large", headers=b"connection: close\r\n")).hear()) > LARGE
 
 
 def test_one_connection_too_many_is_turned_away(address: Address) -> None:

@@ -134,6 +134,7 @@ async def test_a_new_version_of_the_space_begins_anew(pool: EnginePool) -> None:
     assert story.asked_after == [0, 0]
 
 
+@pytest.mark.catalogue("ME-033")
 async def test_an_engine_that_is_late_is_killed_and_replaced(pool: EnginePool) -> None:
     story = Story()
     before = await pid_of(pool, story)

@@ -140,6 +140,7 @@ def test_a_name_may_come_with_a_port(client: TestClient, host: str) -> None:
     assert client.get("/ok", headers={"host": host}).status_code == 200
 
 
+@pytest.mark.catalogue("AU-023")
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://testserver.evil.example", "testserver", ""])
 def test_a_foreign_page_may_not_write(client: TestClient, origin: str) -> None:
     answer = client.post("/echo", content=OK, headers=JSON | {"origin": origin})
@@ -157,6 +158,7 @@ def test_a_foreign_page_may_not_write_with_any_verb(client: TestClient) -> None:
         assert client.request(method, "/ok", headers={"origin": "https://evil.example"}).status_code == 403
 
 
+@pytest.mark.catalogue("AU-024")
 def test_a_preflight_of_a_foreign_page_gets_no_permission(client: TestClient) -> None:
     answer = client.options(
         "/echo", headers={"origin": "https://evil.example", "access-control-request-method": "POST"}

@@ -256,6 +256,7 @@ def test_readers_can_only_read() -> None:
     assert writes == {"predict", "validate_space"}  # both change nothing
 
 
+@pytest.mark.catalogue("AU-009")
 def test_workers_can_do_no_more_than_their_work() -> None:
     allowed = {route.name for route in ROUTES if "worker" in route.scopes}
 

@@ -118,6 +118,7 @@ def test_another_server_on_the_same_database_does_not_start(server: Server, capf
     assert "another server uses" in answer.stderr
 
 
+@pytest.mark.catalogue("CF-005")
 def test_a_port_in_use_is_said_in_one_line(server: Server, tmp_path: Path) -> None:
     port = server.url.rpartition(":")[2]
 
@@ -148,6 +149,26 @@ def test_told_to_end_it_answers_those_who_wait_and_leaves_nothing_behind(tmp_pat
     database.close()
 
 
+@pytest.mark.catalogue("CF-024")
+def test_told_twice_it_does_not_wait_for_requests_that_do_not_end_and_loses_nothing(tmp_path: Path) -> None:
+    with serving(tmp_path) as server, server.client() as client:
+        study = client.post("/v1/studies", json=definition()).json()["id"]
+        with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=30) as unfinished:
+            head = f"POST /v1/studies HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {server.key}\r\n"
+            unfinished.sendall(f"{head}content-type: application/json\r\ncontent-length: 99\r\n\r\n{{".encode())
+            client.get("/healthz")  # by now the other request is being read
+            server.process.send_signal(signal.SIGINT)
+            while "going_down" not in (tmp_path / "log").read_text():
+                assert server.process.poll() is None
+
+            code = server.stop(signal.SIGINT)
+
+    assert code == 130
+    with sqlite3.connect(tmp_path / "studyhall.db") as database:
+        assert database.execute("SELECT id FROM studies").fetchall() == [(study,)]
+    database.close()
+
+
 def test_a_database_that_is_there_keeps_its_keys(tmp_path: Path) -> None:
     with serving(tmp_path) as first:
         key = first.key
@@ -166,6 +187,7 @@ def run(words: list[str], **environment: str) -> "subprocess.CompletedProcess[st
     )  # fmt: skip
 
 
+@pytest.mark.catalogue("CF-002", "CF-006")
 @pytest.mark.parametrize(
     ("words", "environment", "said"),
     [
@@ -212,6 +234,7 @@ def test_settings_that_cannot_work_are_said_in_one_line(
     assert told.out == ""
 
 
+@pytest.mark.catalogue("CF-015")
 @pytest.mark.parametrize(
     "words", [["serve", "--database-url", "sqlite:///x"], ["serve", "--key", "hps_x"], ["dance"], []]
 )
@@ -227,6 +250,7 @@ def test_what_cannot_be_said_on_the_command_line_is_refused(
     assert "--help'" in told
 
 
+@pytest.mark.catalogue("CF-014")
 def test_a_database_that_cannot_be_written_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -240,6 +264,7 @@ def test_a_database_that_cannot_be_written_is_said_in_one_line(
     assert "cannot write" in told
 
 
+@pytest.mark.catalogue("CF-012")
 def test_a_database_of_a_newer_program_is_left_alone(
     sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -255,6 +280,7 @@ def test_a_database_of_a_newer_program_is_left_alone(
     assert "newer Studyhall" in capsys.readouterr().err
 
 
+@pytest.mark.catalogue("CF-008")
 def test_a_wrong_password_is_not_repeated(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], unused_port: Any
 ) -> None:

@@ -45,6 +45,7 @@ def test_the_same_request_has_its_effect_once(user: Caller) -> None:
     assert second.headers["idempotency-replayed"] == "true"
 
 
+@pytest.mark.catalogue("TR-006")
 def test_another_request_with_the_same_key_is_refused(user: Caller) -> None:
     headers = {"idempotency-key": "request-1"}
     user.post("/v1/studies", definition(), headers=headers)

@@ -65,6 +65,7 @@ def ask(house: House, route: Any, ids: dict[str, str]) -> Response:
     return house.stranger(route.method, f"{path}?{example.query}" if example.query else path, **rest)
 
 
+@pytest.mark.catalogue("AU-012", "AU-014", "AU-015")
 @pytest.mark.parametrize("route", NAMING, ids=lambda route: route.name)
 def test_what_another_project_has_is_answered_like_what_never_was(route: Any, house: House) -> None:
     before = house.owner.get(f"/v1/studies/{house.ids['study']}").json()

@@ -66,6 +66,7 @@ def test_the_next_trial_may_come_with_the_answer(worker: Caller, hold: Hold) -> 
     assert answer["claimed"]["trials"][0]["trial"]["number"] == 1
 
 
+@pytest.mark.catalogue("TR-005")
 def test_the_same_token_gets_the_same_trials(worker: Caller, study: str) -> None:
     body = {"token": uuid4().hex, "worker": "w-1", "study": study, "count": 3, "wait_s": 0}
 
@@ -229,6 +230,7 @@ def test_keys_are_made_told_once_and_revoked(admin: Caller, api: Api) -> None:
     assert "revoked_at" in admin.get("/v1/keys").json()["items"][0]
 
 
+@pytest.mark.catalogue("AU-020")
 def test_the_last_admin_key_stays(admin: Caller) -> None:
     key = admin.post("/v1/keys", {"name": "only", "scope": "admin"}).json()
 
@@ -237,6 +239,7 @@ def test_the_last_admin_key_stays(admin: Caller) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "last-admin")
 
 
+@pytest.mark.catalogue("AU-011")
 def test_users_make_no_keys(user: Caller) -> None:
     answer = user.post("/v1/keys", {"name": "mine", "scope": "admin"})
 

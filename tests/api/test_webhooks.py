@@ -62,6 +62,34 @@ def test_webhooks_are_off_unless_an_origin_is_allowed(user: Caller) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "webhooks-off")
 
 
+@pytest.mark.catalogue("ST-032", "ST-034")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "https://[fd00:ec2::254]/",
+        "https://127.0.0.1/in",
+        "https://localhost/in",
+        "https://hooks.test:8443/in",
+        "http://hooks.test/in",
+        "https://hooks.test@169.254.169.254/in",
+        "https://hooks.test\\@169.254.169.254/in",
+        "https://hooks.test.evil.example/in",
+        "file:///etc/passwd",
+        "gopher://hooks.test/in",
+        "ftp://hooks.test/in",
+        "hooks.test/in",
+    ],
+)
+def test_an_address_that_was_not_allowed_is_refused_and_not_called(
+    came: list[httpx2.Request], user: Caller, url: str
+) -> None:
+    refused = user.post("/v1/webhooks", {"url": url})
+
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/url")
+    assert came == []
+
+
 @pytest.mark.parametrize("kinds", [[], ["study.completed "], ["worker.*"], [3]])
 def test_kinds_that_do_not_exist_are_named(came: list[httpx2.Request], user: Caller, kinds: list[object]) -> None:
     refused = user.post("/v1/webhooks", {"url": URL, "kinds": kinds})

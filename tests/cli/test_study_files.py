@@ -44,6 +44,7 @@ def test_the_command_line_may_change_the_name(tmp_path):
     assert read_study_file(path, name="other", if_exists=None).name == "other"
 
 
+@pytest.mark.catalogue("CF-017")
 def test_a_number_that_yaml_takes_for_text_is_explained(tmp_path):
     message = refused(write(tmp_path, YAML % "1e-4", "study.yaml"))
 
@@ -51,6 +52,7 @@ def test_a_number_that_yaml_takes_for_text_is_explained(tmp_path):
     assert "'1e-4' is text in YAML 1.1, write 1.0e-4" in message
 
 
+@pytest.mark.catalogue("CF-017")
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -63,6 +65,7 @@ def test_a_key_written_twice_is_refused(tmp_path, name, text):
     assert "is written twice" in refused(write(tmp_path, text, name))
 
 
+@pytest.mark.catalogue("CF-003", "CF-017")
 @pytest.mark.parametrize(
     ("name", "text"),
     [

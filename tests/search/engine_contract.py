@@ -171,6 +171,7 @@ class EngineContract:
 
         self.check(found, FEW_LISTS, 50 if self.may_repeat else left)
 
+    @pytest.mark.catalogue("ME-039")
     def test_the_same_history_and_seed_give_the_same_suggestions_in_any_order_of_observations(self, suggest):
         history = history_of(MESSY, 25)
         shuffled = replace(history, observations=history.observations[::-1])
@@ -193,6 +194,7 @@ class EngineContract:
 
         self.check(suggest(space, history, 2, seed=1, number=40), space, 2)
 
+    @pytest.mark.catalogue("ME-027", "ME-030")
     @pytest.mark.parametrize(
         "state", [TrialState.INFEASIBLE, TrialState.FAILED, TrialState.RUNNING, TrialState.CANCELLED]
     )
@@ -201,6 +203,7 @@ class EngineContract:
 
         self.check(suggest(MESSY, history, 3, seed=1, number=20), MESSY, 3)
 
+    @pytest.mark.catalogue("ME-028")
     def test_a_constant_objective_still_gives_distinct_points(self, suggest):
         history = history_of(FLAT, 60, value=lambda *_: 4.25)
 
@@ -208,6 +211,7 @@ class EngineContract:
 
         self.check(found, FLAT, 5)  # which holds that no two are equal
 
+    @pytest.mark.catalogue("ME-031")
     @pytest.mark.parametrize(
         "values",
         [

@@ -1,6 +1,9 @@
 """Grid search."""
 
 import json
+import time
+
+import pytest
 
 from app.search.engine import History
 from app.search.registry import engine
@@ -51,3 +54,18 @@ def test_it_goes_on_where_other_trials_left_gaps():
 
     assert len(found) == SMALL_SIZE - 1
     assert {"a": False, "c": "y"} not in [s.parameters for s in found]
+
+
+@pytest.mark.catalogue("ME-034")
+def test_the_last_of_a_hundred_thousand_combinations_is_found_in_time():
+    space = Space.model_validate_json("""{"parameters": [
+        {"name": "a", "type": "int", "low": 1, "high": 1000}, {"name": "b", "type": "int", "low": 1, "high": 100}]}""")
+    tried: list[Parameters] = [{"a": a, "b": b} for a in range(1, 1001) for b in range(1, 101)][:-1]
+    history = History(LOSS, tuple(observation(n, each, [0.0], TrialState.COMPLETED) for n, each in enumerate(tried)))
+    suggest = engine(Algorithm(name="grid", options={"resolution": 1000}))
+    started = time.process_time()
+
+    found = suggest(space, history, 2, seed=1, number=len(tried))
+
+    assert [each.parameters for each in found] == [{"a": 1000, "b": 100}]
+    assert time.process_time() - started < 5.0

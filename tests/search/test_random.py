@@ -17,6 +17,7 @@ class TestRandom(EngineContract):
     may_repeat = True
 
 
+@pytest.mark.catalogue("ME-040")
 def test_trial_n_depends_on_the_seed_and_n_alone():
     suggest = engine(Algorithm(name="random"))
 

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
+from app.services import telling
 from app.services.claiming import claim_trials
 from app.services.reading import get_trial
 from app.services.sweeping import sweep
 from app.services.telling import complete, fail_trial, heartbeat, infeasible, release, report
 from app.services.trials import cancel_trial
 from app.storage import reader
-from studyhall.errors import MeasurementConflict, NotFound, StaleLease, TrialFinished
+from studyhall.errors import MeasurementConflict, NotFound, StaleLease, TooMuch, TrialFinished
 from studyhall.trial import Measurement, Trial
 from studyhall.wire import Claim, Complete, Completed, Fail, Heartbeat, Infeasible, NextClaim, Release, Report
 from tests.databases import ADMIN, STRANGER, Held, House, new_token
@@ -64,6 +65,7 @@ def test_a_completed_trial_keeps_its_metrics_and_becomes_the_best(house: House) 
     assert house.study_row(study.id).best_trial == held.id
 
 
+@pytest.mark.catalogue("TR-014")
 def test_the_same_completion_again_gets_the_stored_trial(house: House) -> None:
     held = house.hold(house.study().id)
 
@@ -73,6 +75,7 @@ def test_the_same_completion_again_gets_the_stored_trial(house: House) -> None:
     assert first.trial == second.trial
 
 
+@pytest.mark.catalogue("TR-015")
 def test_another_completion_is_refused_and_the_first_stands(house: House) -> None:
     held = house.hold(house.study().id)
     house.do(complete, held.id, completing(held, 0.5))
@@ -123,6 +126,7 @@ def test_a_refused_result_is_kept_as_an_event(house: House) -> None:
     assert [event.data["metrics"] for event in refused] == [{"loss": 0.125}]
 
 
+@pytest.mark.catalogue("TR-017")
 def test_a_late_result_of_a_trial_nobody_has_claimed_since_is_accepted_once(house: House) -> None:
     study = house.study()
     late = house.hold(study.id)
@@ -147,6 +151,7 @@ def test_a_worker_that_comes_back_before_anybody_else_gets_its_trial_back(house:
     assert trial(house, held.id).attempt == 1
 
 
+@pytest.mark.catalogue("TR-011")
 def test_a_heartbeat_renews_a_lease_that_has_run_out_but_was_not_taken_away(house: House) -> None:
     held = house.hold(house.study().id, lease_s=60.0)
     house.clock.move(90)
@@ -167,6 +172,7 @@ def test_a_trial_is_failed_when_its_workers_are_lost_again_and_again(house: Hous
     assert trial(house, held.id).failure == "worker_lost"
 
 
+@pytest.mark.catalogue("TR-020")
 def test_a_wrong_token_is_refused(house: House) -> None:
     held = house.hold(house.study().id)
 
@@ -218,6 +224,7 @@ def test_a_step_reported_with_another_value_is_refused(house: House) -> None:
     assert refusal.value.errors[0].pointer == "/measurements/0/metrics/loss"
 
 
+@pytest.mark.catalogue("ME-016")
 def test_steps_may_arrive_out_of_order_and_metrics_of_a_step_in_parts(house: House) -> None:
     held = house.hold(house.study().id)
     house.do(report, held.id, reporting(held, 5, 0.5))
@@ -231,6 +238,29 @@ def test_steps_may_arrive_out_of_order_and_metrics_of_a_step_in_parts(house: Hou
     assert trial(house, held.id).step == 5
 
 
+@pytest.mark.catalogue("ME-021")
+def test_a_trial_keeps_so_many_steps_and_goes_on_without_more(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telling, "MOST_POINTS", 2)
+    held = house.hold(house.study().id)
+    for step in (1, 2, 2):
+        house.do(report, held.id, reporting(held, step, 0.5))
+
+    with pytest.raises(TooMuch, match="at most 2 steps"):
+        house.do(report, held.id, reporting(held, 3, 0.5))
+
+    assert completed(house, held, completing(held)).trial.state == "completed"
+    assert house.ask(get_trial, principal=ADMIN, trial_id=held.id).step == 2
+
+
+@pytest.mark.catalogue("CF-021")
+@pytest.mark.parametrize("lease_s", [1.0, 60.0, 3600.0])
+def test_a_lease_of_any_length_leaves_time_for_three_heartbeats(house: House, lease_s: float) -> None:
+    held = house.hold(house.study().id, lease_s=lease_s)
+
+    assert held.claimed.lease.heartbeat_s <= lease_s / 3
+
+
+@pytest.mark.catalogue("ME-018")
 def test_a_report_after_the_end_is_refused(house: House) -> None:
     held = house.hold(house.study().id)
     house.do(complete, held.id, completing(held))

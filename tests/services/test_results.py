@@ -149,6 +149,7 @@ def test_a_taken_name_is_refused_or_gives_the_study_that_has_it(house: House) ->
     assert (found.id, made) == (study.id, False)
 
 
+@pytest.mark.catalogue("ST-017")
 def test_a_name_may_be_used_once_in_each_project(house: House) -> None:
     study = house.study()
     body = {"name": study.name, "space": SPACE, "objectives": [{"metric": "loss"}]}
@@ -184,6 +185,7 @@ def test_the_objectives_of_a_study_with_trials_cannot_change(house: House) -> No
         house.do(patch_study, study.id, PatchStudy.model_validate_json('{"objectives": [{"metric": "accuracy"}]}'))
 
 
+@pytest.mark.catalogue("ST-026")
 def test_a_study_with_running_trials_is_deleted_only_by_force(house: House) -> None:
     study = house.study()
     house.claim(study.id)

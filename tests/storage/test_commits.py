@@ -283,6 +283,7 @@ def test_a_second_migration_changes_nothing(database_url: str) -> None:
     migrate.upgrade(database_url)
 
 
+@pytest.mark.catalogue("CF-011")
 def test_servers_that_start_together_on_an_empty_database_migrate_it_once(empty_postgres_url: str) -> None:
     errors: list[BaseException] = []
 

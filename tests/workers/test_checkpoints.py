@@ -178,6 +178,7 @@ def _of_another_trial(directory):
     (directory / "manifest.json").write_text(json.dumps(manifest | {"trial": "tr_2"}))
 
 
+@pytest.mark.catalogue("WK-026")
 @pytest.mark.parametrize(
     "change",
     [
@@ -335,6 +336,7 @@ def test_an_interrupted_training_ends_as_if_it_had_not_been_interrupted(paramete
     assert [step for step, _ in second.reports] == [3, 4]
 
 
+@pytest.mark.catalogue("WK-026")
 def test_a_checkpoint_of_other_parameters_is_refused():
     first = LocalTrial(tell=lambda *_: False)
     TRAINABLES["tabular"]({"width": 8}, first)
@@ -357,6 +359,7 @@ def test_the_state_of_a_training_survives_the_disk(tmp_path):
     assert found["text"] == "x"
 
 
+@pytest.mark.catalogue("WK-024")
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x04\x95 pickle"])
 def test_what_is_no_state_of_a_training_is_refused(tmp_path, content):
     (tmp_path / "state.safetensors").write_bytes(content)

@@ -53,6 +53,7 @@ def test_a_stop_reaches_a_trial_that_never_reports(configuration, tmp_path):
     in_scene(configuration, scene)
 
 
+@pytest.mark.catalogue("WK-015")
 @pytest.mark.parametrize("function", ["deaf", "ignores_sigterm"])
 def test_a_trial_that_does_not_listen_is_ended_after_the_grace(configuration, tmp_path, function):
     async def scene(server, _):
@@ -90,6 +91,7 @@ def test_a_refused_report_kills_the_child_too(configuration, tmp_path):
     in_scene(configuration, scene)
 
 
+@pytest.mark.catalogue("WK-014")
 def test_a_trial_that_holds_the_interpreter_still_gets_its_heartbeats(configuration):
     async def scene(server, _):
         trial = server.add(task("holds_the_gil"), seconds=1.5)
@@ -123,6 +125,7 @@ def test_all_processes_of_a_trial_are_gone_when_it_has_ended(configuration, tmp_
     in_scene(configuration, scene)
 
 
+@pytest.mark.catalogue("WK-017")
 def test_processes_of_a_trial_whose_keeper_was_killed_are_gone_too(configuration, tmp_path):
     async def scene(server, _):
         trial = server.add(task("kills_its_keeper"), pid=str(tmp_path / "pid"))
@@ -155,6 +158,7 @@ def test_a_trial_that_leaks_is_ended_before_the_machine_suffers_and_the_search_l
     in_scene(configuration, scene)
 
 
+@pytest.mark.catalogue("WK-011")
 def test_a_fork_bomb_is_ended_for_the_number_of_its_processes(configuration):
     async def scene(server, _):
         before = count_processes()

@@ -41,6 +41,7 @@ def test_no_result_of_many_short_trials_is_lost(configuration):
     assert {trial.attempt for trial in trials} == {1}
 
 
+@pytest.mark.catalogue("WK-003", "WK-005", "WK-008", "WK-009", "WK-012")
 @pytest.mark.parametrize(
     ("function", "kind", "message"),
     [
@@ -50,6 +51,7 @@ def test_no_result_of_many_short_trials_is_lost(configuration):
         ("returns_another_metric", "bad_result", "lacks the objective 'loss'; it told accuracy"),
         ("exits", "no_result", "called sys.exit(0) before it had a result"),
         ("exits_hard", "no_result", "exited with code 3 before it had a result; its last lines:\nlast words"),
+        ("fills_the_disk", "user_error", "OSError: [Errno 27] File too large"),
         ("crashes", "user_error", "crashed with SIGSEGV"),
         ("is_killed", "killed", "killed from outside by SIGKILL"),
         ("kills_its_keeper", "killed", "killed from outside by SIGKILL"),
@@ -71,6 +73,7 @@ def test_a_traceback_shows_the_users_code_and_none_of_ours(run_trial):
     assert "workers/child" not in message
 
 
+@pytest.mark.catalogue("WK-003")
 def test_of_a_long_traceback_the_end_is_kept(run_trial):
     message = run_trial(task("raises_something_long")).ending.message
 
@@ -85,6 +88,7 @@ def test_a_module_that_is_not_there_is_the_users_error(run_trial):
     assert "No module named 'tests.workers.no_such_module' on this worker: start it with --path" in trial.ending.message
 
 
+@pytest.mark.catalogue("WK-006")
 @pytest.mark.parametrize(
     ("function", "reason"),
     [
@@ -102,6 +106,7 @@ def test_a_configuration_that_cannot_work_is_infeasible(run_trial, function, rea
     assert trial.ending.reason == reason
 
 
+@pytest.mark.catalogue("WK-018")
 def test_a_trial_that_takes_too_long_is_ended(run_trial):
     trial = run_trial(task("ignores_sigterm", timeout_s=0.5))
 
@@ -113,6 +118,7 @@ def test_a_child_that_forks_and_returns_has_one_result(run_trial):
     assert run_trial(task("forks_and_returns")).ending.metrics == {"loss": 0.5}
 
 
+@pytest.mark.catalogue("WK-002")
 @pytest.mark.parametrize(
     "given",
     [
