@@ -43,6 +43,7 @@ from studyhall.wire import (
     AlgorithmInfo,
     Artifact,
     Ask,
+    Audited,
     CheckedSpace,
     CheckSpace,
     CreateKey,
@@ -54,6 +55,7 @@ from studyhall.wire import (
     Page,
     PatchTrial,
     PatchWorker,
+    RotateKey,
     Scope,
     ServerInfo,
     TrainableInfo,
@@ -324,6 +326,18 @@ class Client:
         """Makes a key; its `secret` is told only here. Needs an admin key."""
         wanted = read_word(CreateKey, {"name": name, "scope": scope, "expires_in_s": expires_in_s})
         return self.connection.post(path_of("keys"), wanted, Key)
+
+    def audit(self) -> Iterator[Audited]:
+        """Who did what, newest first; needs an admin key."""
+        return self.connection.pages(path_of("audit"), Page[Audited])
+
+    def rotate_key(self, id: str, *, grace_s: float = 86400.0, expires_in_s: float | None = None) -> Key:
+        """Makes a key in the place of another one, which is taken for `grace_s` more; 0: it ends at once.
+
+        The new one's `secret` is told only here. Needs an admin key.
+        """
+        wanted = RotateKey(grace_s=grace_s, expires_in_s=expires_in_s)
+        return self.connection.post(path_of("keys", id, "rotate"), wanted, Key)
 
     def revoke_key(self, id: str) -> None:
         """Ends a key at once; needs an admin key."""

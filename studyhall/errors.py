@@ -206,6 +206,12 @@ class LastAdmin(Conflict):
     code = "last-admin"
 
 
+class KeyEnded(Conflict):
+    """This key has expired or was revoked, or is a share link: make a new one instead."""
+
+    code = "key-ended"
+
+
 class VersionConflict(StudyhallError):
     """The thing has changed since it was read; read it again and repeat the change."""
 

@@ -611,6 +611,14 @@ class CreateKey(Word):
     expires_in_s: Annotated[float, Field(gt=0, le=10 * 365 * 86400)] | None = None
 
 
+class RotateKey(Word):
+    """A new key in the place of an old one; the old one is taken for `grace_s` more, 0: it ends at once."""
+
+    grace_s: Annotated[float, Field(ge=0, le=30 * 86400)] = 86400.0
+    expires_in_s: Annotated[float, Field(gt=0, le=10 * 365 * 86400)] | None = None
+    """Absent: as long as the old one was made for."""
+
+
 class Key(Word):
     """A key as the server tells it; `secret` only once, when it is made."""
 
@@ -623,6 +631,20 @@ class Key(Word):
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     secret: str | None = None
+
+
+class Audited(Word):
+    """A line of the audit log: an act that changes who may do what, or what a result is."""
+
+    id: int
+    at: datetime
+    key: str
+    """The id of the key that did it; empty: the server itself, or somebody where no keys are asked for."""
+    action: str
+    """`key.created`, `study.deleted`, `trial.corrected` …"""
+    subject: str
+    """The id or name of what it was done to."""
+    data: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class ServerInfo(Word):

@@ -1,12 +1,12 @@
-"""API keys: made, listed, revoked; the first one by the server itself."""
+"""API keys: made, listed, rotated, revoked; the first one by the server itself."""
 
 from app.services.key_text import make_key
 from app.services.principal import Principal
 from app.storage.domain import key_from
 from app.storage.rows import KeyRow
 from app.storage.transaction import Transaction
-from studyhall.errors import LastAdmin, NotFound
-from studyhall.wire import CreateKey, Key
+from studyhall.errors import KeyEnded, LastAdmin, NotFound
+from studyhall.wire import CreateKey, Key, RotateKey
 
 FIRST_PROJECT = "default"
 _DAY_S = 86400.0
@@ -30,6 +30,31 @@ def create_key(tx: Transaction, principal: Principal, request: CreateKey) -> Key
     return _create(tx, project=principal.project, request=request, by=principal.key_id)
 
 
+def rotate_key(tx: Transaction, principal: Principal, key_id: str, request: RotateKey) -> Key:
+    """A new key in the place of an old one, in one act: of its name, scope and lifetime; its secret is told this once.
+
+    The old one is taken for the grace that was asked for, so that it can be replaced where it is used; with none it
+    ends now, as by `revoke_key`.
+
+    Raises:
+        NotFound: there is no such key in this project.
+        KeyEnded: it has ended already, or is a share link.
+    """
+    old = _found(tx, principal, key_id)
+    if old.scope == "guest" or _has_ended(tx, old):
+        raise KeyEnded
+    lives_s = request.expires_in_s or (None if old.expires_at is None else old.expires_at - old.created_at)
+    new = _add(tx, project=old.project, name=old.name, scope=old.scope, lives_s=lives_s)
+    ends_at = tx.now + request.grace_s
+    if request.grace_s == 0:
+        tx.change(old, revoked_at=tx.now)
+    elif old.expires_at is None or old.expires_at > ends_at:
+        tx.change(old, expires_at=ends_at)
+    audited = {"new": new.id, "scope": old.scope, "grace_s": request.grace_s}
+    tx.audit(project=old.project, key_id=principal.key_id, action="key.rotated", subject=old.id, **audited)
+    return new
+
+
 def revoke_key(tx: Transaction, principal: Principal, key_id: str) -> None:
     """Ends a key now; a server may still take it for five seconds.
 
@@ -37,9 +62,7 @@ def revoke_key(tx: Transaction, principal: Principal, key_id: str) -> None:
         NotFound: there is no such key in this project.
         LastAdmin: it is the last admin key that works.
     """
-    key = next((key for key in tx.all_keys() if key.id == key_id and key.project == principal.project), None)
-    if key is None:
-        raise NotFound("there is no such key; GET /v1/keys lists those there are")
+    key = _found(tx, principal, key_id)
     if key.revoked_at is not None:
         return
     if key.scope == "admin" and _working_admins(tx) == 1:
@@ -49,19 +72,32 @@ def revoke_key(tx: Transaction, principal: Principal, key_id: str) -> None:
 
 
 def _create(tx: Transaction, *, project: str, request: CreateKey, by: str) -> Key:
-    made = make_key()
     lives_s = request.expires_in_s if request.expires_in_s is not None else LIVES_S[request.scope]
+    made = _add(tx, project=project, name=request.name, scope=request.scope, lives_s=lives_s)
+    tx.audit(project=project, key_id=by, action="key.created", subject=made.id, scope=request.scope)
+    return made
+
+
+def _add(tx: Transaction, *, project: str, name: str, scope: str, lives_s: float | None) -> Key:
+    made = make_key()
     row = KeyRow(
-        id=made.id, project=project, name=request.name, scope=request.scope, study_id=None, hash=made.hash,
+        id=made.id, project=project, name=name, scope=scope, study_id=None, hash=made.hash,
         created_at=tx.now, expires_at=None if lives_s is None else tx.now + lives_s, revoked_at=None,
     )  # fmt: skip
     tx.add_key(row)
-    tx.audit(project=project, key_id=by, action="key.created", subject=made.id, scope=request.scope)
     return key_from(row, secret=made.text)
 
 
+def _found(tx: Transaction, principal: Principal, key_id: str) -> KeyRow:
+    for key in tx.all_keys():
+        if key.id == key_id and key.project == principal.project:
+            return key
+    raise NotFound("there is no such key; GET /v1/keys lists those there are")
+
+
+def _has_ended(tx: Transaction, key: KeyRow) -> bool:
+    return key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= tx.now)
+
+
 def _working_admins(tx: Transaction) -> int:
-    return sum(
-        key.scope == "admin" and key.revoked_at is None and (key.expires_at is None or key.expires_at > tx.now)
-        for key in tx.all_keys()
-    )
+    return sum(key.scope == "admin" and not _has_ended(tx, key) for key in tx.all_keys())

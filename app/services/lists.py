@@ -9,7 +9,7 @@ from app.storage import reader
 from app.storage.reader import TrialFilter
 from studyhall.study import Study
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
-from studyhall.wire import Key, Page, TrainableInfo, Worker
+from studyhall.wire import Audited, Key, Page, TrainableInfo, Worker
 
 
 def studies(
@@ -77,3 +77,8 @@ def trainables(connection: reader.Connection, *, principal: Principal) -> list[T
 def keys(connection: reader.Connection, *, principal: Principal) -> list[Key]:
     """The keys of a project, oldest first."""
     return reader.keys(connection, principal.project)
+
+
+def audit(connection: reader.Connection, *, principal: Principal, limit: int, cursor: str | None) -> Page[Audited]:
+    """Who did what in a project, newest first."""
+    return reader.audit_page(connection, principal.project, limit=limit, cursor=cursor)

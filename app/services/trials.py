@@ -109,7 +109,7 @@ def retry_trial(tx: Transaction, principal: Principal, trial_id: str) -> Trial:
 
 
 def patch_trial(tx: Transaction, principal: Principal, trial_id: str, patch: PatchTrial) -> Trial:
-    """Notes, labels, exclusion, and corrected metrics of a finished trial (audited).
+    """Notes, labels, and (audited) exclusion and corrected metrics of a finished trial.
 
     Raises:
         Conflict: metrics of a trial that has not completed.
@@ -124,6 +124,8 @@ def patch_trial(tx: Transaction, principal: Principal, trial_id: str, patch: Pat
         tx.change(trial, note=patch.note)
     if patch.excluded is not None and patch.excluded != bool(trial.excluded):
         tx.change(trial, excluded=patch.excluded)
+        action = "trial.excluded" if patch.excluded else "trial.included"
+        tx.audit(project=study.project, key_id=principal.key_id, action=action, subject=trial.id)
         if trial.state == TrialState.COMPLETED:
             rescore(tx, study)
             tx.change(trial, **score(tx, study, trial, from_text(trial.metrics or "{}")))

@@ -17,13 +17,22 @@ from sqlalchemy import Connection as Connection  # services name it in their que
 
 from app.meters import Stock
 from app.storage import tables
-from app.storage.domain import attempt_from, event_from, key_from, study_from, trainables_from, trial_from, worker_from
+from app.storage.domain import (
+    attempt_from,
+    event_from,
+    key_from,
+    moment,
+    study_from,
+    trainables_from,
+    trial_from,
+    worker_from,
+)
 from app.storage.json_text import from_text
 from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, WorkerRow
 from studyhall.errors import InvalidCursor
 from studyhall.study import Study, StudyState
 from studyhall.trial import Attempt, RecordedMeasurement, Trial, TrialState
-from studyhall.wire import Event, Key, Page, TrainableInfo, Worker
+from studyhall.wire import Audited, Event, Key, Page, TrainableInfo, Worker
 
 LONGEST_PAGE = 500
 WORKER_STATES = ("online", "offline", "draining", "quarantined")
@@ -362,6 +371,22 @@ def keys(connection: Connection, project: str | None) -> list[Key]:
     if project is not None:
         query = query.where(tables.keys.c.project == project)
     return [key_from(KeyRow(*row)) for row in connection.execute(query)]
+
+
+def audit_page(connection: Connection, project: str, *, limit: int, cursor: str | None) -> Page[Audited]:
+    """The audit log of a project, newest first."""
+    a = tables.audit.c
+    query = select(*tables.audit.columns).where(a.project == project)
+    of = _list_of("audit", project)
+    if cursor is not None:
+        query = query.where(a.id < _whole(_place(cursor, of)))
+    rows = connection.execute(query.order_by(a.id.desc()).limit(limit + 1)).all()
+    items = [
+        Audited(id=row.id, at=moment(row.at), key=row.key_id, action=row.action, subject=row.subject,
+                data=from_text(row.data or "{}"))
+        for row in rows[:limit]
+    ]  # fmt: skip
+    return _page(items, _cursor(of, items[-1].id) if len(rows) > limit else None)
 
 
 def guests(connection: Connection, study_id: str) -> list[KeyRow]:

@@ -199,5 +199,11 @@ EXAMPLES: Final[dict[str, Example]] = {
         body={"name": "ci", "scope": "worker", "expires_in_s": 86400},
         python='client.create_key("ci", "worker", expires_in_s=86400).secret',
     ),
+    "list_audit": Example(python="[line.action for line in client.audit()]"),
+    "rotate_key": Example(
+        path={"key": "$KEY_ID"},
+        body={"grace_s": 3600},
+        python="client.rotate_key(KEY_ID, grace_s=3600).secret",
+    ),
     "revoke_key": Example(path={"key": "$KEY_ID"}, python="client.revoke_key(KEY_ID)"),
 }

@@ -108,7 +108,7 @@ def _add_the_rest(commands: "Commands[Parser]") -> None:
     check = add_command(space, "check", "validate a space, or a study's, and draw samples from it", "space:check")
     check.add_argument("file", metavar="FILE", help="JSON or YAML; - reads standard input")
     check.add_argument("--samples", type=int, default=5, metavar="N", help="how many (default: 5)")
-    key = add_group(commands, "key", "make and revoke keys")
+    key = add_group(commands, "key", "make, rotate and revoke keys")
     create = add_command(key, "create", "make a key; its secret is shown once", "key:create", document=True)
     create.add_argument("name", metavar="NAME", help="whose key it is")
     create.add_argument(
@@ -117,8 +117,17 @@ def _add_the_rest(commands: "Commands[Parser]") -> None:
     create.add_argument("--expires-in", type=duration_s, metavar="TIME", help="12h, 90d ... (default: the server's)")
     create.add_argument("--file", metavar="FILE", help="write the secret there instead, readable by you only")
     add_command(key, "list", "list keys", "key:show_list")
+    rotate = add_command(key, "rotate", "make a key in the place of another one", "key:rotate", document=True)
+    rotate.add_argument("id", metavar="KEY", help="the old key's id")
+    rotate.add_argument(
+        "--grace", type=duration_s, default=86400.0, metavar="TIME", help="how long the old one works on (default: 1d)"
+    )
+    rotate.add_argument("--expires-in", type=duration_s, metavar="TIME", help="12h, 90d ... (default: as the old one)")
+    rotate.add_argument("--file", metavar="FILE", help="write the secret there instead, readable by you only")
     revoke = add_command(key, "revoke", "end a key at once", "key:revoke")
     revoke.add_argument("id", metavar="KEY", help="the key's id")
+    audit = add_command(commands, "audit", "list who did what: keys, links, deletions, corrections", "key:show_audit")
+    audit.add_argument("--limit", type=int, default=100, metavar="N", help="at most so many, 0: all (default: 100)")
     _add_webhooks(commands)
     add_command(commands, "doctor", "check server, key, versions, clock, engines, workers and GPU", "doctor:run")
     analyse = add_command(commands, "analyse", "print what a study's history says", "analyse:run")

@@ -4,7 +4,6 @@ from uuid import uuid4
 
 import pytest
 
-from app.api.application import Api
 from tests.api.people import Caller, Hold
 
 
@@ -217,33 +216,6 @@ def test_a_space_is_tried_out(user: Caller) -> None:
     assert answer["size"] == 4
     assert 0.3 < answer["feasible_share"] < 0.7
     assert all(sample["n"] <= 2 for sample in answer["samples"])
-
-
-def test_keys_are_made_told_once_and_revoked(admin: Caller, api: Api) -> None:
-    made = admin.post("/v1/keys", {"name": "laptop", "scope": "user"})
-
-    key = made.json()
-    assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
-    assert key["secret"].startswith(f"hps_{key['id']}_")
-    assert "secret" not in admin.get("/v1/keys").json()["items"][0]
-    assert admin.delete(f"/v1/keys/{key['id']}").status_code == 204
-    assert "revoked_at" in admin.get("/v1/keys").json()["items"][0]
-
-
-@pytest.mark.catalogue("AU-020")
-def test_the_last_admin_key_stays(admin: Caller) -> None:
-    key = admin.post("/v1/keys", {"name": "only", "scope": "admin"}).json()
-
-    answer = admin.delete(f"/v1/keys/{key['id']}")
-
-    assert (answer.status_code, answer.json()["code"]) == (409, "last-admin")
-
-
-@pytest.mark.catalogue("AU-011")
-def test_users_make_no_keys(user: Caller) -> None:
-    answer = user.post("/v1/keys", {"name": "mine", "scope": "admin"})
-
-    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient-scope")
 
 
 def test_trials_are_found_by_their_numbers(user: Caller) -> None:

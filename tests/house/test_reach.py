@@ -58,6 +58,8 @@ REACH = {
     "validate_space": ("Client.check_space", "space check"),
     "create_key": ("Client.create_key", "key create"),
     "list_keys": ("Client.keys", "key list"),
+    "list_audit": ("Client.audit", "audit"),
+    "rotate_key": ("Client.rotate_key", "key rotate"),
     "revoke_key": ("Client.revoke_key", "key revoke"),
     "create_webhook": ("Client.create_webhook", "webhook create"),
     "list_webhooks": ("Client.webhooks", "webhook list"),

@@ -1,0 +1,87 @@
+"""Keys over HTTP: made, rotated, revoked, and what of it is written down."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.api.application import Api
+from app.api.auth import Authenticator
+from app.services.keys import create_first_key
+from app.services.services import Services
+from app.storage import reader
+from tests.api.people import Caller
+
+
+def test_keys_are_made_told_once_and_revoked(admin: Caller, api: Api) -> None:
+    made = admin.post("/v1/keys", {"name": "laptop", "scope": "user"})
+
+    key = made.json()
+    assert (made.status_code, made.headers["cache-control"]) == (201, "no-store")
+    assert key["secret"].startswith(f"hps_{key['id']}_")
+    assert "secret" not in admin.get("/v1/keys").json()["items"][0]
+    assert admin.delete(f"/v1/keys/{key['id']}").status_code == 204
+    assert "revoked_at" in admin.get("/v1/keys").json()["items"][0]
+
+
+def test_a_rotated_key_has_a_successor_and_is_taken_for_its_grace(admin: Caller, services: Services) -> None:
+    old = admin.post("/v1/keys", {"name": "ci", "scope": "worker", "expires_in_s": 864_000}).json()
+
+    new = admin.post(f"/v1/keys/{old['id']}/rotate", {"grace_s": 3600})
+    kept, made = (
+        services.database.read_now(partial(reader.key_row, key_id=id)) for id in (old["id"], new.json()["id"])
+    )
+
+    assert (new.status_code, new.json()["name"], new.json()["scope"]) == (201, "ci", "worker")
+    assert new.json()["secret"] != old["secret"]
+    assert (kept.revoked_at, round(kept.expires_at - made.created_at)) == (None, 3600)
+    assert round(made.expires_at - made.created_at) == 864_000
+
+
+def test_a_key_rotated_without_grace_is_refused_at_once(client: TestClient, api: Api, services: Services) -> None:
+    api.authenticator = Authenticator(services.find_key)
+    first = services.database.writer.write_now(create_first_key)
+    only = Caller(client, first.secret)
+
+    new = only.post(f"/v1/keys/{first.id}/rotate", {"grace_s": 0}).json()
+
+    assert only.get("/v1/keys").status_code == 401
+    assert Caller(client, new["secret"]).get("/v1/keys").status_code == 200
+    again = Caller(client, new["secret"]).post(f"/v1/keys/{first.id}/rotate")
+    assert (again.status_code, again.json()["code"]) == (409, "key-ended")
+
+
+@pytest.mark.catalogue("AU-020")
+def test_the_last_admin_key_stays(admin: Caller) -> None:
+    key = admin.post("/v1/keys", {"name": "only", "scope": "admin"}).json()
+
+    answer = admin.delete(f"/v1/keys/{key['id']}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "last-admin")
+
+
+@pytest.mark.catalogue("AU-011")
+def test_users_make_no_keys(user: Caller) -> None:
+    answer = user.post("/v1/keys", {"name": "mine", "scope": "admin"})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient-scope")
+
+
+def test_who_did_what_is_told_newest_first_and_to_admins_of_the_project_alone(
+    caller: Callable[..., Caller], admin: Caller, user: Caller
+) -> None:
+    key = admin.post("/v1/keys", {"name": "ci", "scope": "worker"}).json()["id"]
+    admin.post(f"/v1/keys/{key}/rotate")
+    admin.delete(f"/v1/keys/{key}")
+    study = user.make_study()["id"]
+    user.delete(f"/v1/studies/{study}")
+
+    first = admin.get("/v1/audit?limit=3").json()
+    rest = admin.get(f"/v1/audit?limit=3&cursor={first['next_cursor']}").json()
+
+    told = [(line["action"], line["subject"]) for line in (*first["items"], *rest["items"])]
+    assert told == [("study.deleted", study), ("key.revoked", key), ("key.rotated", key), ("key.created", key)]
+    assert "secret" not in str(first)
+    assert caller("admin", "other project").get("/v1/audit").json()["items"] == []
+    assert user.get("/v1/audit").status_code == 403
