@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,14 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 pytest_plugins = ["tests.postgres_cluster", "tests.browser", "tests.databases", "tests.in_process"]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def temporary_files_go_where_pytest_removes_them(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A `LocalTrial` keeps its directory for whoever runs it by hand; hundreds of tests do, and nobody looks."""
+    before, tempfile.tempdir = tempfile.tempdir, str(tmp_path_factory.getbasetemp())
+    yield
+    tempfile.tempdir = before
 
 
 @pytest.fixture(autouse=True)

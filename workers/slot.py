@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from workers.children import Child, Children, NurseryFailed
 from workers.claiming import Claiming, Held, lease_kept
 from workers.configuration import Configuration
 from workers.executor import Undelivered
-from workers.keeping import AttemptKeeping, Places
+from workers.keeping import AttemptKeeping, Places, Scratch
 from workers.machine import Share
 from workers.messages import Start
 from workers.outcome import Completed, Failed, Infeasible, Outcome, Released, in_a_word, to_wire
@@ -146,13 +145,16 @@ class Slot:
         except NurseryFailed as error:
             await self._tell(held, Released(str(error)))
             raise
+        scratch: Scratch | None = None
         try:
             scratch = self._places.scratch(held.claimed)
-            resumed, inherited = await self._fetch(held, scratch)
+            resumed, inherited = await self._fetch(held, scratch.path)
             task = await self._settled_task(held.claimed)
             log = AttemptLog(self._places.log(held.claimed))
         except OSError as error:
             child.let_go()
+            if scratch is not None:
+                scratch.remove()
             return await self._tell(held, Failed("infrastructure", f"the worker has no place for a trial: {error}"))
         self._attempt = attempt = Attempt(
             held.claimed,
@@ -167,7 +169,9 @@ class Slot:
             trace=self._trace,
         )
         try:
-            outcome = await self._run_attempt(attempt, self._start_of(held.claimed, task, scratch, resumed, inherited))
+            outcome = await self._run_attempt(
+                attempt, self._start_of(held.claimed, task, scratch.path, resumed, inherited)
+            )
         finally:
             self._attempt = None
             self._leaving.append(asyncio.create_task(_leave(attempt, log, scratch)))
@@ -309,7 +313,7 @@ def _needs_no_checkpoint(claimed: ClaimedTrial, outcome: Outcome) -> bool:
     return isinstance(outcome, Infeasible)
 
 
-async def _leave(attempt: Attempt, log: AttemptLog, scratch: Path) -> None:
+async def _leave(attempt: Attempt, log: AttemptLog, scratch: Scratch) -> None:
     with log:
         await attempt.gone()
-    await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
+    await asyncio.to_thread(scratch.remove)

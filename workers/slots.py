@@ -108,6 +108,7 @@ def _check_names(wanted: Configuration, ready: Ready) -> None:
 async def _tidy(places: Places, days: float) -> None:
     while True:
         try:
+            await asyncio.to_thread(places.clear)
             await asyncio.to_thread(places.forget_old, days)
         except OSError as error:
             logger.warning("old logs stay: %s", error)

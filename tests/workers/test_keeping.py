@@ -2,7 +2,10 @@
 
 import os
 import time
+from types import SimpleNamespace
+from typing import cast
 
+from studyhall.wire import ClaimedTrial
 from workers.keeping import DAY_S, Places
 from workers.store import DirectoryStore
 
@@ -14,6 +17,25 @@ def left_behind(path, *, days):
     for old in (path, path.parent):
         os.utime(old, (time.time() - days * DAY_S,) * 2)
     return path
+
+
+def an_attempt(number):
+    """As much of a claimed trial as names its directory."""
+    return cast(ClaimedTrial, SimpleNamespace(attempt=1, trial=SimpleNamespace(id=f"tr_{number}")))
+
+
+def test_a_worker_that_starts_clears_what_the_dead_left_and_nothing_of_the_living(tmp_path):
+    places = Places(tmp_path, DirectoryStore(tmp_path / "artifacts"))
+    living, dead, elsewhere = (places.scratch(an_attempt(number)) for number in range(3))
+    (dead.path / "weights").write_text("large")
+    (tmp_path / "work" / "tr_2-1.lock").write_text("another machine")
+    for gone in (dead, elsewhere):
+        gone.lock.close()  # as the system does when its process ends
+
+    Places(tmp_path, places.store).clear()
+
+    assert {path.name for path in (tmp_path / "work").iterdir()} == {"tr_0-1", "tr_0-1.lock", "tr_2-1", "tr_2-1.lock"}
+    living.remove()
 
 
 def test_logs_and_what_killed_workers_left_are_removed_after_some_days(tmp_path):

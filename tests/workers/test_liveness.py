@@ -15,6 +15,8 @@ from tests.workers.fake_server import FakeServer
 from tests.workers.processes import becomes_true, count_processes, everything_below, has_text, is_alive
 from workers.attempt import Patiences
 from workers.children import NurseryFailed
+from workers.keeping import Places
+from workers.store import DirectoryStore
 from workers.worker import Worker
 
 
@@ -265,6 +267,9 @@ def test_a_worker_killed_hard_leaves_no_orphan(tmp_path, victim):
         worker.kill()
 
     asyncio.run(becomes_true(lambda: not any(map(is_alive, below))))
+    assert [path.suffix for path in (tmp_path / "work").iterdir()] != []
+    Places(tmp_path, DirectoryStore(tmp_path)).clear()  # as the next worker does
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_a_nursery_that_dies_is_replaced(configuration):
