@@ -8,6 +8,7 @@ from studyhall.commands.command_parser import Parser
 from studyhall.errors import FieldError, InvalidInput
 from studyhall.home import find_server, home_directory
 from workers.attempt import Patiences
+from workers.child.isolation import NotIsolated, check_isolation
 from workers.configuration import AllowList, Configuration, worker_name
 
 
@@ -20,6 +21,7 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
     """
     given = _parser().parse_args(arguments)
     _check_executor(given)
+    _check_isolation(given.isolation)
     url, key = find_server(given.url, key_file=given.key_file)
     home = home_directory()
     return Configuration(
@@ -45,6 +47,7 @@ def read_command_line(arguments: Sequence[str]) -> Configuration:
         memory_mb=given.memory_mb,
         labels=dict(_label(text) for text in given.label),
         pass_on=tuple(given.env),
+        is_strict=given.isolation == "strict",
         lease_s=given.lease_s,
         exit_when_idle_s=given.exit_when_idle,
         patiences=Patiences(
@@ -64,6 +67,15 @@ def _check_executor(given: argparse.Namespace) -> None:
         wrong, why = [("--address", given.address)], "names a Ray cluster: give --executor ray too"
     if faults := [FieldError(option, why) for option, is_given in wrong if is_given]:
         raise InvalidInput("this worker cannot start", errors=faults)
+
+
+def _check_isolation(kind: str) -> None:
+    try:
+        if kind == "strict":
+            check_isolation()
+    except NotIsolated as error:
+        why = f"this system cannot keep a trial apart ({error}); leave it out, or run the worker in a container"
+        raise InvalidInput("this worker cannot start", errors=[FieldError("--isolation", why)]) from None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--path", action="append", default=[], metavar="DIR", help="a directory to import your packages from")
     add("--preload", action="append", default=[], metavar="MODULE", help="a module to import once, not in each trial")
     add("--env", action="append", default=[], metavar="NAME", help="a variable of this environment that trials see")
+    add("--isolation", choices=("process", "strict"), default="process", help=_ISOLATION)
     add("--data", default=".", metavar="DIR", help="where CSV files for the trainables are (default: here)")
     places = parser.add_argument_group("where it keeps things")
     add = places.add_argument
@@ -122,6 +135,10 @@ def _parser() -> argparse.ArgumentParser:
 _EXECUTOR = (
     "where trials run: in slots of this machine, or on the nodes of a Ray cluster, as many as there is room for "
     "(default: local)"
+)
+_ISOLATION = (
+    "'strict': no network, no file written outside of its own directory, no signal to processes of others (Linux 5.13 "
+    "or newer; default: process)"
 )
 _GPUS = (
     "the GPUs to share out among the slots: 'auto' is all that this process may see, otherwise indices, UUIDs or "

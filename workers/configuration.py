@@ -90,6 +90,8 @@ class Configuration:
     """What one trial may use when its task does not say; None: nine tenths of the machine."""
     labels: Mapping[str, str] = field(default_factory=dict)
     pass_on: tuple[str, ...] = ()
+    is_strict: bool = False
+    """Whether trials are kept from the network and from files that are not their own."""
     lease_s: float = LEASE_S
     wait_s: float = 20.0
     exit_when_idle_s: float | None = None

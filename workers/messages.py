@@ -48,6 +48,8 @@ class Start(Word):
     checkpoint_every_s: float = 60.0
     checkpoint_every: int | None = None
     """Steps between checkpoints that others may go on from."""
+    is_strict: bool = False
+    """Whether it is kept from the network and from files that are not its own."""
     import_from: tuple[str, ...] = ()
     """Directories that the user's packages are imported from, before all others."""
     environment: dict[str, str]

@@ -247,6 +247,7 @@ class Slot:
             elapsed_s=resumed.manifest.elapsed_s if resumed else 0.0,
             checkpoint_every_s=self._configuration.checkpoint_every_s,
             checkpoint_every=claimed.study.checkpoint_every,
+            is_strict=self._configuration.is_strict,
             import_from=self._configuration.import_from,
             environment=self._configuration.trial_environment(scratch, self._share) | tracing.to_environment(),
         )

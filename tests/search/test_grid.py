@@ -1,5 +1,6 @@
 """Grid search."""
 
+import itertools
 import json
 import time
 
@@ -60,12 +61,12 @@ def test_it_goes_on_where_other_trials_left_gaps():
 def test_the_last_of_a_hundred_thousand_combinations_is_found_in_time():
     space = Space.model_validate_json("""{"parameters": [
         {"name": "a", "type": "int", "low": 1, "high": 1000}, {"name": "b", "type": "int", "low": 1, "high": 100}]}""")
-    tried: list[Parameters] = [{"a": a, "b": b} for a in range(1, 1001) for b in range(1, 101)][:-1]
-    history = History(LOSS, tuple(observation(n, each, [0.0], TrialState.COMPLETED) for n, each in enumerate(tried)))
+    pairs = list(itertools.product(range(1, 1001), range(1, 101)))
+    tried = [observation(n, {"a": a, "b": b}, [0.0], TrialState.COMPLETED) for n, (a, b) in enumerate(pairs[:-1])]
     suggest = engine(Algorithm(name="grid", options={"resolution": 1000}))
     started = time.process_time()
 
-    found = suggest(space, history, 2, seed=1, number=len(tried))
+    found = suggest(space, History(LOSS, tuple(tried)), 2, seed=1, number=len(tried))
 
     assert [each.parameters for each in found] == [{"a": 1000, "b": 100}]
     assert time.process_time() - started < 5.0

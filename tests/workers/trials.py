@@ -7,6 +7,7 @@ import json
 import math
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -136,6 +137,21 @@ def exits_hard(params, trial):
 def fills_the_disk(params, trial):
     with Path("weights").open("wb") as file:  # with holes, so that it costs nothing
         file.truncate(51 * 2**30)
+
+
+def knocks_at_the_network(params, trial):
+    socket.create_connection((params["host"], int(params["port"])), timeout=5).close()
+    return 0.5
+
+
+def writes_elsewhere(params, trial):
+    Path(params["file"]).write_text("mine")
+    return 0.5
+
+
+def kills_its_worker(params, trial):
+    os.kill(int(params["pid"]), signal.SIGUSR1)
+    return 0.5
 
 
 def crashes(params, trial):

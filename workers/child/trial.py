@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 import traceback
+from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ from studyhall.trial_context import BadCheckpoint, Infeasible, result_metrics
 from workers.child.channel import Channel
 from workers.child.context import ChannelTrial
 from workers.child.doors import CommandFailed, function_for
+from workers.child.isolation import NotIsolated, isolate
 from workers.child.sandbox import die_with_parent, restrict
 from workers.child.threads import limit_threads
 from workers.messages import Done, NotFeasible, Start, Verdict, WentWrong, last_part
@@ -49,12 +51,21 @@ def _serve(start: Start, channel: Channel) -> None:
     me = os.getpid()
     _enter(start)
     trial = ChannelTrial(start, channel)
-    verdict = _run(start, trial)
+    verdict = _run(start, trial) if (refusal := _keep_apart(start)) is None else refusal
     if os.getpid() != me:
         return  # the user's code forked, and this is the child
     _flush()
     if not trial.verdict_sent:
         channel.send(verdict)
+
+
+def _keep_apart(start: Start) -> WentWrong | None:
+    try:
+        if start.is_strict:
+            isolate(Path(start.workdir))
+    except NotIsolated as error:
+        return WentWrong(kind="infrastructure", message=f"the trial cannot be isolated here: {error}")
+    return None
 
 
 def _run(start: Start, trial: ChannelTrial) -> Verdict:
