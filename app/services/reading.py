@@ -127,9 +127,10 @@ def _pace(connection: reader.Connection, row: StudyRow, now: float) -> float | N
     if row.ended_at is not None:
         finished, since, until = counts_from(row).finished, row.created_at, row.ended_at
     else:
-        ends = reader.last_ends(connection, row.id, RECENT_TRIALS)
-        since = max(row.created_at, now - RECENT_S, min(ends) if len(ends) == RECENT_TRIALS else 0.0)
-        finished, until = sum(ended >= since for ended in ends), now
+        since, until = max(row.created_at, now - RECENT_S), now
+        ended, first, finished = reader.last_ends(connection, row.id, most=RECENT_TRIALS, since=since)
+        if ended == RECENT_TRIALS and first is not None and first > since:  # more have ended than were looked at
+            finished, since = ended, first
     return None if until - since < 1.0 else round(finished / (until - since) * 60.0, 3)
 
 

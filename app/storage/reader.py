@@ -290,10 +290,17 @@ def metrics_of(connection: Connection, study_id: str, numbers: Sequence[int]) ->
     return {number: from_text(metrics) for number, metrics in connection.execute(query)}
 
 
-def last_ends(connection: Connection, study_id: str, most: int) -> list[float]:
-    """When the trials ended that have changed last, at most so many; flat in the size of the study."""
-    query = select(_T.finished_at).where(_T.study_id == study_id).order_by(_T.sequence.desc()).limit(most)
-    return [ended for ended in connection.execute(query).scalars() if ended is not None]
+def last_ends(connection: Connection, study_id: str, *, most: int, since: float) -> tuple[int, float | None, int]:
+    """Of the trials that have changed last, at most so many: how many have ended, the first end, and ends since a time.
+
+    Flat in the size of the study.
+    """
+    last = select(_T.finished_at.label("at")).where(_T.study_id == study_id).order_by(_T.sequence.desc()).limit(most)
+    at = last.subquery().c.at
+    ended, first, lately = connection.execute(
+        select(func.count(at), func.min(at), func.count(case((at >= since, at))))
+    ).one()
+    return ended, first, lately
 
 
 def workers(connection: Connection, project: str, *, now: float, offline_after_s: float) -> list[Worker]:
