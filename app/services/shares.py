@@ -22,7 +22,7 @@ def create_share(tx: Transaction, principal: Principal, name: str, request: Crea
     tx.add_key(row)
     tx.audit(project=study.project, key_id=principal.key_id, action="share.created", subject=made.id, study=study.id)
     # In the fragment, which browsers send to nobody: the key stands in no server's log.
-    return _told(row).model_copy(update={"link": f"/#key={made.text}&page=/studies/{study.id}"})
+    return _told(row).model_copy(update={"link": f"/#key={made.text}&as=guest&page=/studies/{study.id}"})
 
 
 def list_shares(connection: reader.Connection, *, principal: Principal, name: str) -> list[Share]:

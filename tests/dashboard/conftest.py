@@ -3,10 +3,12 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.fake_server import KEY, FakeServer, serving
 from tests.dashboard.fake_study import DIGITS, FakeStudy
+
+expect.set_options(timeout=30_000)  # what a busy machine may need; a page of ours takes a tenth of a second
 
 Visit = Callable[[str], Page]
 

@@ -33,11 +33,17 @@ from studyhall.errors import field_errors
 from studyhall.space import Space
 from studyhall.study import StudyState
 from studyhall.trial import Trial, TrialState
-from studyhall.wire import Best, Capabilities, GpuUse, MachineUse, Problem, TrialColumns, Worker
+from studyhall.wire import Best, Capabilities, GpuUse, Key, MachineUse, Problem, TrialColumns, Worker
 from tests.dashboard.fake_study import DIGITS, START, FakeStudy, attempts_of
 
 KEY = "shk_a-key-for-tests"
 LONGEST_PAGE = 500
+KEYS = tuple(
+    Key(id=f"key0000{n}", name=name, scope=scope, project="default", created_at=START, expires_at=expires_at)
+    for n, (name, scope, expires_at) in enumerate(
+        [("laptop", "admin", None), ("fleet", "worker", START + timedelta(days=90)), ("wall screen", "reader", None)]
+    )
+)
 
 
 class FakeServer:
@@ -75,6 +81,10 @@ class FakeServer:
         match parts:
             case ["studies"]:
                 return self._studies(request)
+            case ["events"]:
+                return self._feed()
+            case ["keys"]:
+                return _page([key.to_dict() for key in KEYS], request)
             case ["workers"]:
                 return _page([worker.to_dict() for worker in self.workers], request)
             case ["algorithms"]:
@@ -163,6 +173,19 @@ class FakeServer:
             await asyncio.sleep(0.02)
         items = [event.to_dict() for event in study.events[max(0, after) : after + LONGEST_PAGE]]
         return JSONResponse({"items": items, "sequence": items[-1]["sequence"] if items else after})
+
+    def _feed(self) -> Response:
+        return StreamingResponse(self._changes(), media_type="text/event-stream")
+
+    async def _changes(self) -> AsyncIterator[str]:
+        told: dict[str, int] = {}
+        generation = self._generation
+        while not self.closes and generation == self._generation:
+            now = {study.id: study.sequence for study in self.studies.values()}
+            if news := {id: sequence for id, sequence in now.items() if told.get(id) != sequence}:
+                told = now
+                yield f"id: {sum(now.values())}\ndata: {json.dumps({'sequences': news})}\n\n"
+            await asyncio.sleep(0.02)
 
     async def _stream(self, study: FakeStudy, after: int) -> AsyncIterator[str]:
         yield ": welcome\n\n"

@@ -38,6 +38,15 @@ DIGITS: dict[str, Any] = {
     "task": {"trainable": "image_classifier", "settings": {"dataset": "digits"}},
 }
 
+GOALS: dict[str, Any] = DIGITS | {
+    "name": "goals",
+    "objectives": [
+        {"metric": "accuracy", "goal": "maximize"},
+        {"metric": "latency_ms", "goal": "minimize"},
+        {"metric": "val_loss", "goal": "minimize"},
+    ],
+}
+
 
 NETWORKS: dict[str, Any] = {
     "name": "networks",

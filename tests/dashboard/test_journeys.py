@@ -9,7 +9,7 @@ from studyhall.study import StudyState
 from studyhall.trial import TrialState
 from tests.dashboard.conftest import Visit
 from tests.dashboard.fake_server import KEY, FakeServer
-from tests.dashboard.fake_study import DIGITS, FakeStudy
+from tests.dashboard.fake_study import DIGITS, GOALS, FakeStudy
 
 PLOT = "figure:has-text('History') .plot svg"
 
@@ -24,6 +24,31 @@ def test_the_studies_are_listed_with_state_progress_and_best(visit: Visit, study
     for text in ("digits", "active", "60 of 400", f"{best.metrics['accuracy']:.4f}".rstrip("0"), "team: vision"):
         expect(row).to_contain_text(text)
     expect(row.locator("svg path.spark")).to_be_visible()
+
+
+def test_the_list_follows_the_feed_and_reads_nothing_while_nothing_changes(
+    visit: Visit, study: FakeStudy, server: FakeServer
+) -> None:
+    page = visit("/studies")
+    expect(page.locator("table.studies")).to_contain_text("60 of 400")
+    with page.expect_response(re.compile("/v1/studies[?]")):
+        study.grow(1)
+
+    expect(page.locator("table.studies")).to_contain_text("61 of 400")
+
+    assert sum(request.startswith("GET /v1/studies?") for request in server.requests) == 2
+
+
+def test_what_happens_in_all_studies_is_told_on_one_page(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/activity")
+    expect(page.locator(".feed li").first).to_contain_text("trial 59")
+
+    study.grow(1)
+
+    newest = page.locator(".feed li", has_text="trial 60").first
+    expect(newest).to_contain_text("digits")
+    newest.get_by_role("link", name="trial 60").click()
+    expect(page.locator("dialog.drawer h2")).to_have_text("Trial 60")
 
 
 def test_a_search_narrows_the_list_and_can_be_linked_to(visit: Visit, server: FakeServer) -> None:
@@ -247,6 +272,29 @@ def test_two_objectives_have_a_front_instead_of_a_best(visit: Visit, server: Fak
     expect(page.locator(".plot svg")).to_have_attribute("aria-label", re.compile(rf"{len(two.front())} on the front"))
 
 
+def test_three_objectives_are_seen_in_a_space_that_is_turned(visit: Visit, server: FakeServer) -> None:
+    three = FakeStudy(GOALS)
+    three.scatter(30)
+    server.studies[three.id] = three
+    page = visit("/studies/goals/pareto")
+    front = page.locator(".cloud .on-front path")
+    seen = front.get_attribute("d")
+    plot = page.locator(".plot").bounding_box()
+    assert plot is not None
+
+    page.mouse.move(plot["x"] + 200, plot["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + 300, plot["y"] + 160)
+    page.mouse.up()
+
+    expect(front).not_to_have_attribute("d", seen or "")
+    assert {"turn=85", "tilt=2"} <= set(page.url.partition("?")[2].split("&"))
+    page.get_by_label("Turn").fill("180")
+    expect(page).to_have_url(re.compile("turn=180"))
+    page.get_by_role("button", name="Flat").click()
+    expect(page.locator(".levelled .on-front")).to_be_visible()
+
+
 def test_a_chart_has_the_same_numbers_as_a_table(visit: Visit, study: FakeStudy) -> None:
     page = visit("/studies/digits")
 
@@ -378,6 +426,8 @@ def test_chosen_trials_are_compared_side_by_side(visit: Visit) -> None:
     page.get_by_label("Choose trial 59", exact=True).check()
     page.get_by_label("Choose trial 58", exact=True).check()
 
+    page.reload()
+    expect(page.get_by_label("Choose trial 58", exact=True)).to_be_checked()
     page.get_by_role("link", name="Compare").click()
 
     head = page.locator("table.compare thead th")

@@ -248,3 +248,18 @@ def test_a_share_link_opens_its_study_live(page: Page, study: StudyHandle) -> No
     study.ask().complete(accuracy=0.75)
     expect(page.locator(".best-card .figure")).to_have_text("0.75")
     assert "hps_" not in page.url
+
+
+def test_a_guest_is_offered_nothing_that_is_refused(page: Page, study: StudyHandle) -> None:
+    page.evaluate("sessionStorage.clear()")
+    page.goto("about:blank")
+    study.ask().complete(accuracy=0.75)
+    page.goto(study.share("a reviewer").link or "")
+
+    page.get_by_role("navigation", name="Study").get_by_role("link", name="Model").click()
+
+    expect(page.locator(".tile").first).to_contain_text("0.75")  # and no error in the console: the fixture looks
+    expect(page.get_by_role("button", name="Stop…")).to_have_count(0)
+    page.get_by_role("link", name="Studies").first.click()
+    expect(page.locator("table.studies")).to_contain_text(study.name)
+    expect(page.get_by_role("link", name="New study")).to_have_count(0)

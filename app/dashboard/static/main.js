@@ -2,7 +2,7 @@
 
 import { Api, isAbort } from "./core/api.js";
 import { element, fill } from "./core/element.js";
-import { keepKey, keptKey, takeKeyFromAddress } from "./core/key.js";
+import { isGuest, keepKey, keptKey, takeKeyFromAddress } from "./core/key.js";
 import { noticeProblem } from "./core/notices.js";
 import { readRoute } from "./core/route.js";
 import { applyTheme } from "./core/theme.js";
@@ -14,6 +14,7 @@ const PAGES = {
   studies: () => import("./pages/studies.js"),
   study: () => import("./pages/study.js"),
   new: () => import("./pages/new_study.js"),
+  activity: () => import("./pages/activity.js"),
   compare: () => import("./pages/compare.js"),
   workers: () => import("./pages/workers.js"),
   keys: () => import("./pages/keys.js"),
@@ -21,7 +22,7 @@ const PAGES = {
 };
 
 const main = document.getElementById("main");
-const api = new Api({ base: document.baseURI, key: keptKey });
+const api = new Api({ base: document.baseURI, key: keptKey, guest: isGuest });
 const bar = topBar(document.getElementById("bar"), { onForget: () => askForKey("The key is forgotten in this tab.") });
 let current = null;
 let visit = 0;
@@ -31,6 +32,7 @@ async function go() {
   takeKeyFromAddress(window);
   const route = readRoute(location.hash);
   const kind = route.page === "studies" && route.name !== null ? "study" : route.page;
+  document.body.classList.toggle("guest", isGuest());
   bar.update(kind);
   if (!keptKey()) return askForKey();
   if (current?.follow?.(kind, route)) return undefined;

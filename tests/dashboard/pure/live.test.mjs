@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Api, Problem } from "../../../app/dashboard/static/core/api.js";
-import { backOff, followStudy } from "../../../app/dashboard/static/core/live.js";
+import { backOff, calmly, followFeed, followStudy } from "../../../app/dashboard/static/core/live.js";
 import { eventReader } from "../../../app/dashboard/static/core/server_events.js";
 
 class Page extends EventTarget {
@@ -76,6 +76,36 @@ test("where streams do not come through it asks by long-poll", async () => {
   const api = { eventStream: async () => null, events: async (_, { after }) => ({ items: [], sequence: after + 1 }) };
   const told = await follow(api, { done: (each) => each.includes(6) });
   assert.deepEqual(told.filter(Number.isInteger), [5, 6]);
+});
+
+test("all studies are followed from where the feed was left", async () => {
+  const asked = [];
+  const feeds = [{ st_1: 4, st_2: 9 }, { st_2: 10 }];
+  const api = {
+    async feedStream({ after }) {
+      asked.push(after);
+      return (async function* once() {
+        yield `id: c${asked.length}\ndata: ${JSON.stringify({ sequences: feeds[asked.length - 1] })}\n\n`;
+        throw new Problem({ detail: "cut" });
+      })();
+    },
+  };
+  const ending = new AbortController();
+  const told = [];
+  const heard = (sequences) => told.push(sequences) === 2 && ending.abort();
+  await followFeed({ api, heard, status: () => {}, signal: ending.signal, page: new Page() });
+  assert.deepEqual(told, feeds);
+  assert.deepEqual(asked, [undefined, "c1"]);
+});
+
+test("what is asked for often is read seldom, and once more after the last asking", async () => {
+  const ending = new AbortController();
+  let read = 0;
+  const ask = calmly(async () => (read += 1), { signal: ending.signal, fail: assert.fail, calmMs: 1 });
+  const first = ask();
+  for (let times = 0; times < 100; times += 1) ask();
+  await first;
+  assert.equal(read, 2);
 });
 
 test("a refused key ends it: trying again would not help", async () => {

@@ -84,7 +84,8 @@ test("an address written by hand opens something", () => {
 });
 
 test("a key in the address is found with the page it was given for", () => {
-  assert.deepEqual(keyInFragment("#key=shk_1&page=/studies/digits"), { key: "shk_1", page: "/studies/digits" });
+  assert.deepEqual(keyInFragment("#key=shk_1&page=/studies/digits"), { key: "shk_1", page: "/studies/digits", isGuest: false });
+  assert.ok(keyInFragment("#key=shk_1&as=guest&page=/studies/digits").isGuest);
   assert.equal(keyInFragment("#/studies"), null);
 });
 

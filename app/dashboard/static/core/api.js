@@ -20,11 +20,17 @@ export class Problem extends Error {
 }
 
 export class Api {
-  /** @param {{base: string, key: () => string | null, fetch?: typeof fetch}} door */
-  constructor({ base, key, fetch = globalThis.fetch.bind(globalThis) }) {
+  /** @param {{base: string, key: () => string | null, guest?: () => boolean, fetch?: typeof fetch}} door */
+  constructor({ base, key, guest = () => false, fetch = globalThis.fetch.bind(globalThis) }) {
     this.base = base;
     this.key = key;
+    this.guest = guest;
     this.fetch = fetch;
+  }
+
+  /** Whether the key is that of a share link: there is one study, and files, workers and keys are not for it. */
+  get isGuest() {
+    return this.guest();
   }
 
   studies({ limit = 50, cursor, state, name, signal } = {}) {
@@ -146,17 +152,24 @@ export class Api {
     return this.#write("DELETE", `v1/keys/${part(key)}`);
   }
 
-  /**
-   * A study's events as a stream of text, for as long as the server keeps it open.
-   * By fetch and not by EventSource, which cannot send the key.
-   * @returns {Promise<AsyncIterable<string> | null>} null where the server does not stream
-   */
-  async eventStream(study, { after, signal }) {
-    const answer = await this.#send("GET", `v1/studies/${part(study)}/events`, {
-      query: { after },
-      signal,
-      headers: { Accept: "text/event-stream", "Last-Event-ID": String(after) },
-    });
+  /** How far every study is. */
+  feed({ after, waitS = 0, signal } = {}) {
+    return this.#read("v1/events", { after, wait_s: waitS }, signal, PATIENCE_MS + waitS * 1000);
+  }
+
+  /** A study's events as a stream of text, for as long as the server keeps it open; null where it does not stream. */
+  eventStream(study, { after, signal }) {
+    return this.#stream(`v1/studies/${part(study)}/events`, { after }, after, signal);
+  }
+  /** The same of all studies. */
+  feedStream({ after, signal }) {
+    return this.#stream("v1/events", {}, after, signal);
+  }
+
+  /** By fetch and not by EventSource, which cannot send the key. */
+  async #stream(path, query, after, signal) {
+    const resumed = after === undefined ? {} : { "Last-Event-ID": String(after) };
+    const answer = await this.#send("GET", path, { query, signal, headers: { Accept: "text/event-stream", ...resumed } });
     const streams = answer.headers.get("content-type")?.startsWith("text/event-stream") && answer.body;
     if (!streams) await answer.body?.cancel();
     return streams ? texts(answer.body) : null;

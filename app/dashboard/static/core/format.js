@@ -67,6 +67,13 @@ export function formatClock(time) {
   return new Date(time).toLocaleTimeString("en-GB");
 }
 
+/** The time of day; of another day that day, too. */
+export function formatMoment(time, now = new Date()) {
+  const at = new Date(time);
+  const day = at.toLocaleDateString("en-GB", { day: "numeric", month: "short" });
+  return at.toDateString() === now.toDateString() ? formatClock(time) : `${day}, ${formatClock(time)}`;
+}
+
 /** Bytes in the unit that suits them, of 1,000 each. */
 export function formatBytes(bytes) {
   if (bytes === null || bytes === undefined) return "–";

@@ -1,6 +1,6 @@
 /** All studies: search, state, progress, best and how it came about. */
 
-import { pause } from "../core/live.js";
+import { calmly, followFeed } from "../core/live.js";
 import { element, fill } from "../core/element.js";
 import { formatAgo, formatResult, formatTime, plural } from "../core/format.js";
 import { pointsFromColumns } from "../core/history_points.js";
@@ -11,7 +11,6 @@ import { sparkline } from "../charts/sparkline.js";
 import { chosenStudies } from "../parts/chosen_studies.js";
 import { choice, emptyPlace, labelChips, progressBar, progressText, reasonText, statePill } from "../parts/pieces.js";
 
-const REFRESH_MS = 5000;
 const PAGE = 50;
 const STATES = [
   ["", "All"],
@@ -76,7 +75,7 @@ export async function openPage({ api, route, fail, title }) {
   const node = element(
     "div.page",
     {},
-    element("header.page-head", {}, element("h1", {}, "Studies"), element("a.button.primary", { href: "#/new" }, "New study")),
+    element("header.page-head", {}, element("h1", {}, "Studies"), element("a.button.primary.writes", { href: "#/new" }, "New study")),
     element("div.filters", {}, search, states.node, count),
     actions.node,
     place,
@@ -114,7 +113,7 @@ export async function openPage({ api, route, fail, title }) {
 
   function show() {
     more.hidden = !next;
-    count.textContent = next ? `the first ${studies.length}` : plural(studies.length, "study", "studies");
+    showCount();
     if (studies.length) {
       fill(
         body,
@@ -135,6 +134,10 @@ export async function openPage({ api, route, fail, title }) {
     }
   }
 
+  function showCount() {
+    count.textContent = next ? `the first ${studies.length}` : plural(studies.length, "study", "studies");
+  }
+
   function chooserOf({ name }) {
     return element("input.chooser", {
       type: "checkbox",
@@ -150,20 +153,25 @@ export async function openPage({ api, route, fail, title }) {
     });
   }
 
+  /** Reads the list again when the feed tells of a study what is not known of it. */
   async function keepFresh() {
-    let failures = 0;
-    while (!ending.signal.aborted) {
-      await pause(REFRESH_MS * 2 ** Math.min(failures, 4), ending.signal);
-      if (document.hidden || ending.signal.aborted) continue;
-      try {
-        await refresh();
-        failures = 0;
-      } catch (error) {
-        failures += 1;
-        if (error.needsKey) fail(error);
-        else count.textContent = "stale: the server does not answer";
-      }
-    }
+    if (api.isGuest) return;
+    let known = null;
+    const read = calmly(refresh, { signal: ending.signal, fail });
+    const heard = (sequences) => {
+      const isShort = !next && !asked.name && !asked.state;
+      const shown = new Map(studies.map(({ id, sequence }) => [id, sequence]));
+      const isNews = known
+        ? ([id, sequence]) => known[id] !== sequence
+        : ([id, sequence]) => (shown.has(id) ? shown.get(id) !== sequence : isShort);
+      if (Object.entries(sequences).some(isNews)) read();
+      known = { ...known, ...sequences };
+    };
+    const status = (state) => {
+      if (state === "stale") count.textContent = "stale: the server does not answer";
+      else if (state === "live") showCount();
+    };
+    await followFeed({ api, heard, status, signal: ending.signal }).catch(fail);
   }
 
   return {

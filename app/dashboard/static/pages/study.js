@@ -119,7 +119,7 @@ export async function openPage({ api, route, fail, title }) {
       freshness.node,
     );
     fill(about, study.description || null, labelChips(study.labels));
-    fill(actions, buttonsFor(summary.state));
+    fill(actions, api.isGuest ? null : buttonsFor(summary.state));
     showTabs(readRoute(location.hash).tab ?? "overview");
   }
 

@@ -9,15 +9,22 @@ import { ask } from "./dialog.js";
 
 const AT_ONCE = 4;
 const MOST_COMPARED = 8;
+const LET_GO = "Let go";
 
 /** @param {{chosen: Set<number>, onChange: () => void}} options `chosen` holds numbers; onChange draws the table anew */
 export function chosenBar({ api, feed, chosen, fail, onChange }) {
   const node = element("div.chosen", { role: "region", "aria-label": "Chosen trials", hidden: true });
   const tag = element("input", { type: "text", placeholder: "tag, or key=value", "aria-label": "Tag", size: 16, maxlength: 64 });
 
+  let told = "";
+
+  /** Only what has changed is written anew: whoever types a tag keeps the keyboard while trials come in. */
   function update() {
-    node.hidden = !chosen.size;
     const rows = chosenRows();
+    const now = JSON.stringify([[...chosen], rows.map(({ state, excluded }) => [state, excluded])]);
+    if (now === told) return;
+    told = now;
+    node.hidden = !chosen.size;
     const running = rows.filter(({ state }) => !isFinal(state));
     const ended = rows.filter(({ state }) => isFinal(state));
     const allExcluded = rows.length > 0 && rows.every(({ excluded }) => excluded);
@@ -30,13 +37,13 @@ export function chosenBar({ api, feed, chosen, fail, onChange }) {
       button(allExcluded ? "Include" : "Exclude", () => setExcluded(rows, !allExcluded)),
       ended.length ? button("Retry", () => each(ended, (id) => api.retryTrial(id), "queued again")) : null,
       running.length ? button("Stop…", () => stop(running)) : null,
-      element("form.inline", { on: { submit: (event) => addTag(event, rows) } }, tag, element("button", { type: "submit" }, "Tag")),
-      button("Let go", letGo),
+      element("form.inline.writes", { on: { submit: (event) => addTag(event, rows) } }, tag, element("button", { type: "submit" }, "Tag")),
+      button(LET_GO, letGo),
     );
   }
 
   function button(name, action) {
-    return element("button", { type: "button", on: { click: action } }, name);
+    return element(name === LET_GO ? "button" : "button.writes", { type: "button", on: { click: action } }, name);
   }
 
   function chosenRows() {

@@ -7,6 +7,7 @@ import { address } from "../core/route.js";
 import { ask } from "./dialog.js";
 
 const MOST_COMPARED = 6;
+const LET_GO = "Let go";
 
 /** @param {{chosen: Set<string>, onDone: () => void}} options `chosen` holds names */
 export function chosenStudies({ api, chosen, fail, onDone }) {
@@ -24,12 +25,12 @@ export function chosenStudies({ api, chosen, fail, onDone }) {
       button("Pause", () => each((name) => api.pause(name), "paused")),
       button("Resume", () => each((name) => api.resume(name), "resumed")),
       button("Stop…", stop),
-      button("Let go", letGo),
+      button(LET_GO, letGo),
     );
   }
 
   function button(name, action) {
-    return element("button", { type: "button", on: { click: action } }, name);
+    return element(name === LET_GO ? "button" : "button.writes", { type: "button", on: { click: action } }, name);
   }
 
   function letGo() {

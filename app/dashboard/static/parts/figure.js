@@ -17,8 +17,9 @@ const TABLE_ROWS = 500;
  * @param {(size: {width: number, height: number}) => {scene: object, hits: object[], height?: number, paint?: (context: CanvasRenderingContext2D) => void}} options.draw
  * @param {() => {columns: string[], rows: Array<Array<*>>}} options.table
  * @param {(hit: object) => [string, [string, string][]]} [options.tell] what to say about a mark: a heading and facts
- * @param {(hit: object) => void} [options.open] what a click on a mark does
+ * @param {(hit: object, event: Event) => void} [options.open] what a click on a mark does
  * @param {(from: number, to: number) => void} [options.brush] a stretch of the plot was marked, in pixels
+ * @param {(dx: number, dy: number) => void} [options.drag] the plot was pulled by so many pixels
  * @param {Node[]} [options.controls]
  * @param {number | ((width: number) => number)} [options.height]
  */
@@ -30,6 +31,7 @@ export function figure({
   tell,
   open,
   brush,
+  drag,
   controls = [],
   height = 300,
   level = "h2",
@@ -111,6 +113,7 @@ export function figure({
 
   if (tell) listenToPointer();
   if (brush) listenToBrush(plot, brush, ending.signal);
+  if (drag) listenToDrag(plot, drag, ending.signal);
   const sizes = new ResizeObserver(redraw);
   sizes.observe(plot);
   onTheme(redraw, ending.signal);
@@ -126,7 +129,7 @@ export function figure({
     plot.addEventListener("blur", leave);
     plot.addEventListener("click", (event) => {
       const found = nearest(drawn.hits, within(plot, event));
-      if (found >= 0 && open) open(drawn.hits[found]);
+      if (found >= 0 && open) open(drawn.hits[found], event);
     });
     plot.addEventListener("keydown", (event) => {
       const last = drawn.hits.length - 1;
@@ -134,7 +137,7 @@ export function figure({
         event.key
       ];
       if (to !== undefined && last >= 0) point(to, true);
-      else if (event.key === "Enter" && at >= 0 && open) open(drawn.hits[at]);
+      else if (event.key === "Enter" && at >= 0 && open) open(drawn.hits[at], event);
       else if (event.key === "Escape") leave();
       else return;
       event.preventDefault();
@@ -285,13 +288,50 @@ function listenToBrush(plot, brush, signal) {
       const to = within(plot, event).x;
       if (!band.hidden) {
         brush(Math.min(from, to), Math.max(from, to));
-        window.addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true }); // the end of a drag opens nothing
+        swallowClick();
       }
       band.hidden = true;
       from = null;
     },
     { signal },
   );
+}
+
+function listenToDrag(plot, drag, signal) {
+  let [last, pulled] = [null, false];
+  plot.classList.add("turning");
+  plot.addEventListener(
+    "pointerdown",
+    (event) => {
+      if (event.button === 0) [last, pulled] = [event, false];
+    },
+    { signal },
+  );
+  window.addEventListener(
+    "pointermove",
+    (event) => {
+      if (!last) return;
+      const [dx, dy] = [event.clientX - last.clientX, event.clientY - last.clientY];
+      if (!pulled && Math.hypot(dx, dy) < 4) return;
+      pulled = true;
+      last = event;
+      drag(dx, dy);
+    },
+    { signal },
+  );
+  const end = () => {
+    if (pulled) swallowClick();
+    [last, pulled] = [null, false];
+  };
+  window.addEventListener("pointerup", end, { signal });
+  window.addEventListener("pointercancel", () => ([last, pulled] = [null, false]), { signal });
+}
+
+/** The end of a drag opens nothing: the click that follows it at once reaches nobody. */
+function swallowClick() {
+  const swallow = (click) => click.stopPropagation();
+  window.addEventListener("click", swallow, { capture: true });
+  setTimeout(() => window.removeEventListener("click", swallow, { capture: true }));
 }
 
 function place(box, x, y) {

@@ -7,6 +7,7 @@ import { menu } from "./menu.js";
 
 const PLACES = [
   ["studies", "Studies"],
+  ["activity", "Activity"],
   ["workers", "Workers"],
   ["new", "New study"],
   ["about", "About"],
@@ -14,7 +15,7 @@ const PLACES = [
 
 /** @param {HTMLElement} bar @returns {{update: (page: string) => void}} */
 export function topBar(bar, { onForget }) {
-  const links = new Map(PLACES.map(([page, name]) => [page, element("a", { href: `#/${page}` }, name)]));
+  const links = new Map(PLACES.map(([page, name]) => [page, element(page === "studies" ? "a" : "a.writes", { href: `#/${page}` }, name)]));
   const theme = element("button.plain.theme", { type: "button", on: { click: nextTheme } });
   showTheme();
   bar.append(

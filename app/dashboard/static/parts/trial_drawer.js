@@ -7,7 +7,7 @@ import { isFinal } from "../core/values.js";
 import { ask } from "./dialog.js";
 import { parameterList } from "./parameter_list.js";
 import { loadingPlace, statePill } from "./pieces.js";
-import { correctionForm, tagEditor } from "./trial_edits.js";
+import { correctionForm, notesOf, tagEditor } from "./trial_edits.js";
 import { aboutList, attemptsTable, curveFigure, metricsList } from "./trial_facts.js";
 import { whyDetails } from "./why_details.js";
 
@@ -93,7 +93,7 @@ export class TrialDrawer {
       this.#head(`Trial ${trial.number}`, statePill(trial.state), trial.excluded ? element("span.chip", {}, "excluded") : null),
       trial.reason ? element("p.reason", {}, trial.reason, trial.failure ? ` (${trial.failure})` : "") : null,
       trial.stop_requested ? element("p.reason", {}, `Asked to stop: ${trial.stop_requested}`) : null,
-      element("section", {}, element("h3", {}, "Metrics"), metricsList(trial, this.feed.study), this.#correction(trial)),
+      element("section", {}, element("h3", {}, "Metrics"), metricsList(trial, this.feed.study), this.api.isGuest ? null : this.#correction(trial)),
       element(
         "section",
         {},
@@ -105,9 +105,13 @@ export class TrialDrawer {
       this.#chart ? element("section", {}, this.#chart.node) : null,
       element("section", {}, element("h3", {}, "About"), aboutList(trial)),
       attempts.length ? element("section", {}, element("h3", {}, "Attempts"), attemptsTable(attempts)) : null,
-      element("section", {}, element("h3", {}, "Tags"), this.#tags(trial)),
-      element("section", {}, element("h3", {}, "Note"), this.#noteForm(trial)),
-      element("div.buttons", {}, this.#buttons(trial)),
+      this.api.isGuest
+        ? notesOf(trial)
+        : [
+            element("section", {}, element("h3", {}, "Tags"), this.#tags(trial)),
+            element("section", {}, element("h3", {}, "Note"), this.#noteForm(trial)),
+            element("div.buttons", {}, this.#buttons(trial)),
+          ],
     );
     this.#dialog.scrollTop = scrolled;
     if (hadFocus) this.#dialog.querySelector(`[data-keep="${hadFocus}"]`)?.focus({ preventScroll: true });

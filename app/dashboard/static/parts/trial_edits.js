@@ -3,6 +3,7 @@
 import { element } from "../core/element.js";
 import { formatNumber } from "../core/format.js";
 import { valueOf } from "../core/values.js";
+import { labelChips } from "./pieces.js";
 
 /** The labels of a trial, each to be taken away, and a field for another. @param {(labels: object, text: string) => void} change */
 export function tagEditor(trial, change) {
@@ -27,6 +28,12 @@ export function tagEditor(trial, change) {
     field,
     element("button", { type: "submit" }, "Tag"),
   );
+}
+
+/** The same for who may only look. */
+export function notesOf({ labels, note }) {
+  if (!note && !Object.keys(labels ?? {}).length) return null;
+  return element("section", {}, element("h3", {}, "Notes"), labelChips(labels), note ? element("p", {}, note) : null);
 }
 
 /** Corrects a metric of a completed trial; the server keeps what it was before. @param {(metrics: object, text: string, before: object) => void} change */

@@ -1,7 +1,7 @@
 /** What has happened in a study, newest first. */
 
 import { element, fill } from "../../core/element.js";
-import { eventLine } from "../../parts/event_line.js";
+import { eventLine, trialButton } from "../../parts/event_line.js";
 
 export function openTab({ feed, openTrial }) {
   const list = element("ol.feed");
@@ -15,7 +15,7 @@ export function openTab({ feed, openTrial }) {
       fill(hint, feed.events.length ? `the last ${feed.events.length}` : "Nothing has happened yet.");
       fill(
         list,
-        [...feed.events].reverse().map((event) => eventLine(event, { openTrial, resultOf: (number) => feed.resultOf(number) })),
+        [...feed.events].reverse().map((event) => eventLine(event, { trialOf: trialButton(openTrial), resultOf: (number) => feed.resultOf(number) })),
       );
     },
     close() {},

@@ -62,7 +62,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
       const [trial, network, files] = await Promise.all([
         api.trial(id, signal),
         feed.study.space.architecture ? orNull(api.network(id, signal)) : null,
-        orNull(api.artifacts(id, signal)),
+        api.isGuest ? null : orNull(api.artifacts(id, signal)),
       ]);
       show(trial, network, files, signal);
     } catch (error) {

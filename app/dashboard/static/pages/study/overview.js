@@ -5,7 +5,7 @@ import { element, fill } from "../../core/element.js";
 import { formatAgo, formatDuration, formatNumber, formatResult, formatShare, plural } from "../../core/format.js";
 import { address, setQuery } from "../../core/route.js";
 import { TRIAL_STATES } from "../../core/values.js";
-import { eventLine } from "../../parts/event_line.js";
+import { eventLine, trialButton } from "../../parts/event_line.js";
 import { figure } from "../../parts/figure.js";
 import { parameterList } from "../../parts/parameter_list.js";
 import { choice, finishedOf, progressBar, stateLegend } from "../../parts/pieces.js";
@@ -143,7 +143,7 @@ export function openTab({ feed, query, openTrial }) {
         ? element(
             "ol.feed",
             {},
-            lines.map((event) => eventLine(event, { openTrial, resultOf: (number) => feed.resultOf(number) })),
+            lines.map((event) => eventLine(event, { trialOf: trialButton(openTrial), resultOf: (number) => feed.resultOf(number) })),
           )
         : element("p.hint", {}, "Nothing has happened yet."),
     );

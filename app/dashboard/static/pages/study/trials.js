@@ -38,8 +38,8 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     keyOf: (row) => row.number,
     classOf: (row) => (row.number === feed.summary.best?.number ? "best" : row.excluded ? "excluded" : ""),
   });
-  const chosen = new Set();
-  const chosenActions = chosenBar({ api, feed, chosen, fail, onChange: () => table.setColumns(shownColumns()) });
+  const chosen = new Set(asked.chosen);
+  const chosenActions = chosenBar({ api, feed, chosen, fail, onChange: showChosen });
   const nothing = element("div");
   const node = element(
     "div.trials",
@@ -139,6 +139,16 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     if (isChosen) chosen.add(row.number);
     else chosen.delete(row.number);
     chosenActions.update();
+    keepChosen();
+  }
+
+  function showChosen() {
+    keepChosen();
+    table.setColumns(shownColumns());
+  }
+
+  function keepChosen() {
+    setQuery({ chosen: [...chosen].join(",") });
   }
 
   function pick(key, isShown) {
@@ -150,6 +160,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
 
   function show() {
     showColumns();
+    chosenActions.update();
     const clauses = readFilter(asked.filter);
     const passes = filterOf(clauses);
     rows = feed.rows.all.filter((row) => (!asked.states.length || asked.states.includes(row.state)) && passes(row));
@@ -193,6 +204,12 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     node,
     follow(next) {
       const now = readQuery(next);
+      if (now.chosen.join() !== [...chosen].join()) {
+        chosen.clear();
+        for (const number of now.chosen) chosen.add(number);
+        chosenActions.update();
+        table.setColumns(shownColumns());
+      }
       if (now.filter === asked.filter && now.sort === asked.sort && now.states.join() === asked.states.join()) return;
       asked = now;
       input.value = asked.filter;
@@ -213,6 +230,7 @@ function readQuery(query) {
     states: list("state") ?? [],
     sort: query.get("sort") ?? "-number",
     hidden: list("hidden"),
+    chosen: (list("chosen") ?? []).filter((text) => /^\d+$/.test(text)).map(Number),
   };
 }
 
