@@ -103,6 +103,9 @@ class FakeServer:
         found = [study.study() for study in self.studies.values()]
         found = [study for study in found if query.get("name", "") in study.name]
         found = [study for study in found if query.get("state", study.state) == study.state]
+        if label := query.get("label"):
+            key, _, value = label.partition("=")
+            found = [study for study in found if study.labels.get(key) == value]
         return _page([study.to_dict() for study in found], request)
 
     async def _study(self, request: Request, study: FakeStudy, rest: list[str]) -> Response:

@@ -64,6 +64,20 @@ def test_a_search_narrows_the_list_and_can_be_linked_to(visit: Visit, server: Fa
     expect(page.locator("table.studies tbody tr")).to_contain_text("churn")
 
 
+def test_a_label_leads_to_the_studies_that_have_it(visit: Visit, server: FakeServer) -> None:
+    other = FakeStudy(DIGITS | {"name": "churn", "labels": {"team": "sales"}})
+    server.studies[other.id] = other
+    page = visit("/studies")
+    rows = page.locator("table.studies tbody tr")
+
+    page.get_by_role("link", name="team: sales").click()
+
+    expect(rows).to_have_count(1)
+    expect(page).to_have_url(re.compile("label=team%3Dsales"))
+    page.get_by_role("button", name="Also without team=sales").click()
+    expect(rows).to_have_count(2)
+
+
 def test_a_study_shows_its_plot_and_its_best_trial(visit: Visit, study: FakeStudy) -> None:
     page = visit("/studies")
 

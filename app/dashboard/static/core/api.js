@@ -33,8 +33,8 @@ export class Api {
     return this.guest();
   }
 
-  studies({ limit = 50, cursor, state, name, signal } = {}) {
-    return this.#read("v1/studies", { limit, cursor, state, name }, signal);
+  studies({ limit = 50, cursor, state, name, label, signal } = {}) {
+    return this.#read("v1/studies", { limit, cursor, state, name, label }, signal);
   }
   study(study, signal) {
     return this.#read(`v1/studies/${part(study)}`, {}, signal);

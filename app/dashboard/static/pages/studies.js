@@ -9,7 +9,7 @@ import { address, setQuery } from "../core/route.js";
 import { toSvg } from "../charts/scene.js";
 import { sparkline } from "../charts/sparkline.js";
 import { chosenStudies } from "../parts/chosen_studies.js";
-import { choice, emptyPlace, labelChips, progressBar, progressText, reasonText, statePill } from "../parts/pieces.js";
+import { choice, emptyPlace, progressBar, progressText, reasonText, statePill } from "../parts/pieces.js";
 
 const PAGE = 50;
 const STATES = [
@@ -25,7 +25,7 @@ const COLUMNS = ["Study", "State", "Progress", "Best", "Trend", "Changed"];
 export async function openPage({ api, route, fail, title }) {
   const ending = new AbortController();
   const sparks = new Sparks(api, ending.signal);
-  const asked = { name: route.query.get("search") ?? "", state: route.query.get("state") ?? "" };
+  const asked = askedIn(route.query);
   let studies = [];
   let next = null;
   let wanted = PAGE;
@@ -72,23 +72,32 @@ export async function openPage({ api, route, fail, title }) {
   const chosen = new Set();
   const actions = chosenStudies({ api, chosen, fail, onDone: () => refresh().catch(noticeProblem) });
   const count = element("p.hint", { role: "status" });
+  const label = element("span");
   const node = element(
     "div.page",
     {},
     element("header.page-head", {}, element("h1", {}, "Studies"), element("a.button.primary.writes", { href: "#/new" }, "New study")),
-    element("div.filters", {}, search, states.node, count),
+    element("div.filters", {}, search, states.node, label, count),
     actions.node,
     place,
     more,
   );
   title("Studies");
+  showLabel();
   await refresh();
   keepFresh();
 
   function ask(changes) {
     Object.assign(asked, changes);
-    setQuery({ search: asked.name, state: asked.state });
+    setQuery({ search: asked.name, state: asked.state, label: asked.label });
+    showLabel();
     refresh().catch((error) => fail(error));
+  }
+
+  /** The label that all studies of the list have, to be let go. */
+  function showLabel() {
+    const clear = () => element("button.plain", { type: "button", "aria-label": `Also without ${asked.label}`, on: { click: () => ask({ label: "" }) } }, "×");
+    fill(label, asked.label ? element("span.chip", {}, asked.label.replace("=", ": "), clear()) : null);
   }
 
   async function refresh() {
@@ -101,12 +110,13 @@ export async function openPage({ api, route, fail, title }) {
         cursor,
         state: wish.state || undefined,
         name: wish.name || undefined,
+        label: wish.label || undefined,
         signal: ending.signal,
       });
       found.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor && found.length < wanted);
-    if (wish.name !== asked.name || wish.state !== asked.state) return;
+    if (Object.keys(wish).some((key) => wish[key] !== asked[key])) return;
     [studies, next] = [found, cursor];
     show();
   }
@@ -120,8 +130,8 @@ export async function openPage({ api, route, fail, title }) {
         studies.map((study) => studyRow(study, sparks, chooserOf(study))),
       );
       if (place.firstChild !== table) fill(place, table);
-    } else if (asked.name || asked.state) {
-      fill(place, emptyPlace("No study fits", "Try another name or state."));
+    } else if (asked.name || asked.state || asked.label) {
+      fill(place, emptyPlace("No study fits", "Try another name, state or label."));
     } else {
       fill(
         place,
@@ -159,7 +169,7 @@ export async function openPage({ api, route, fail, title }) {
     let known = null;
     const read = calmly(refresh, { signal: ending.signal, fail });
     const heard = (sequences) => {
-      const isShort = !next && !asked.name && !asked.state;
+      const isShort = !next && !asked.name && !asked.state && !asked.label;
       const shown = new Map(studies.map(({ id, sequence }) => [id, sequence]));
       const isNews = known
         ? ([id, sequence]) => known[id] !== sequence
@@ -176,12 +186,31 @@ export async function openPage({ api, route, fail, title }) {
 
   return {
     node,
-    follow: (kind) => kind === "studies",
+    follow(kind, to) {
+      if (kind !== "studies") return false;
+      const wanted = askedIn(to.query);
+      if (Object.keys(wanted).every((key) => wanted[key] === asked[key])) return true;
+      search.value = wanted.name;
+      states.choose(wanted.state);
+      ask(wanted);
+      return true;
+    },
     close: () => {
       ending.abort();
       sparks.close();
     },
   };
+}
+
+function askedIn(query) {
+  return { name: query.get("search") ?? "", state: query.get("state") ?? "", label: query.get("label") ?? "" };
+}
+
+/** Labels that lead to all studies that have them. */
+function labelLinks(labels) {
+  return Object.entries(labels ?? {}).map(([name, value]) =>
+    element("a.chip", { href: address("studies", null, null, { label: value ? `${name}=${value}` : name }) }, value ? `${name}: ${value}` : name),
+  );
 }
 
 function studyRow(study, sparks, chooser) {
@@ -196,7 +225,7 @@ function studyRow(study, sparks, chooser) {
       chooser,
       element("a", { href: place }, study.name),
       study.description ? element("small", {}, study.description) : null,
-      labelChips(study.labels),
+      labelLinks(study.labels),
     ),
     element(
       "td",
