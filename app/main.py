@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> Api:
 
     return Api(
         services=services,
-        authenticator=Authenticator(services.find_key, required=settings.auth.required),
+        authenticator=Authenticator(services.find_key, required=settings.auth.required, on_use=services.key_used),
         limits=settings.limits,
         rates=settings.rates,
         hosts=settings.known_hosts,

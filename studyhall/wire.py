@@ -630,6 +630,8 @@ class Key(Word):
     created_at: datetime
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    """To the hour; absent: not yet."""
     secret: str | None = None
 
 

@@ -55,6 +55,7 @@ class Authenticator:
     Args:
         find_key: looks a key up by its id.
         required: False lets everybody be admin; for one person on one machine.
+        on_use: told the id of a key that was found right, at most once in five seconds.
         now, monotonic: the clocks.
     """
 
@@ -63,11 +64,13 @@ class Authenticator:
         find_key: FindKey,
         *,
         required: bool = True,
+        on_use: Callable[[str], None] = lambda _: None,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._find_key = find_key
         self._required = required
+        self._on_use = on_use
         self._now = now
         self._monotonic = monotonic
         self._known: dict[str, tuple[float, Principal]] = {}
@@ -93,6 +96,7 @@ class Authenticator:
             self._failures.count(address)
             raise Unauthenticated
         self._remember(digest, principal)
+        self._on_use(principal.key_id)
         return principal
 
     def forget(self, key_id: str) -> None:

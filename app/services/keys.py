@@ -1,5 +1,8 @@
 """API keys: made, listed, rotated, revoked; the first one by the server itself."""
 
+import math
+from collections.abc import Callable
+
 from app.services.key_text import make_key
 from app.services.principal import Principal
 from app.storage.domain import key_from
@@ -9,8 +12,34 @@ from studyhall.errors import KeyEnded, LastAdmin, NotFound
 from studyhall.wire import CreateKey, Key, RotateKey
 
 FIRST_PROJECT = "default"
+USED_EVERY_S = 3600.0
 _DAY_S = 86400.0
 LIVES_S = {"admin": None, "user": 90 * _DAY_S, "reader": 90 * _DAY_S, "worker": 30 * _DAY_S}
+
+
+class KeysInUse:
+    """Which keys have been used since that was last written down: once an hour is enough to find those that are not.
+
+    Args:
+        monotonic: the clock, in seconds.
+    """
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._noted: dict[str, float] = {}
+        self._used: set[str] = set()
+
+    def note(self, key_id: str) -> None:
+        """A request came with this key."""
+        now = self._monotonic()
+        if now >= self._noted.get(key_id, -math.inf) + USED_EVERY_S:
+            self._noted[key_id] = now
+            self._used.add(key_id)
+
+    def take(self) -> tuple[str, ...]:
+        """Those to write down now, once."""
+        used, self._used = tuple(sorted(self._used)), set()
+        return used
 
 
 def create_first_key(tx: Transaction) -> Key | None:

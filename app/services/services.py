@@ -19,7 +19,7 @@ from app.services.analysis_pool import AnalysisPool
 from app.services.archiving import archive_old
 from app.services.claiming import Handed, answer, claim_trials, touches
 from app.services.explaining import Explaining
-from app.services.keys import create_first_key
+from app.services.keys import KeysInUse, create_first_key
 from app.services.principal import Principal
 from app.services.retention import Retention, forget_outputs
 from app.services.shared_reading import SharedReading
@@ -94,6 +94,7 @@ class Services:
         self._sweep_s = sweep_s
         self.watch = Watch(monotonic(), monotonic())
         self._tasks: list[asyncio.Task[None]] = []
+        self._keys = KeysInUse(monotonic)
 
     async def start(self) -> None:
         """Begins to sweep and to wake those who wait."""
@@ -203,6 +204,10 @@ class Services:
         """A stored key, for the authenticator."""
         return await self.read(partial(reader.key_row, key_id=key_id))
 
+    def key_used(self, key_id: str) -> None:
+        """Notes that a key is in use; written down with the next sweep, to the hour."""
+        self._keys.note(key_id)
+
     async def create_first_key(self) -> Key | None:
         """The admin key of a new database; None when there are keys already."""
         return await self.write(create_first_key)
@@ -212,6 +217,8 @@ class Services:
         ended = await self.write(partial(sweep, watch=self.watch, monotonic=self._monotonic()))
         self.meters.leases_lost.inc(ended)
         self.meters.sweeps.labels("done").inc()
+        if used := self._keys.take():
+            await self.write(lambda tx: tx.use_keys(used))
         return ended
 
     async def tidy(self) -> int:

@@ -169,6 +169,7 @@ def key_from(row: KeyRow, secret: str | None = None) -> Key:
         created_at=moment(row.created_at),
         expires_at=moment_or_none(row.expires_at),
         revoked_at=moment_or_none(row.revoked_at),
+        last_used_at=moment_or_none(row.last_used_at),
         secret=secret,
     )
 

@@ -210,6 +210,7 @@ class KeyRow:
     created_at: float
     expires_at: float | None
     revoked_at: float | None
+    last_used_at: float | None = None
 
 
 @dataclass(slots=True, eq=False)

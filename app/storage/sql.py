@@ -233,6 +233,9 @@ HELD_BY_QUARANTINED: Final = Statement(
 )
 KEY: Final = Statement(_select(tables.keys).where(tables.keys.c.id == bindparam("id")))
 KEYS: Final = Statement(_select(tables.keys).order_by(tables.keys.c.created_at))
+USE_KEY: Final = Statement(
+    tables.keys.update().where(tables.keys.c.id == bindparam("key_id")).values(last_used_at=bindparam("now"))
+)
 ANSWER: Final = Statement(
     _select(tables.answers).where(
         tables.answers.c.key_id == bindparam("key_id"),

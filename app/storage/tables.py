@@ -260,6 +260,7 @@ keys = Table(
     Column("created_at", Double, nullable=False),
     Column("expires_at", Double),
     Column("revoked_at", Double),
+    Column("last_used_at", Double),  # to the hour
 )
 
 webhooks = Table(

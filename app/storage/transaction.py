@@ -9,7 +9,7 @@ Lock order: studies by id, then their trials. Nothing here waits, computes or ta
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final, Literal, TypeVar
 
@@ -362,6 +362,12 @@ class Transaction:
             self.change(trial, sequence=sequence)
         self.sequences[study.id] = sequence
         return sequence
+
+    def use_keys(self, ids: Iterable[str]) -> None:
+        """Notes that these keys are in use."""
+        self.flush()
+        self.writes += 1
+        self._session.run(sql.USE_KEY, [{"key_id": id, "now": self.now} for id in ids])
 
     def audit(self, *, project: str, key_id: str, action: str, subject: str, **data: Any) -> None:
         """Writes a line of the audit log, which is only ever appended to."""

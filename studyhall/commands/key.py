@@ -48,10 +48,14 @@ def show_list(arguments: argparse.Namespace) -> None:
         print_json([key.to_dict() for key in keys])
         return
     rows = [
-        (k.id, k.name, k.scope, k.created_at, k.expires_at and k.expires_at.date(), "revoked" if k.revoked_at else "")
+        (
+            *(k.id, k.name, k.scope, k.created_at, k.last_used_at),
+            k.expires_at and k.expires_at.date(),
+            "revoked" if k.revoked_at else "",
+        )
         for k in keys
     ]
-    print_table(("ID", "NAME", "SCOPE", "CREATED", "EXPIRES", ""), rows, empty="no keys")
+    print_table(("ID", "NAME", "SCOPE", "CREATED", "USED", "EXPIRES", ""), rows, empty="no keys")
 
 
 def show_audit(arguments: argparse.Namespace) -> None:

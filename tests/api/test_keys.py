@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from unittest.mock import ANY
 
 import pytest
 from starlette.testclient import TestClient
@@ -54,6 +55,20 @@ def test_a_key_rotated_without_grace_is_refused_at_once(client: TestClient, api:
     assert Caller(client, new["secret"]).get("/v1/keys").status_code == 200
     again = Caller(client, new["secret"]).post(f"/v1/keys/{first.id}/rotate")
     assert (again.status_code, again.json()["code"]) == (409, "key-ended")
+
+
+def test_a_key_tells_when_it_was_used_last(client: TestClient, api: Api, services: Services) -> None:
+    api.authenticator = Authenticator(services.find_key, on_use=services.key_used)
+    used = Caller(client, services.database.writer.write_now(create_admin_key).secret)
+    unused = used.post("/v1/keys", {"name": "ci", "scope": "worker"}).json()
+
+    assert client.portal is not None
+    client.portal.call(services.sweep)
+
+    keys = {key.name: key.last_used_at for key in Page[Key].model_validate_json(used.get("/v1/keys").content).items}
+    assert keys == {"recovery": ANY, "ci": None}
+    assert keys["recovery"] is not None
+    assert "last_used_at" not in unused
 
 
 @pytest.mark.catalogue("AU-020")
