@@ -167,13 +167,23 @@ def test_a_study_is_made_from_a_template_and_another_like_it(page: Page, client:
     assert client.study("my-search-2").definition.space == client.study("my-search").definition.space
 
 
-def test_a_key_is_made_used_and_revoked(page: Page, house: tuple[str, str]) -> None:
+def test_a_key_is_made_used_rotated_and_revoked(page: Page, house: tuple[str, str]) -> None:
     page.get_by_text("Key", exact=True).click()
     page.get_by_role("button", name="All keys").click()
     page.get_by_label("Name").fill("<i>notebook</i>")
     page.get_by_label("Scope").select_option("reader")
     page.get_by_role("button", name="Make a key").click()
     expect(page.locator("pre")).to_be_visible()
+
+    first = page.locator("pre").inner_text()
+    with Client(house[0], first) as notebook:
+        assert list(notebook.studies()) != []
+        page.get_by_role("button", name="Rotate <i>notebook</i>").click()
+        page.get_by_label("Not at all").check()
+        page.get_by_role("button", name="Rotate the key").click()
+        expect(page.locator("pre")).not_to_have_text(first)
+        with pytest.raises(Unauthenticated):
+            list(notebook.studies())
 
     with Client(house[0], page.locator("pre").inner_text()) as notebook:
         assert list(notebook.studies()) != []

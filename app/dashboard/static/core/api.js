@@ -148,6 +148,9 @@ export class Api {
   createKey(key) {
     return this.#write("POST", "v1/keys", key);
   }
+  rotateKey(key, graceS) {
+    return this.#write("POST", `v1/keys/${part(key)}/rotate`, { grace_s: graceS });
+  }
   revokeKey(key) {
     return this.#write("DELETE", `v1/keys/${part(key)}`);
   }

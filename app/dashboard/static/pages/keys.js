@@ -6,7 +6,12 @@ import { notice, noticeProblem } from "../core/notices.js";
 import { ask } from "../parts/dialog.js";
 import { emptyPlace } from "../parts/pieces.js";
 
-const COLUMNS = ["Key", "Scope", "Made", "Expires", "Actions"];
+const COLUMNS = ["Key", "Scope", "Made", "Used", "Expires", "Actions"];
+const GRACES = [
+  { value: "86400", name: "A day", text: "Time to put the new key where the old one is." },
+  { value: "3600", name: "An hour", text: "The same in a hurry." },
+  { value: "0", name: "Not at all", text: "Whoever uses the old key is refused from now on." },
+];
 const SCOPES = [
   ["user", "user: make and change studies"],
   ["reader", "reader: look only"],
@@ -49,7 +54,7 @@ export async function openPage({ api, fail, title }) {
 
   async function refresh() {
     const keys = (await api.keys(ending.signal)).filter(({ revoked_at: revokedAt }) => !revokedAt);
-    fill(place, keys.length ? keysTable(keys, revoke) : emptyPlace("No keys", "This server asks for none."));
+    fill(place, keys.length ? keysTable(keys, { rotate, revoke }) : emptyPlace("No keys", "This server asks for none."));
   }
 
   async function create(event) {
@@ -57,17 +62,31 @@ export async function openPage({ api, fail, title }) {
     await act(async () => {
       const key = await api.createKey({ name: name.value.trim(), scope: scope.value });
       name.value = "";
-      fill(
-        made,
-        element(
-          "section.card",
-          {},
-          element("h2", {}, `The key “${key.name}”`),
-          element("p", {}, "Copy it now; it is not shown again."),
-          element("pre", {}, key.secret),
-        ),
-      );
+      show(key);
     });
+  }
+
+  function show(key) {
+    fill(
+      made,
+      element(
+        "section.card",
+        {},
+        element("h2", {}, `The key “${key.name}”`),
+        element("p", {}, "Copy it now; it is not shown again."),
+        element("pre", {}, key.secret),
+      ),
+    );
+  }
+
+  async function rotate(key) {
+    const answer = await ask({
+      title: `A new key for “${key.name}”?`,
+      text: "It has the same name, scope and lifetime. How long does the old one work on?",
+      choices: GRACES,
+      action: "Rotate the key",
+    });
+    if (answer) await act(async () => show(await api.rotateKey(key.id, Number(answer.choice))));
   }
 
   async function revoke(key) {
@@ -96,7 +115,7 @@ export async function openPage({ api, fail, title }) {
   return { node, close: () => ending.abort() };
 }
 
-function keysTable(keys, revoke) {
+function keysTable(keys, { rotate, revoke }) {
   return element(
     "table.cards",
     {},
@@ -123,10 +142,18 @@ function keysTable(keys, revoke) {
             { "data-name": "Made" },
             element("time", { datetime: key.created_at, title: formatTime(key.created_at) }, formatAgo(key.created_at)),
           ),
+          element("td", { "data-name": "Used" }, key.last_used_at ? formatAgo(key.last_used_at) : "never"),
           element("td", { "data-name": "Expires" }, key.expires_at ? formatTime(key.expires_at) : "never"),
           element(
             "td",
             { "data-name": "Actions" },
+            key.scope === "guest"
+              ? null
+              : element(
+                  "button",
+                  { type: "button", "aria-label": `Rotate ${key.name}`, on: { click: () => rotate(key) } },
+                  "Rotate…",
+                ),
             element(
               "button.danger",
               { type: "button", "aria-label": `Revoke ${key.name}`, on: { click: () => revoke(key) } },
