@@ -1,4 +1,4 @@
-"""Every promise of docs/reliability.md names what tries it, and that exists."""
+"""Every promise of docs/reliability.md names what tries it, every default of docs/security.md what holds it."""
 
 import re
 from pathlib import Path
@@ -24,3 +24,12 @@ def test_what_tries_a_promise_exists(name: str, tried_by: str) -> None:
     assert set(scenarios) <= known
     assert all((HOUSE / file).is_file() for file in files)
     assert scenarios or files or "every" in tried_by
+
+
+def test_every_default_of_security_is_held_by_tests_there_are() -> None:
+    table = (HOUSE / "docs/security.md").read_text().partition("## The defaults, one by one")[2]
+    rows = re.findall(r"^\| ([a-z ]+) \| .+ \| (`tests/.+`) \|$", table, re.MULTILINE)
+
+    assert len(rows) == 23
+    for name, held_by in rows:
+        assert all((HOUSE / file).is_file() for file in re.findall(r"`([^`]+)`", held_by)), name
