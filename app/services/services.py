@@ -98,6 +98,7 @@ class Services:
 
     async def start(self) -> None:
         """Begins to sweep and to wake those who wait."""
+        self.watch.forgive(self._monotonic())  # from now on workers can be heard
         self.signals.start()
         self._tasks = [
             asyncio.create_task(self._sweep_for_ever(), name="sweeper"),
@@ -239,7 +240,11 @@ class Services:
 
     async def _sweep_for_ever(self) -> None:
         while True:
+            slept_at = self._monotonic()
             await asyncio.sleep(self._sweep_s)
+            if self._monotonic() - slept_at > 2 * self._sweep_s:
+                # This process was held up, with its machine or by it, and has heard nobody: whom should it judge?
+                self.watch.forgive(self._monotonic())
             try:
                 await self.sweep()
             except StudyhallError as error:

@@ -1,9 +1,9 @@
 """The sweeper: what happens because time passes. Only it ends a lease.
 
 A lease that has run out is a hint; the sweeper judges it again under the study's lock. After a start, after the clock
-has jumped and after the database was away, nobody is judged for one lease (amnesty), so that an outage does not take
-the trials of a healthy fleet away. A jump renews every lease instead of shifting it: several servers see one jump, and
-renewing twice is renewing once.
+has jumped, after the database was away and after this process was held up itself (a machine that was paused), nobody
+is judged for one lease (amnesty), so that an outage does not take the trials of a healthy fleet away. A jump renews
+every lease instead of shifting it: several servers see one jump, and renewing twice is renewing once.
 """
 
 from dataclasses import dataclass

@@ -28,6 +28,13 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+def waited_s(pid: int) -> float:
+    """How long the main thread of a process was ready to run and got no processor, which other work had."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    return 0.0
+
+
 def state_of(task: Path) -> str:
     """The state of a thread, as one letter."""
     with suppress(OSError):
