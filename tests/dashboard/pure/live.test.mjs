@@ -108,6 +108,17 @@ test("what is asked for often is read seldom, and once more after the last askin
   assert.equal(read, 2);
 });
 
+test("a reading that failed is tried again by itself", async () => {
+  const ending = new AbortController();
+  let tries = 0;
+  const read = async () => {
+    tries += 1;
+    if (tries === 1) throw new Problem({ status: 503, detail: "not now" });
+  };
+  await calmly(read, { signal: ending.signal, fail: assert.fail, calmMs: 1 })();
+  assert.equal(tries, 2);
+});
+
 test("a refused key ends it: trying again would not help", async () => {
   const api = {
     eventStream: async () => {

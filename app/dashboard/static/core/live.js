@@ -110,12 +110,13 @@ export function backOff(failures, random = Math.random) {
 
 /**
  * A reading that may be asked for at any time, and happens no sooner than `CALM_MS` and four times what it took after
- * the last one.
+ * the last one; what has failed is tried again, later each time.
  * @returns {() => void}
  */
 export function calmly(read, { signal, fail, calmMs = CALM_MS }) {
   let isWanted = false;
   let isBusy = false;
+  let failures = 0;
   return async () => {
     isWanted = true;
     if (isBusy) return;
@@ -125,10 +126,13 @@ export function calmly(read, { signal, fail, calmMs = CALM_MS }) {
       const began = performance.now();
       try {
         await read();
+        failures = 0;
       } catch (error) {
-        if (error.needsKey) fail(error); // what else may be wrong, the stream says too
+        if (error.needsKey) fail(error);
+        else [isWanted, failures] = [true, failures + 1];
       }
-      await pause(Math.max(calmMs, 4 * (performance.now() - began)), signal);
+      const calm = Math.max(calmMs, 4 * (performance.now() - began));
+      await pause(failures ? Math.max(calm, backOff(failures)) : calm, signal);
     }
     isBusy = false;
   };

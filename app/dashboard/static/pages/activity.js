@@ -42,7 +42,11 @@ export async function openPage({ api, fail, title }) {
     const asked = Object.entries(heard);
     heard = {};
     const changed = asked.filter(([id, sequence]) => sequence !== null && sequence !== known[id]);
-    const news = await Promise.all(changed.slice(0, STUDIES_AT_ONCE).map(([id, sequence]) => readStudy(id, sequence)));
+    const reading = Promise.all(changed.slice(0, STUDIES_AT_ONCE).map(([id, sequence]) => readStudy(id, sequence)));
+    const news = await reading.catch((error) => {
+      heard = { ...Object.fromEntries(asked), ...heard };
+      throw error;
+    });
     for (const [id, sequence] of asked) {
       if (sequence === null) forget(id);
       else known[id] = sequence; // what was passed over is old by the next time

@@ -12,6 +12,7 @@ import { chosenStudies } from "../parts/chosen_studies.js";
 import { choice, emptyPlace, progressBar, progressText, reasonText, statePill } from "../parts/pieces.js";
 
 const PAGE = 50;
+const AGO_MS = 15_000; // how often it is said anew how long ago a study has changed
 const STATES = [
   ["", "All"],
   ["active", "Active"],
@@ -86,6 +87,9 @@ export async function openPage({ api, route, fail, title }) {
   showLabel();
   await refresh();
   keepFresh();
+  const clock = setInterval(() => {
+    for (const time of body.querySelectorAll("time")) time.textContent = formatAgo(time.dateTime);
+  }, AGO_MS);
 
   function ask(changes) {
     Object.assign(asked, changes);
@@ -197,6 +201,7 @@ export async function openPage({ api, route, fail, title }) {
     },
     close: () => {
       ending.abort();
+      clearInterval(clock);
       sparks.close();
     },
   };
