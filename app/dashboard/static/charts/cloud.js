@@ -103,9 +103,14 @@ function titles(see, objectives, extents) {
       shape("path.base", { d: line([[from.x, from.y], [to.x, to.y]]) }),
       shape("text", out([from.x, from.y], 12), formatNumber(extents[axis][0], 3)),
       shape("text", out([to.x, to.y], 12), formatNumber(extents[axis][1], 3)),
-      shape("text.title", out([x, y], 24), `${metric} ${goal === "maximize" ? "↑" : "↓"}`),
+      shape("text.title", axis === 2 ? above(to) : out([x, y], 24), `${metric} ${goal === "maximize" ? "↑" : "↓"}`),
     );
   });
+}
+
+/** Over the upper end of the upright edge: beside it there is no room on a phone. */
+function above({ x, y }) {
+  return { x: px(Math.max(4, x - 34)), y: px(y - 16) };
 }
 
 /** The four edges of the box along an axis, each from low to high; of those on the floor the two there. */
