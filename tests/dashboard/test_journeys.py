@@ -81,7 +81,7 @@ def test_a_label_leads_to_the_studies_that_have_it(visit: Visit, server: FakeSer
 def test_a_study_shows_its_plot_and_its_best_trial(visit: Visit, study: FakeStudy) -> None:
     page = visit("/studies")
 
-    page.get_by_role("link", name="digits").click()
+    page.get_by_role("link", name="digits", exact=True).click()
 
     best = study.best()
     assert best is not None

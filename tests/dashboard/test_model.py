@@ -121,7 +121,7 @@ def test_trials_of_a_front_are_chosen_by_dragging_and_compared(visit: Visit, ser
     study = FakeStudy({**DIGITS, "name": "three", "objectives": goals})
     study.scatter(30)
     server.studies[study.id] = study
-    page = visit("/studies/three/pareto")
+    page = visit("/studies/three/pareto?view=plane")
     plot = page.locator(".plot").first
     expect(plot.locator(".on-front path").first).to_be_visible()
     box = plot.bounding_box()
