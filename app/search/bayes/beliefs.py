@@ -14,7 +14,9 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from app.search.axes import Floats
-from app.search.bayes.gp import Kernel, Posterior, Prior, fit, hypotheses
+from app.search.bayes.fitting import fit, hypotheses
+from app.search.bayes.gp import Posterior
+from app.search.bayes.kernel import Kernel, Prior
 from app.search.bayes.trend import trend_of
 from app.search.chance import Chance, chance_of
 from app.search.encoding import Encoding

@@ -15,7 +15,9 @@ from typing import Final, Literal
 import numpy as np
 
 from app.search.axes import Floats
-from app.search.bayes.gp import Kernel, Posterior, Prior, fit
+from app.search.bayes.fitting import fit
+from app.search.bayes.gp import Posterior
+from app.search.bayes.kernel import Kernel, Prior
 from app.search.evidence import Evidence
 from app.search.likeness import feature_columns, features
 from studyhall.trial import TrialState
