@@ -136,7 +136,12 @@ class Energy:
         self._rows, self._others = np.tril_indices(len(z), -1)
         self._D = np.array([((X[self._rows, c] - X[self._others, c]) ** 2).sum(-1) for c in columns])
         self._in_sum = np.array([is_line(c) for c in columns])
+        lines = [c.start for c in columns if is_line(c)]
+        self._places = math.sqrt(5.0 * self.dimension) * (X[:, lines].T - 0.5)
         self._R = np.sqrt(5.0 * self.dimension * self._D[self._in_sum])
+        is_higher = X[self._rows][:, lines].T > X[self._others][:, lines].T
+        self._higher = np.where(is_higher, self._rows, self._others)
+        self._lower = np.where(is_higher, self._others, self._rows)
 
     def without_sum(self) -> "Energy":
         """The same results, under a product alone; the log odds say nothing then."""
@@ -197,9 +202,11 @@ class Energy:
         d, lines = self.dimension, len(self._R)
         added, slopes = np.zeros(len(self._rows)), np.empty((d, len(self._rows)))
         places = np.flatnonzero(self._in_sum)
-        for distance, place, inverse in zip(self._R, places, np.exp(-theta[places]), strict=True):
-            r = distance * inverse
-            decay = np.exp(-r)
+        for line, (place, inverse) in enumerate(zip(places, np.exp(-theta[places]), strict=True)):
+            r = self._R[line] * inverse
+            # Of a few places, not of every pair: exp is what a fit would take most time for.
+            decay = np.exp(-inverse * self._places[line])[self._higher[line]]
+            decay *= np.exp(inverse * self._places[line])[self._lower[line]]
             third = r * (1.0 / 3.0)
             slope = third * r
             third += 1.0
