@@ -33,7 +33,7 @@ NOISE: Final = 5e-3
 """What is believed of the noise's share of the variance, before any result."""
 MOST_LIMITS: Final = 3
 """Outcome constraints with a model of their own."""
-LARGEST_FIT: Final = 200
+LARGEST_FIT: Final = 128
 """Kernels are learnt from at most so many results: a fit costs n³ dozens of times, a posterior once."""
 
 
