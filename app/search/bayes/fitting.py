@@ -53,10 +53,20 @@ def hypotheses(X: Floats, z: Floats, columns: tuple[slice, ...], prior: Prior, c
     modes = _modes(whole)
     if len(columns) > MOST_CURVED:
         return tuple(Kernel(modes[i % len(modes)].theta, columns) for i in range(count))
-    if whole.has_sum:
-        modes += _modes(whole.without_sum())
-    modes = [_curved(mode) for mode in modes]
     random = np.random.default_rng(len(z))
+    if not whole.has_sum:
+        kept = _drawn([_curved(mode) for mode in modes], count, random)
+    else:
+        products = [_curved(mode) for mode in _modes(whole.without_sum())]
+        either = _drawn([*map(_curved, modes), *products], count - count // 2, random)
+        # Where a sum explains what was seen and not what is to come, as noise may, half of them still know none.
+        half = (len(either) + 1) // 2
+        kept = [*either[:half], *_drawn(products, count // 2, random), *either[half:]]
+    return tuple(Kernel(theta, columns) for theta in kept)
+
+
+def _drawn(modes: list["_Mode"], count: int, random: np.random.Generator) -> list[Floats]:
+    """`count` thetas around some modes, as the density weighs them."""
     evidence = np.array([mode.log_evidence for mode in modes])
     chosen = _resampled(np.exp(evidence - evidence.max()), TRIED * count, random)
     drawn, weights = [], []
@@ -66,12 +76,7 @@ def hypotheses(X: Floats, z: Floats, columns: tuple[slice, ...], prior: Prior, c
         drawn.append(theta)
         # At most 1: a tail that the normal does not reach must not be the only draw.
         weights.append(math.exp(min(mode.energy - mode.density(theta)[0] + 0.5 * float(step @ step), 0.0)))
-    kept = [drawn[i] for i in _resampled(np.array(weights), count, random)]
-    if whole.has_sum and count > 1:
-        # Where a sum explains what was seen and not what is to come, one view still knows none.
-        products = [mode for mode in modes if not mode.density.has_sum]
-        kept[-1] = max(products, key=lambda mode: mode.log_evidence).theta
-    return tuple(Kernel(theta, columns) for theta in kept)
+    return [drawn[i] for i in _resampled(np.array(weights), count, random)]
 
 
 @dataclass(frozen=True, slots=True)
