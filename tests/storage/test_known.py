@@ -2,16 +2,13 @@
 
 import pytest
 
-from app.services.claiming import answer, claim_trials
-from app.services.claiming import touches as touches_of_claim
-from app.services.telling import complete, report, touches
+from app.services.telling import complete
 from app.storage.prefetch import NOTHING
 from app.storage.rows import TrialRow
 from app.storage.transaction import Transaction
-from studyhall.trial import Measurement
-from studyhall.wire import Claim, Complete, Report
-from tests.databases import ADMIN, House, new_token
-from tests.storage.test_prefetch import asked, ran
+from studyhall.wire import Complete
+from tests.databases import House
+from tests.storage.test_prefetch import asked, claimed, end, ran
 
 __all__ = ["asked"]
 
@@ -26,16 +23,10 @@ def trials_remembered(house: House) -> set[str]:
 
 
 def test_a_running_trial_is_not_read_again(house: House, asked: list[str]) -> None:
-    study = house.study()
-    claim = Claim(token=new_token(), worker="worker", study=study.id)
-    claimed = ran(house, lambda tx: answer(tx, claim_trials(tx, ADMIN, claim)), touches_of_claim(ADMIN, claim))
-    trial, token = claimed.result.trials[0].trial.id, claim.token
+    held = claimed(house, house.study().id)
     asked.clear()
 
-    news = Report(attempt=1, token=token, measurements=(Measurement(step=0, metrics={"loss": 0.5}),))
-    ran(house, lambda tx: report(tx, ADMIN, trial, news), touches(trial, news))
-    end = Complete(attempt=1, token=token, metrics={"loss": 0.5})
-    ended = ran(house, lambda tx: complete(tx, ADMIN, trial, end), touches(trial, end))
+    ended = end(house, *held)
 
     assert ended.result.trial.state == "completed"
     assert asked == []

@@ -40,18 +40,27 @@ def ran(house: House, verb: Callable[[Transaction], Any], touched: Touches) -> W
     return work
 
 
+def claimed(house: House, study: str) -> tuple[str, str]:
+    """A trial that a script asks for, and its token."""
+    claim = Claim(token=new_token(), worker="worker", study=study)
+    work = ran(house, lambda tx: answer(tx, claim_trials(tx, ADMIN, claim)), touches_of_claim(ADMIN, claim))
+    return work.result.trials[0].trial.id, claim.token
+
+
+def end(house: House, trial: str, token: str) -> Work:
+    """One report of it, and its end."""
+    news = Report(attempt=1, token=token, measurements=(Measurement(step=0, metrics={"loss": 0.5}),))
+    ran(house, lambda tx: report(tx, ADMIN, trial, news), touches(trial, news))
+    told = Complete(attempt=1, token=token, metrics={"loss": 0.5})
+    return ran(house, lambda tx: complete(tx, ADMIN, trial, told), touches(trial, told))
+
+
 def test_what_a_worker_says_is_read_in_one_round_trip(postgres_url: str, asked: list[str]) -> None:
     house = House(postgres_url)
     study = house.study()
-    claim = Claim(token=new_token(), worker="worker", study=study.id)
     asked.clear()
 
-    claimed = ran(house, lambda tx: answer(tx, claim_trials(tx, ADMIN, claim)), touches_of_claim(ADMIN, claim))
-    trial, token = claimed.result.trials[0].trial.id, claim.token
-    news = Report(attempt=1, token=token, measurements=(Measurement(step=0, metrics={"loss": 0.5}),))
-    ran(house, lambda tx: report(tx, ADMIN, trial, news), touches(trial, news))
-    end = Complete(attempt=1, token=token, metrics={"loss": 0.5})
-    ended = ran(house, lambda tx: complete(tx, ADMIN, trial, end), touches(trial, end))
+    ended = end(house, *claimed(house, study.id))
 
     assert ended.result.trial.state == "completed"
     assert asked == []
