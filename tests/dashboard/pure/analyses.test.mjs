@@ -83,3 +83,10 @@ test("a field has its best level where the values are best, and trials on their 
   assert.equal(hits.length, 6);
   assert.ok(hits[0].y > hits[3].y, "what is low on the axis is low on the page");
 });
+
+test("a long word for nothing to draw stays inside its card, and loses no word", () => {
+  const nothing = "Too few trials: this takes 10 completed trials with a prediction, and there are 0.";
+  const lines = textsOf(courseChart({ lines: [], label: "", nothing }, { width: 380, height: 260 }).scene);
+  assert.ok(lines.length > 1 && lines.every((line) => line.length * 7 < 380));
+  assert.equal(lines.join(" "), nothing);
+});

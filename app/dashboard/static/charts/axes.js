@@ -3,6 +3,9 @@
 import { formatNumber } from "../core/format.js";
 import { group, px, shape } from "./scene.js";
 
+/** Pixels of what says that there is nothing to draw: between lines, of a character, beside them. */
+const [LINE, CHARACTER, MARGIN] = [20, 7.5, 12];
+
 /** The room a plot has inside its drawing. */
 export function plotRoom({ width, height }, { left = 56, right = 14, top = 26, bottom = 30 } = {}) {
   return {
@@ -61,7 +64,23 @@ export function formatTicks(ticks) {
       : tick.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
-/** What to draw when there is nothing to draw yet. */
+/** What to draw when there is nothing to draw yet; a long text in several lines, for text in a drawing does not wrap. */
 export function emptyPlot({ width, height }, text) {
-  return shape("text.nothing", { x: width / 2, y: height / 2, "text-anchor": "middle" }, text);
+  const lines = wrapped(text, Math.max(12, Math.floor((width - 2 * MARGIN) / CHARACTER)));
+  const top = height / 2 - ((lines.length - 1) * LINE) / 2;
+  const rows = lines.map((line, row) =>
+    shape("text.nothing", { x: width / 2, y: top + row * LINE, "text-anchor": "middle" }, line),
+  );
+  return group("nothing", ...rows);
+}
+
+/** A text in lines of at most so many characters, as far as its words allow. */
+export function wrapped(text, most) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
+    if (lines.length && longer.length <= most) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
