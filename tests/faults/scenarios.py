@@ -459,7 +459,8 @@ async def f17_power_cut(world: World, tally: Tally, times: int) -> None:
         return
     study = (await world.ask("POST", "/v1/studies", {"name": "f17"} | small_study())).json()["id"]
     trace = world.folder / "order"
-    tracer = Tracer(world.servers[world.ports[0]], "pwrite64,fdatasync,fsync,write,sendto,sendmsg,writev", trace)
+    calls = "recvfrom,read,pwrite64,fdatasync,fsync,write,sendto,sendmsg,writev"
+    tracer = Tracer(world.servers[world.ports[0]], calls, trace)
     line = Connection("127.0.0.1", world.ports[0], world.key)
     for _ in range(times // 3 + 1):
         token = uuid4().hex
