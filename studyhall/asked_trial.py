@@ -6,14 +6,25 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Final, Self
 
-from studyhall import wire
 from studyhall.definition import W, read_word
 from studyhall.errors import Conflict, NotFound, StaleLease, StudyhallError, TrialFinished
 from studyhall.tracing import AttemptTrace
 from studyhall.transport import Connection, M, path_of
 from studyhall.trial import FailureKind, Measurement, Trial
 from studyhall.trial_context import Infeasible, MetricsGate, Number, result_metrics
-from studyhall.wire import ClaimedTrial, Complete, Completed, Fail, Heartbeat, Origin, Release, Report, StudyBrief, Told
+from studyhall.wire import claims
+from studyhall.wire.claims import (
+    ClaimedTrial,
+    Complete,
+    Completed,
+    Fail,
+    Heartbeat,
+    Origin,
+    Release,
+    Report,
+    StudyBrief,
+    Told,
+)
 from studyhall.words import Word
 
 RESULT_PATIENCE_S: Final = 1800.0
@@ -171,7 +182,7 @@ class AskedTrial:
 
     def infeasible(self, reason: str) -> Infeasible:
         """Tells that these parameters cannot work, so that the search learns from it; raise what this answers."""
-        self._end(self._tell("infeasible", self._held(wire.Infeasible, reason=reason[:LONGEST_REASON]), Trial))
+        self._end(self._tell("infeasible", self._held(claims.Infeasible, reason=reason[:LONGEST_REASON]), Trial))
         return Infeasible(reason)
 
     def fail(self, message: str = "", *, kind: FailureKind = "user_error") -> Trial:

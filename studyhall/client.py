@@ -39,28 +39,12 @@ from studyhall.study_handle import POLL_S, StudyHandle
 from studyhall.transport import PATIENCE_S, Connection, Query, path_of
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
 from studyhall.webhooks import CreateWebhook, Webhook
-from studyhall.wire import (
-    AlgorithmInfo,
-    Artifact,
-    Ask,
-    Audited,
-    CheckedSpace,
-    CheckSpace,
-    CreateKey,
-    CreateStudy,
-    Feed,
-    Health,
-    Key,
-    Log,
-    Page,
-    PatchTrial,
-    PatchWorker,
-    RotateKey,
-    Scope,
-    ServerInfo,
-    TrainableInfo,
-    Worker,
-)
+from studyhall.wire.fleet import PatchWorker, TrainableInfo, Worker
+from studyhall.wire.outputs import Artifact, Log
+from studyhall.wire.pages import Page
+from studyhall.wire.results import Feed
+from studyhall.wire.server import Audited, CreateKey, Health, Key, RotateKey, Scope, ServerInfo
+from studyhall.wire.studies import AlgorithmInfo, Ask, CheckedSpace, CheckSpace, CreateStudy, PatchTrial
 
 PIECE_BYTES = 4 << 20
 """How much of an artifact one request brings."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from studyhall.study_handle import StudyHandle
 from studyhall.trial import Trial, TrialState
-from studyhall.wire import CONFIRMS
+from studyhall.wire.studies import CONFIRMS
 
 
 @dataclass(frozen=True)

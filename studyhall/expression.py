@@ -20,14 +20,29 @@ gives NaN, and every comparison with NaN is false, != too. `True`, `False` and `
 `null`.
 """
 
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-Scalar: TypeAlias = bool | int | float | str | None
+from studyhall.expression_tree import (
+    Call,
+    Compare,
+    Holds,
+    Item,
+    Literal,
+    Logic,
+    Member,
+    Name,
+    Node,
+    Scalar,
+    literals_compared,
+    names_of,
+    read_as_lists,
+)
+from studyhall.expression_values import FUNCTIONS, Absent, Values, evaluate, slack_of, truthy
+
 Truth: TypeAlias = bool | None
 """True, False, or None for unknown."""
 
@@ -37,94 +52,6 @@ MAX_DEPTH: Final = 40
 
 class ExpressionError(ValueError):
     """An expression that cannot be read; the message says where and what was expected."""
-
-
-class _Absent:
-    def __repr__(self) -> str:
-        return "absent"
-
-
-ABSENT: Final = _Absent()
-Listed: TypeAlias = Sequence[Scalar]
-Value: TypeAlias = Scalar | Listed | _Absent
-Values: TypeAlias = Mapping[str, Scalar | Listed]
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A value written out."""
-
-    value: Scalar
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A name whose value is looked up."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """The value at a position of a list, from 0."""
-
-    name: str
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function or an arithmetic operator with its arguments."""
-
-    function: str
-    arguments: "tuple[Node, ...]"
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """Two values compared."""
-
-    operator: str
-    left: "Node"
-    right: "Node"
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Whether a value is, or is not, one of a list."""
-
-    item: "Node"
-    choices: tuple[Scalar, ...]
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Holds:
-    """Whether a list holds, or does not hold, a value."""
-
-    item: "Node"
-    name: str
-    negated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Logic:
-    """`and`, `or` or `not` of truths."""
-
-    operator: str  # "and", "or", "not"
-    operands: "tuple[Node, ...]"
-
-
-Node: TypeAlias = Literal | Name | Item | Call | Compare | Member | Holds | Logic
-
-
-def same(left: Scalar | Listed, right: Scalar | Listed) -> bool:
-    """Whether two JSON scalars are the same value: 1 is 1.0, but true is not 1. A list is no scalar's equal."""
-    if isinstance(left, bool) or isinstance(right, bool):
-        return left is right
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return left == right
-    return type(left) is type(right) and left == right
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,23 +64,23 @@ class Expression:
 
     def truth(self, values: Values) -> Truth:
         """True, False, or None when it depends on a value that is absent."""
-        result = _evaluate(self.root, values)
-        return None if isinstance(result, _Absent) else _truthy(result)
+        result = evaluate(self.root, values)
+        return None if isinstance(result, Absent) else truthy(result)
 
     def slack(self, values: Values) -> float | None:
         """By how much the expression holds (negative: by how much it fails), None when unknown or not numeric.
 
         For `a <= b` the slack is `b - a`; `and` takes the smallest slack, `or` the largest.
         """
-        return _slack(self.root, values)
+        return slack_of(self.root, values)
 
     def read_as_lists(self) -> set[str]:
         """The names that must be lists: those after `in`, inside `len()`, and before a position."""
-        return set(_read_as_lists(self.root))
+        return set(read_as_lists(self.root))
 
     def literals_compared(self) -> list[tuple[str, Scalar]]:
         """Each (name, literal) that is compared by `==`, `!=` or `in`; used to find misspelt choices."""
-        return list(_literals_compared(self.root))
+        return literals_compared(self.root)
 
 
 @lru_cache(maxsize=4096)
@@ -359,8 +286,8 @@ class _Parser:
         return Item(name, position)
 
     def call(self, function: str) -> Node:
-        if function not in _FUNCTIONS:
-            raise ExpressionError(f"unknown function {function!r}; known: {', '.join(sorted(_FUNCTIONS))}")
+        if function not in FUNCTIONS:
+            raise ExpressionError(f"unknown function {function!r}; known: {', '.join(sorted(FUNCTIONS))}")
         self.expect("(")
         arguments = [self.deeper(self.sum)]
         while self.take(","):
@@ -378,201 +305,3 @@ def _number(text: str) -> int | float:
     if abs(value) > 1e300:
         raise ExpressionError(f"the number {text[:20]!r} is too large")
     return value
-
-
-def names_of(node: Node) -> set[str]:
-    """The names that a tree reads."""
-    match node:
-        case Name(name) | Item(name, _):
-            return {name}
-        case Holds(item, name, _):
-            return names_of(item) | {name}
-        case Call(_, operands) | Logic(_, operands):
-            return set().union(*map(names_of, operands))
-        case Compare(_, left, right):
-            return names_of(left) | names_of(right)
-        case Member(item, _, _):
-            return names_of(item)
-    return set()
-
-
-def _read_as_lists(node: Node) -> list[str]:
-    match node:
-        case Item(name, _) | Call("len", (Name(name),)):
-            return [name]
-        case Holds(item, name, _):
-            return [name, *_read_as_lists(item)]
-        case Call(_, operands) | Logic(_, operands):
-            return [name for operand in operands for name in _read_as_lists(operand)]
-        case Compare(_, left, right):
-            return _read_as_lists(left) + _read_as_lists(right)
-        case Member(item, _, _):
-            return _read_as_lists(item)
-    return []
-
-
-def _literals_compared(node: Node) -> list[tuple[str, Scalar]]:
-    match node:
-        case Compare("==" | "!=", Name(name), Literal(value)) | Compare("==" | "!=", Literal(value), Name(name)):
-            return [(name, value)]
-        case Member(Name(name), choices, _):
-            return [(name, choice) for choice in choices]
-        case Holds(Literal(value), name, _):
-            return [(name, value)]
-        case Compare("==" | "!=", Item(name, _), Literal(value)) | Compare("==" | "!=", Literal(value), Item(name, _)):
-            return [(name, value)]
-        case Logic(_, operands):
-            return [pair for operand in operands for pair in _literals_compared(operand)]
-    return []
-
-
-def _truthy(value: Scalar | Listed) -> bool:
-    return bool(value) and not _is_nan(value)
-
-
-def _is_nan(value: Scalar | Listed) -> bool:
-    return isinstance(value, float) and math.isnan(value)
-
-
-def _evaluate(node: Node, values: Values) -> Value:
-    match node:
-        case Literal(value):
-            return value
-        case Name(name):
-            return values.get(name, ABSENT)
-        case Compare(operator, left, right):
-            return _compare(operator, _evaluate(left, values), _evaluate(right, values))
-        case Member(item, choices, negated):
-            found = _evaluate(item, values)
-            if isinstance(found, _Absent):
-                return ABSENT
-            return not _is_nan(found) and any(same(found, choice) for choice in choices) != negated
-        case Holds(item, name, negated):
-            return _holds(_evaluate(item, values), values.get(name, ABSENT), negated=negated)
-        case Item(name, position):
-            listed = values.get(name, ABSENT)
-            return listed[position] if isinstance(listed, (list, tuple)) and position < len(listed) else ABSENT
-        case Call("len", (Name(name),)):
-            listed = values.get(name, ABSENT)
-            return len(listed) if isinstance(listed, (list, tuple)) else ABSENT
-        case Logic(operator, operands):
-            return _LOGIC[operator]([_evaluate(operand, values) for operand in operands])
-        case Call(function, arguments):
-            return _apply(function, [_evaluate(argument, values) for argument in arguments])
-
-
-def _holds(item: Value, listed: Value, *, negated: bool) -> Value:
-    if isinstance(item, _Absent) or isinstance(listed, _Absent):
-        return ABSENT
-    if not isinstance(listed, (list, tuple)) or _is_nan(item):
-        return False
-    return any(same(item, one) for one in listed) != negated
-
-
-def _and(operands: list[Value]) -> Value:
-    if any(not isinstance(operand, _Absent) and not _truthy(operand) for operand in operands):
-        return False
-    return ABSENT if any(isinstance(operand, _Absent) for operand in operands) else True
-
-
-def _or(operands: list[Value]) -> Value:
-    if any(not isinstance(operand, _Absent) and _truthy(operand) for operand in operands):
-        return True
-    return ABSENT if any(isinstance(operand, _Absent) for operand in operands) else False
-
-
-def _not(operands: list[Value]) -> Value:
-    operand = operands[0]
-    return ABSENT if isinstance(operand, _Absent) else not _truthy(operand)
-
-
-_LOGIC: Final[dict[str, Callable[[list[Value]], Value]]] = {"and": _and, "or": _or, "not": _not}
-
-
-def _compare(operator: str, left: Value, right: Value) -> Value:
-    if isinstance(left, _Absent) or isinstance(right, _Absent):
-        return ABSENT
-    if _is_nan(left) or _is_nan(right):
-        return False
-    if operator == "==":
-        return same(left, right)
-    if operator == "!=":
-        return not same(left, right)
-    if isinstance(left, str) and isinstance(right, str):
-        return _ORDER[operator](left, right)
-    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
-        return _ORDER[operator](left, right)
-    return False
-
-
-_ORDER: Final[dict[str, Callable[..., bool]]] = {
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
-
-
-def _apply(function: str, arguments: list[Value]) -> Value:
-    if any(isinstance(argument, _Absent) for argument in arguments):
-        return ABSENT
-    if not all(isinstance(argument, (int, float)) for argument in arguments):
-        return math.nan
-    numbers = [argument for argument in arguments if isinstance(argument, (int, float))]
-    if any(_is_nan(number) for number in numbers):
-        return math.nan
-    try:
-        result = _ARITHMETIC[function](*numbers)
-        return result if math.isfinite(result) else math.nan
-    except (ArithmeticError, ValueError):
-        return math.nan
-
-
-def _power(base: float, exponent: float) -> float:
-    # Floats only: integer powers can be made arbitrarily large and slow.
-    return math.pow(float(base), float(exponent))
-
-
-_FUNCTIONS: Final[dict[str, Callable[..., float]]] = {
-    "abs": abs,
-    "ceil": math.ceil,
-    "exp": math.exp,
-    "floor": math.floor,
-    "len": len,  # of a list; read where the list is known
-    "log": math.log,
-    "max": lambda *a: max(a),
-    "min": lambda *a: min(a),
-    "round": round,
-    "sqrt": math.sqrt,
-}
-_ARITHMETIC: Final[dict[str, Callable[..., float]]] = _FUNCTIONS | {
-    "neg": lambda a: -a,
-    "+": lambda a, b: a + b,
-    "-": lambda a, b: a - b,
-    "*": lambda a, b: a * b,
-    "/": lambda a, b: a / b,
-    "%": lambda a, b: a % b,
-    "**": _power,
-}
-
-
-def _slack(node: Node, values: Values) -> float | None:
-    match node:
-        case Compare("<=" | "<", left, right):
-            return _difference(right, left, values)
-        case Compare(">=" | ">", left, right):
-            return _difference(left, right, values)
-        case Logic("and", operands):
-            slacks = [_slack(operand, values) for operand in operands]
-            return None if None in slacks else min(slack for slack in slacks if slack is not None)
-        case Logic("or", operands):
-            known = [slack for operand in operands if (slack := _slack(operand, values)) is not None]
-            return max(known) if known else None
-    return None
-
-
-def _difference(left: Node, right: Node, values: Values) -> float | None:
-    a, b = _evaluate(left, values), _evaluate(right, values)
-    if isinstance(a, (int, float)) and isinstance(b, (int, float)):
-        return float(a) - float(b)
-    return None

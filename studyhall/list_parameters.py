@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from studyhall.errors import invalid
-from studyhall.expression import same
+from studyhall.expression_tree import same
 from studyhall.parameter_base import MAX_ITEMS, ParameterBase, Prior, check_default_and_prior, check_distinct
 from studyhall.words import JsonScalar, ParameterValue
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from studyhall.errors import invalid
-from studyhall.expression import Scalar
+from studyhall.expression_tree import Scalar
 from studyhall.words import JsonScalar, ParameterName, ParameterValue, Word
 
 MAX_CHOICES = 1000

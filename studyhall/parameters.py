@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import Field, model_validator
 
 from studyhall.errors import invalid
-from studyhall.expression import Scalar, same
+from studyhall.expression_tree import Scalar, same
 from studyhall.list_parameters import ListParameter, PermutationParameter, SimplexParameter, SubsetParameter
 from studyhall.parameter_base import MAX_CHOICES, ParameterBase, Prior, check_default_and_prior, check_distinct
 from studyhall.words import MAX_BOUND, MAX_INT, Finite, JsonScalar, ParameterValue

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Final, Self, TextIO
 
 from studyhall.study import Objective
-from studyhall.wire import Summary
+from studyhall.wire.results import Summary
 
 BAR_WIDTH: Final = 24
 PLAIN_EVERY_S: Final = 10.0

@@ -17,7 +17,8 @@ from pydantic import Field, model_validator
 from studyhall.architecture.definition import Architecture
 from studyhall.architecture.graph import COUNTS
 from studyhall.errors import FieldError, InvalidInput, invalid
-from studyhall.expression import Expression, ExpressionError, Scalar, parse, same
+from studyhall.expression import Expression, ExpressionError, parse
+from studyhall.expression_tree import Scalar, same
 from studyhall.parameters import (
     BoolParameter,
     CategoricalParameter,

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from studyhall.wire import Analysis, History
+from studyhall.wire.results import Analysis, History
 
 
 class StudyAnalysis:

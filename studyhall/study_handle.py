@@ -26,25 +26,10 @@ from studyhall.trial import Prediction, Trial, TrialState
 from studyhall.trial_columns import data_frame
 from studyhall.trial_context import LocalTrial, Number, TrialContext, result_metrics, trial_seed
 from studyhall.trial_table import table_of
-from studyhall.wire import (
-    Analysis,
-    AnalysisKind,
-    Best,
-    Claim,
-    Claimed,
-    ConfirmStudy,
-    Event,
-    Events,
-    ExportFormat,
-    History,
-    Page,
-    PatchStudy,
-    PauseStudy,
-    QueueTrials,
-    StopStudy,
-    Summary,
-    TrialColumns,
-)
+from studyhall.wire.claims import Claim, Claimed
+from studyhall.wire.pages import Page
+from studyhall.wire.results import Analysis, AnalysisKind, Best, Event, Events, History, Summary, TrialColumns
+from studyhall.wire.studies import ConfirmStudy, ExportFormat, PatchStudy, PauseStudy, QueueTrials, StopStudy
 from studyhall.words import Word
 
 ANALYSIS_S: Final = 30.0

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from studyhall.wire import CreateStudy
+from studyhall.wire.studies import CreateStudy
 
 SCHEMA_PATH: Final = "/v1/schemas/study.json"
 """Where every server tells it, without a key: editors have none."""

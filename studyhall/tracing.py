@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 from studyhall.errors import InvalidInput
-from studyhall.wire import ClaimedTrial
+from studyhall.wire.claims import ClaimedTrial
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context

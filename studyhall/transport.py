@@ -43,7 +43,7 @@ from studyhall.errors import (
     VersionConflict,
     every_error,
 )
-from studyhall.wire import Page, Problem
+from studyhall.wire.pages import Page, Problem
 from studyhall.words import Word
 
 BASE_S: Final = 0.5

@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints, ValidationError
 
 from studyhall.errors import Forbidden, MalformedRequest
-from studyhall.wire import Event
+from studyhall.wire.results import Event
 from studyhall.words import Word
 
 SIGNATURE, TIMESTAMP, DELIVERY = "X-Studyhall-Signature", "X-Studyhall-Timestamp", "X-Studyhall-Delivery"

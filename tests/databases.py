@@ -19,7 +19,8 @@ from app.storage.committed import Committed
 from app.storage.database import Database
 from app.storage.transaction import Transaction
 from studyhall.study import Study
-from studyhall.wire import Claim, ClaimedTrial, CreateStudy
+from studyhall.wire.claims import Claim, ClaimedTrial
+from studyhall.wire.studies import CreateStudy
 
 T = TypeVar("T")
 

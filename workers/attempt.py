@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from studyhall.errors import Conflict, MeasurementConflict, StudyhallError
 from studyhall.tracing import AttemptTrace
 from studyhall.trial import Measurement
-from studyhall.wire import ClaimedTrial, Heartbeat, Report, Told
+from studyhall.wire.claims import ClaimedTrial, Heartbeat, Report, Told
 from workers.attempt_log import AttemptLog
 from workers.checkpoints import Manifest
 from workers.children import Child

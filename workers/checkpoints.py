@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from pydantic import ValidationError
 
 from studyhall.trial import Measurement
-from studyhall.wire import ClaimedTrial
+from studyhall.wire.claims import ClaimedTrial
 from studyhall.words import Word
 from workers.store import MANIFEST, Store
 

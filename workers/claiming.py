@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Final, NamedTuple
 
 from studyhall.errors import Conflict, StudyhallError
-from studyhall.wire import Capabilities, Claim, ClaimedTrial, Heartbeat
+from studyhall.wire.claims import Capabilities, Claim, ClaimedTrial, Heartbeat
 from workers.configuration import Configuration
 from workers.server import TEMPORARY, NothingNow, Patience, Server
 

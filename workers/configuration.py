@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from studyhall.study import Task
-from studyhall.wire import LEASE_S, Capabilities
+from studyhall.wire.claims import LEASE_S, Capabilities
 from workers.attempt import Patiences
 from workers.machine import Share, cores, memory_mb
 

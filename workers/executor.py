@@ -6,7 +6,8 @@ makes it known to the server and delivers what could not be told.
 
 from typing import NamedTuple, Protocol
 
-from studyhall.wire import Capabilities, MachineUse, TrainableInfo
+from studyhall.wire.claims import Capabilities
+from studyhall.wire.fleet import MachineUse, TrainableInfo
 from workers.server import Server
 from workers.spool import Ending, Spool
 

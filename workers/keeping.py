@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from studyhall.trial import Measurement
-from studyhall.wire import ClaimedTrial
+from studyhall.wire.claims import ClaimedTrial
 from workers.checkpoints import Checkpoints, Resumed
 from workers.messages import Kept, Saved
 from workers.store import Store

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from studyhall.errors import StudyhallError
-from studyhall.wire import MAX_LOG_PIECE, SendLog
+from studyhall.wire.outputs import MAX_LOG_PIECE, SendLog
 from workers.server import TEMPORARY, Patience, Server
 
 GATHER_S: Final = 1.0

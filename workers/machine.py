@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from studyhall.errors import FieldError, InvalidInput
-from studyhall.wire import GpuUse, MachineUse
+from studyhall.wire.fleet import GpuUse, MachineUse
 
 logger = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from studyhall import wire
 from studyhall.trial import FailureKind, Measurement
+from studyhall.wire import claims
 from workers.messages import Done, Ended, NotFeasible, Verdict, WentWrong, last_part
 
 LOG_IN_MESSAGE: Final = 4096
@@ -166,12 +166,12 @@ def to_wire(
     token: str,
     measurements: Sequence[Measurement] = (),
     checkpoint: int | None = None,
-    next_claim: wire.NextClaim | None = None,
-) -> wire.Complete | wire.Infeasible | wire.Fail | wire.Release | None:
+    next_claim: claims.NextClaim | None = None,
+) -> claims.Complete | claims.Infeasible | claims.Fail | claims.Release | None:
     """The request that tells an outcome; None when there is nothing to tell."""
     match outcome:
         case Completed(metrics=metrics, pruned=pruned):
-            return wire.Complete(
+            return claims.Complete(
                 attempt=attempt,
                 token=token,
                 metrics=metrics,
@@ -181,10 +181,10 @@ def to_wire(
                 claim=next_claim,
             )
         case Infeasible(reason=reason):
-            return wire.Infeasible(attempt=attempt, token=token, reason=last_part(reason, 4096))
+            return claims.Infeasible(attempt=attempt, token=token, reason=last_part(reason, 4096))
         case Failed(kind=kind, message=message):
-            return wire.Fail(attempt=attempt, token=token, kind=kind, message=last_part(message, 16_384))
+            return claims.Fail(attempt=attempt, token=token, kind=kind, message=last_part(message, 16_384))
         case Released(reason=reason):
-            return wire.Release(attempt=attempt, token=token, reason=last_part(reason, 4096))
+            return claims.Release(attempt=attempt, token=token, reason=last_part(reason, 4096))
         case Dropped():
             return None

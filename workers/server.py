@@ -22,9 +22,7 @@ from studyhall import tracing
 from studyhall.errors import RateLimited, RequestTimeout, StudyhallError, Unavailable, Unreachable
 from studyhall.transport import ANSWER_S, BASE_S, CAP_S, MAX_ANSWER_BYTES, Answer, check_version, path_of, problem_of
 from studyhall.trial import Trial
-from studyhall.wire import (
-    Artifact,
-    Best,
+from studyhall.wire.claims import (
     Claim,
     Claimed,
     Complete,
@@ -32,14 +30,13 @@ from studyhall.wire import (
     Fail,
     Heartbeat,
     Infeasible,
-    LogKept,
-    RegisterWorker,
     Release,
     Report,
-    SendLog,
     Told,
-    Worker,
 )
+from studyhall.wire.fleet import RegisterWorker, Worker
+from studyhall.wire.outputs import Artifact, LogKept, SendLog
+from studyhall.wire.results import Best
 from studyhall.words import Word
 
 M = TypeVar("M", bound=BaseModel)

@@ -12,7 +12,7 @@ from studyhall.errors import StudyhallError
 from studyhall.study import Task
 from studyhall.tracing import AttemptTrace
 from studyhall.trial_context import trial_seed
-from studyhall.wire import Capabilities, ClaimedTrial, NextClaim
+from studyhall.wire.claims import Capabilities, ClaimedTrial, NextClaim
 from workers.attempt import Attempt
 from workers.attempt_log import AttemptLog
 from workers.checkpoints import Resumed

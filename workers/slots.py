@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Final
 
 from studyhall.errors import FieldError, InvalidInput
-from studyhall.wire import Capabilities
+from studyhall.wire.claims import Capabilities
 from workers.child.nursery import Orders, Ready
 from workers.children import Children
 from workers.configuration import Configuration

@@ -14,7 +14,7 @@ from pydantic import model_validator
 from studyhall.errors import StudyhallError, TooMuch
 from studyhall.home import write_private
 from studyhall.trial import Measurement
-from studyhall.wire import Claimed, Complete, Fail, Infeasible, Release, Report
+from studyhall.wire.claims import Claimed, Complete, Fail, Infeasible, Release, Report
 from studyhall.words import Word
 from workers.server import TEMPORARY, Patience, Server
 

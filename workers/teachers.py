@@ -12,7 +12,7 @@ from typing import Final
 from studyhall.errors import StudyhallError
 from studyhall.study import Task
 from studyhall.trial import Trial
-from studyhall.wire import ClaimedTrial, StudyBrief
+from studyhall.wire.claims import ClaimedTrial, StudyBrief
 from workers.keeping import Places
 from workers.server import Server
 

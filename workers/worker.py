@@ -10,7 +10,7 @@ from typing import Final
 import httpx2
 
 from studyhall.errors import StudyhallError
-from studyhall.wire import RegisterWorker
+from studyhall.wire.fleet import RegisterWorker
 from workers.configuration import Configuration
 from workers.executor import Executor, Offer
 from workers.server import Server, insist

@@ -76,7 +76,7 @@ def read_question(told: Mapping[str, Any]) -> Question:
 
 
 def write_answer(question: Question, finding: Finding, head: Mapping[str, Any]) -> bytes:
-    """An answer as JSON, `studyhall.wire.Analysis`."""
+    """An answer as JSON, `studyhall.wire.results.Analysis`."""
     body = {
         **head,
         "kind": question.kind,

@@ -17,7 +17,7 @@ from app.storage.prefetch import NOTHING, Touches
 from app.storage.reader import Connection
 from app.storage.transaction import Transaction
 from studyhall.errors import InvalidCursor
-from studyhall.wire import Page
+from studyhall.wire.pages import Page
 
 M = TypeVar("M", bound=BaseModel)
 T = TypeVar("T")

@@ -19,7 +19,8 @@ from app.services import artifacts
 from app.storage.object_contents import ObjectContents
 from app.storage.prefetch import Touches
 from studyhall.errors import FieldError, InvalidInput, NotFound, StaleLease, TooMuch, Unavailable
-from studyhall.wire import Artifact, Page
+from studyhall.wire.outputs import Artifact
+from studyhall.wire.pages import Page
 
 routes = Routes("artifacts")
 

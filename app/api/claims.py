@@ -17,7 +17,18 @@ from app.services.fleet import WorkerAside
 from studyhall.errors import MeasurementConflict, NotFound, StaleLease, TooMuch, TrialFinished
 from studyhall.study import StudyState
 from studyhall.trial import Trial
-from studyhall.wire import Claim, Claimed, Complete, Completed, Fail, Heartbeat, Infeasible, Release, Report, Told
+from studyhall.wire.claims import (
+    Claim,
+    Claimed,
+    Complete,
+    Completed,
+    Fail,
+    Heartbeat,
+    Infeasible,
+    Release,
+    Report,
+    Told,
+)
 
 routes = Routes("work")
 

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 from app.api.problems import status_of
 from studyhall import errors
 from studyhall.errors import StudyhallError
-from studyhall.wire import FieldProblem, Problem
+from studyhall.wire.pages import FieldProblem, Problem
 
 DESCRIPTION: Final = """\
 POST a search space, get a model.

@@ -17,7 +17,7 @@ from app.api.queries import EventsQuery, FeedQuery, StudyRef
 from app.api.routing import READERS, VIEWERS, Routes
 from app.services import reading
 from studyhall.errors import FieldError, InvalidInput
-from studyhall.wire import Events, Feed
+from studyhall.wire.results import Events, Feed
 
 routes = Routes("events")
 

@@ -11,7 +11,9 @@ from app.api.queries import PageQuery
 from app.api.routing import READERS, USERS, WORKERS, Routes
 from app.search import registry, stopping
 from app.services import fleet, lists
-from studyhall.wire import AlgorithmInfo, Page, PatchWorker, RegisterWorker, TrainableInfo, Worker
+from studyhall.wire.fleet import PatchWorker, RegisterWorker, TrainableInfo, Worker
+from studyhall.wire.pages import Page
+from studyhall.wire.studies import AlgorithmInfo
 
 routes = Routes("fleet")
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from app.api.context import Caller, Open
 from app.api.routing import OPEN, READERS, Routes
 from studyhall.errors import StudyhallError
-from studyhall.wire import Health, ServerInfo
+from studyhall.wire.server import Health, ServerInfo
 
 routes = Routes("health")
 

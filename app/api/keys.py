@@ -8,7 +8,8 @@ from app.api.queries import KeyId, PageQuery
 from app.api.routing import ADMINS, Routes
 from app.services import keys, lists
 from studyhall.errors import KeyEnded, LastAdmin
-from studyhall.wire import Audited, CreateKey, Key, Page, RotateKey
+from studyhall.wire.pages import Page
+from studyhall.wire.server import Audited, CreateKey, Key, RotateKey
 
 routes = Routes("keys")
 

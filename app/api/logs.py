@@ -10,7 +10,7 @@ from app.api.routing import READERS, WORKERS, Routes
 from app.services import logs
 from app.storage.prefetch import Touches
 from studyhall.errors import StaleLease
-from studyhall.wire import Log, LogKept, SendLog
+from studyhall.wire.outputs import Log, LogKept, SendLog
 
 routes = Routes("logs")
 

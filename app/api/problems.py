@@ -15,7 +15,7 @@ from starlette.types import Scope
 
 from studyhall import errors
 from studyhall.errors import StudyhallError, field_errors
-from studyhall.wire import FieldProblem, Problem
+from studyhall.wire.pages import FieldProblem, Problem
 
 CONTENT_TYPE = b"application/problem+json"
 LONGEST_DETAIL = 2000

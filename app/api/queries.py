@@ -6,7 +6,8 @@ from pydantic import Field, StringConstraints
 
 from studyhall.study import StudyState
 from studyhall.trial import TrialState
-from studyhall.wire import LONGEST_WAIT_S, ExportFormat
+from studyhall.wire.claims import LONGEST_WAIT_S
+from studyhall.wire.studies import ExportFormat
 from studyhall.words import Count, MetricName, ParameterName, Word, WorkerName
 
 StudyRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.: -]+$", min_length=1, max_length=128)]

@@ -8,7 +8,7 @@ from app.api.queries import KeyId, PageQuery, StudyRef
 from app.api.routing import USERS, Routes
 from app.services import shares
 from studyhall.shares import CreateShare, Share
-from studyhall.wire import Page
+from studyhall.wire.pages import Page
 
 routes = Routes("shares")
 

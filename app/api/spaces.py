@@ -6,7 +6,7 @@ from app.api.context import Caller
 from app.api.routing import READERS, Routes
 from app.services.spaces import check_space
 from studyhall.errors import SpaceInfeasible
-from studyhall.wire import CheckedSpace, CheckSpace
+from studyhall.wire.studies import CheckedSpace, CheckSpace
 
 routes = Routes("spaces")
 

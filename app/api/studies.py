@@ -40,19 +40,9 @@ from studyhall.errors import (
 from studyhall.explanation import Predictions, PredictPoints
 from studyhall.parameters import Parameter
 from studyhall.study import Study
-from studyhall.wire import (
-    Analysis,
-    AnalysisKind,
-    Best,
-    ConfirmStudy,
-    CreateStudy,
-    History,
-    Page,
-    PatchStudy,
-    PauseStudy,
-    StopStudy,
-    Summary,
-)
+from studyhall.wire.pages import Page
+from studyhall.wire.results import Analysis, AnalysisKind, Best, History, Summary
+from studyhall.wire.studies import ConfirmStudy, CreateStudy, PatchStudy, PauseStudy, StopStudy
 
 routes = Routes("studies")
 

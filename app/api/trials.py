@@ -29,7 +29,9 @@ from studyhall.errors import (
 )
 from studyhall.explanation import Explanation
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
-from studyhall.wire import Ask, Page, PatchTrial, QueueTrials, TrialColumns
+from studyhall.wire.pages import Page
+from studyhall.wire.results import TrialColumns
+from studyhall.wire.studies import Ask, PatchTrial, QueueTrials
 
 routes = Routes("trials")
 

@@ -9,7 +9,7 @@ from app.api.routing import USERS, Routes
 from app.services import webhooks
 from app.services.webhooks import WebhooksOff
 from studyhall.webhooks import CreateWebhook, Webhook
-from studyhall.wire import Page
+from studyhall.wire.pages import Page
 
 routes = Routes("webhooks")
 

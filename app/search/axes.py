@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from studyhall.expression import Scalar
+from studyhall.expression_tree import Scalar
 from studyhall.parameters import (
     CategoricalParameter,
     FloatParameter,

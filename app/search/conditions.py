@@ -17,7 +17,8 @@ import numpy as np
 
 from app.search.axes import Floats, Indices, Truths
 from app.search.blocks import Block, Members, Shares, Single, item_index
-from studyhall.expression import Call, Compare, Expression, Holds, Item, Literal, Logic, Name, Node, names_of
+from studyhall.expression import Expression
+from studyhall.expression_tree import Call, Compare, Holds, Item, Literal, Logic, Name, Node, names_of
 from studyhall.parameters import PermutationParameter, SubsetParameter
 from studyhall.words import ParameterValue
 

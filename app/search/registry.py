@@ -30,7 +30,7 @@ from app.search.options import (
 )
 from studyhall.errors import FieldError, InvalidInput, field_errors
 from studyhall.study import Algorithm
-from studyhall.wire import AlgorithmInfo
+from studyhall.wire.studies import AlgorithmInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from pydantic_core import to_json
 from app.search.worth import chance_to_lead
 from studyhall.errors import FieldError, InvalidInput, field_errors
 from studyhall.study import Stopping
-from studyhall.wire import AlgorithmInfo
+from studyhall.wire.studies import AlgorithmInfo
 from studyhall.words import ParameterName, Word
 
 Point = tuple[float, ...]

@@ -13,7 +13,7 @@ from app.storage.reader import Connection
 from app.storage.rows import ArtifactRow
 from app.storage.transaction import Transaction
 from studyhall.errors import NotFound, TooMuch
-from studyhall.wire import Artifact
+from studyhall.wire.outputs import Artifact
 
 MOST_BYTES: Final = 10 << 30
 """Of all artifacts of a trial together."""

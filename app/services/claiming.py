@@ -31,7 +31,7 @@ from studyhall.errors import NotFound
 from studyhall.study import Algorithm, StudyDefinition
 from studyhall.trial import TrialState
 from studyhall.trusted import trusted
-from studyhall.wire import Capabilities, Claim, Claimed, ClaimedTrial, Lease, Origin, StudyBrief
+from studyhall.wire.claims import Capabilities, Claim, Claimed, ClaimedTrial, Lease, Origin, StudyBrief
 
 MOST_REPEATS = 16
 """How many times one claim asks an instant engine again that has suggested networks with known results."""

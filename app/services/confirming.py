@@ -18,7 +18,7 @@ from app.storage.transaction import Transaction
 from studyhall.errors import InvalidInput
 from studyhall.study import Study
 from studyhall.trial import Trial
-from studyhall.wire import CONFIRMS, ConfirmStudy, CreateStudy, QueueTrials
+from studyhall.wire.studies import CONFIRMS, ConfirmStudy, CreateStudy, QueueTrials
 
 KEPT = ("objectives", "constraints", "retry", "parallelism", "priority", "task", "labels")
 """What the confirming study has from the one it confirms; no stopping rule, which would compare unequal seeds."""

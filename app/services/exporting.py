@@ -10,7 +10,7 @@ from studyhall.errors import FieldError, InvalidInput
 from studyhall.study import StudyDefinition
 from studyhall.trial import Trial
 from studyhall.trial_table import Kind, TrialTable, cell_text, table_of
-from studyhall.wire import ExportFormat
+from studyhall.wire.studies import ExportFormat
 
 PORTION: Final = 1000
 """Trials that are read, and written, at once; of Parquet a row group."""

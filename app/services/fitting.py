@@ -12,7 +12,7 @@ from app.storage.domain import definition_from
 from app.storage.rows import StudyRow
 from studyhall.errors import Conflict
 from studyhall.study import Resources, Task
-from studyhall.wire import Capabilities
+from studyhall.wire.claims import Capabilities
 
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)*")
 

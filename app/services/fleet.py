@@ -11,7 +11,7 @@ from app.storage.domain import worker_from
 from app.storage.rows import WorkerRow
 from app.storage.transaction import Transaction
 from studyhall.errors import Conflict, NotFound
-from studyhall.wire import PatchWorker, RegisterWorker, Worker
+from studyhall.wire.fleet import PatchWorker, RegisterWorker, Worker
 
 OFFLINE_AFTER_S = 90.0
 SEEN_EVERY_S = 10.0

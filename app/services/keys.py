@@ -9,7 +9,7 @@ from app.storage.domain import key_from
 from app.storage.rows import KeyRow
 from app.storage.transaction import Transaction
 from studyhall.errors import KeyEnded, LastAdmin, NotFound
-from studyhall.wire import CreateKey, Key, RotateKey
+from studyhall.wire.server import CreateKey, Key, RotateKey
 
 FIRST_PROJECT = "default"
 USED_EVERY_S = 3600.0

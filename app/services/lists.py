@@ -9,7 +9,9 @@ from app.storage import reader
 from app.storage.reader import TrialFilter
 from studyhall.study import Study
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
-from studyhall.wire import Audited, Key, Page, TrainableInfo, Worker
+from studyhall.wire.fleet import TrainableInfo, Worker
+from studyhall.wire.pages import Page
+from studyhall.wire.server import Audited, Key
 
 
 def studies(

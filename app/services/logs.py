@@ -10,7 +10,7 @@ from app.storage.rows import LogRow, TrialRow
 from app.storage.transaction import Transaction
 from studyhall.errors import StaleLease
 from studyhall.trial import TrialState
-from studyhall.wire import Log, LogKept, SendLog
+from studyhall.wire.outputs import Log, LogKept, SendLog
 
 MOST_CHARACTERS = 1 << 20
 """Of one attempt's log; its worker keeps more of it in a file."""

@@ -16,7 +16,7 @@ from studyhall.errors import Conflict
 from studyhall.parameters import Parameter
 from studyhall.study import Study, StudyState
 from studyhall.trial import Trial
-from studyhall.wire import Best, History, Summary
+from studyhall.wire.results import Best, History, Summary
 
 RECENT_S = 300.0
 RECENT_TRIALS = 2000

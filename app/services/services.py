@@ -36,7 +36,9 @@ from app.storage.prefetch import NOTHING, Touches
 from app.storage.rows import KeyRow
 from app.storage.transaction import Transaction
 from studyhall.errors import StudyhallError
-from studyhall.wire import Claim, Claimed, Event, Feed, Heartbeat, Key, Told
+from studyhall.wire.claims import Claim, Claimed, Heartbeat, Told
+from studyhall.wire.results import Event, Feed
+from studyhall.wire.server import Key
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

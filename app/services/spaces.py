@@ -6,7 +6,7 @@ from app.search.random import draw, feasible_share
 from studyhall.architecture.definition import Architecture
 from studyhall.architecture.drawing import drawing
 from studyhall.errors import SpaceInfeasible
-from studyhall.wire import CheckedArchitecture, CheckedSpace, CheckSpace, SampledNetwork
+from studyhall.wire.studies import CheckedArchitecture, CheckedSpace, CheckSpace, SampledNetwork
 from studyhall.words import Parameters
 
 _SEED = 0

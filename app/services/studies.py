@@ -28,7 +28,7 @@ from studyhall.errors import (
 from studyhall.parameters import has_default
 from studyhall.space import Space
 from studyhall.study import Study, StudyDefinition, Transfer
-from studyhall.wire import CreateStudy, PatchStudy, PauseStudy, StopStudy
+from studyhall.wire.studies import CreateStudy, PatchStudy, PauseStudy, StopStudy
 
 _GO_ON = PauseStudy()
 

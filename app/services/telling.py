@@ -37,7 +37,18 @@ from studyhall.errors import (
 )
 from studyhall.trial import Measurement, Trial, TrialState
 from studyhall.trusted import trusted
-from studyhall.wire import Claim, Claimed, Complete, Completed, Fail, Heartbeat, Infeasible, Release, Report, Told
+from studyhall.wire.claims import (
+    Claim,
+    Claimed,
+    Complete,
+    Completed,
+    Fail,
+    Heartbeat,
+    Infeasible,
+    Release,
+    Report,
+    Told,
+)
 
 MOST_POINTS = 100_000
 KEPT_MESSAGE = 16_384

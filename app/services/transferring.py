@@ -14,7 +14,7 @@ from studyhall.parameters import CategoricalParameter, ConstantParameter, FloatP
 from studyhall.space import Space
 from studyhall.study import StudyDefinition
 from studyhall.trial import TrialState
-from studyhall.wire import CreateStudy
+from studyhall.wire.studies import CreateStudy
 
 LATEST: Final = 2000
 """Trials of an earlier study that are looked at."""

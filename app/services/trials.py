@@ -21,7 +21,7 @@ from studyhall.errors import (
 from studyhall.space import Space
 from studyhall.study import StudyDefinition
 from studyhall.trial import Trial, TrialState
-from studyhall.wire import PatchTrial, QueueTrial, QueueTrials
+from studyhall.wire.studies import PatchTrial, QueueTrial, QueueTrials
 from studyhall.words import Parameters
 
 _COMPLETIONS = 2000

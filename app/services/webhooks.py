@@ -32,7 +32,7 @@ from app.storage.transaction import Transaction
 from app.storage.webhooks import Due
 from studyhall.errors import Conflict, FieldError, InvalidInput, NotFound, StudyhallError
 from studyhall.webhooks import DELIVERY, SIGNATURE, TIMESTAMP, CreateWebhook, Delivery, Webhook, signature
-from studyhall.wire import Event
+from studyhall.wire.results import Event
 
 log = structlog.get_logger(__name__)
 

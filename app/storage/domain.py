@@ -9,7 +9,10 @@ from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, W
 from studyhall.study import Incumbent, Study, StudyDefinition, StudyState, TrialCounts
 from studyhall.trial import Attempt, Prediction, Trial, TrialState
 from studyhall.trusted import trusted
-from studyhall.wire import Capabilities, Event, Key, MachineUse, TrainableInfo, Worker
+from studyhall.wire.claims import Capabilities
+from studyhall.wire.fleet import MachineUse, TrainableInfo, Worker
+from studyhall.wire.results import Event
+from studyhall.wire.server import Key
 
 
 def _stored(value: str | None) -> Any:

@@ -32,7 +32,10 @@ from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, W
 from studyhall.errors import InvalidCursor
 from studyhall.study import Study, StudyState
 from studyhall.trial import Attempt, RecordedMeasurement, Trial, TrialState
-from studyhall.wire import Audited, Event, Key, Page, TrainableInfo, Worker
+from studyhall.wire.fleet import TrainableInfo, Worker
+from studyhall.wire.pages import Page
+from studyhall.wire.results import Event
+from studyhall.wire.server import Audited, Key
 
 LONGEST_PAGE = 500
 WORKER_STATES = ("online", "offline", "draining", "quarantined")

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, WithJsonSchema, model_validator
 
 from studyhall.errors import invalid
-from studyhall.expression import Scalar
+from studyhall.expression_tree import Scalar
 from studyhall.words import MAX_INT, Word
 
 MOST_REPEATS: Final = 32

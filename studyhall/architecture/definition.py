@@ -12,7 +12,7 @@ from studyhall.architecture.graph import COUNTS, Counts, Graph
 from studyhall.architecture.plan import Plan, plan_of, size_of
 from studyhall.architecture.resolving import resolve
 from studyhall.errors import invalid
-from studyhall.expression import Scalar
+from studyhall.expression_tree import Scalar
 from studyhall.parameters import Parameter
 from studyhall.words import ParameterValue, Word
 

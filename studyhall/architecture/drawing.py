@@ -1,7 +1,7 @@
 """A graph as text, for people: one line a node, its inputs where they are not the line above."""
 
 from studyhall.architecture.graph import Graph, Node, node_counts
-from studyhall.expression import Scalar
+from studyhall.expression_tree import Scalar
 
 _UNSAID = ("none", 1, False, None)
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from studyhall.architecture.operators import Shape, operator_of
-from studyhall.expression import Scalar
+from studyhall.expression_tree import Scalar
 from studyhall.words import Word
 
 Colour: TypeAlias = bytes

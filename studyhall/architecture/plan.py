@@ -19,7 +19,8 @@ from pydantic import ValidationError
 
 from studyhall.architecture.blocks import FORMS, MOST_REPEATS, Block, Cell, Domain
 from studyhall.architecture.operators import OPERATORS, SKIP, Operator
-from studyhall.expression import MAX_LENGTH, Scalar
+from studyhall.expression import MAX_LENGTH
+from studyhall.expression_tree import Scalar
 from studyhall.parameters import (
     BoolParameter,
     CategoricalParameter,

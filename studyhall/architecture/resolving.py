@@ -10,7 +10,7 @@ from typing import TypeAlias
 from studyhall.architecture.graph import Graph, Node, reduced
 from studyhall.architecture.operators import Attributes, Shape
 from studyhall.architecture.plan import Chain, Edges, Leaf, Maybe, Pick, Repeat, Step
-from studyhall.expression import Scalar
+from studyhall.expression_tree import Scalar
 
 Flow: TypeAlias = int | None
 """The node whose output goes on from here; None: nothing does."""

@@ -19,7 +19,7 @@ from studyhall.commands.printing import print_json, printable
 from studyhall.errors import Forbidden, StudyhallError
 from studyhall.home import home_directory, remembered_server
 from studyhall.transport import major
-from studyhall.wire import ServerInfo
+from studyhall.wire.server import ServerInfo
 
 CLOCK_S: Final = 5.0
 """Clocks further apart than this make times in logs and lists misleading; leases do not depend on them."""

@@ -8,7 +8,7 @@ from typing import Final
 from studyhall.commands.asking import client_for
 from studyhall.commands.printing import print_json, print_table
 from studyhall.errors import NotFound
-from studyhall.wire import MachineUse
+from studyhall.wire.fleet import MachineUse
 
 LOOK_S: Final = 1.0
 """How often a worker that is waited for is asked about, in seconds."""

@@ -10,7 +10,7 @@ from studyhall.commands.asking import client_for
 from studyhall.commands.printing import cell_text, print_json, print_table
 from studyhall.errors import Incompatible
 from studyhall.home import write_private
-from studyhall.wire import Key
+from studyhall.wire.server import Key
 
 
 def create(arguments: argparse.Namespace) -> None:

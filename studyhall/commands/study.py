@@ -12,7 +12,7 @@ from studyhall.progress import ProgressLine
 from studyhall.study import Study, StudyState
 from studyhall.study_handle import StudyHandle
 from studyhall.trial import Trial
-from studyhall.wire import Summary
+from studyhall.wire.results import Summary
 
 REPAINT_S = 1.0
 """How often the time that has passed is painted anew, in seconds."""

@@ -10,7 +10,7 @@ from studyhall.commands.command_parser import did_you_mean
 from studyhall.definition import read_word
 from studyhall.errors import FieldError, InvalidInput
 from studyhall.space import Space
-from studyhall.wire import CreateStudy
+from studyhall.wire.studies import CreateStudy
 
 MAX_BYTES = 1024 * 1024
 """What the server takes of one request."""

@@ -17,7 +17,8 @@ from pydantic import Field
 from studyhall.client import Client
 from studyhall.errors import Conflict
 from studyhall.transport import Connection, path_of
-from studyhall.wire import Page, QueueTrial, QueueTrials
+from studyhall.wire.pages import Page
+from studyhall.wire.studies import QueueTrial, QueueTrials
 from studyhall.words import Labels, Word
 
 PIECE_CHARACTERS: Final = 4000

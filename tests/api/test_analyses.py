@@ -10,7 +10,7 @@ import pytest
 
 from app.analysis.answering import ANALYSES
 from app.services.analysis_pool import AnalysisFailed, AnalysisLate, AnalysisPool
-from studyhall.wire import Analysis, AnalysisKind
+from studyhall.wire.results import Analysis, AnalysisKind
 from tests.api.people import Caller
 
 SPACE = {

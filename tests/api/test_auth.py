@@ -19,7 +19,7 @@ from app.main import uvicorn_config
 from app.services.key_text import hash_of, id_of, make_key
 from app.services.principal import Principal
 from studyhall.errors import RateLimited, Unauthenticated
-from studyhall.wire import Health
+from studyhall.wire.server import Health
 from tests.api.people import Keyring
 from tests.api.toys import toy_api
 from tests.databases import Clock

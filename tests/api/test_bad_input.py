@@ -18,7 +18,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from studyhall.wire import Problem
+from studyhall.wire.pages import Problem
 from tests.api.people import SPACE, Caller, Hold, Keyring, definition, make_api, make_services
 
 LEAKS = re.compile(

@@ -9,7 +9,7 @@ from app.api.application import Api
 from app.api.context import Open
 from app.api.limits import Limits
 from app.api.routing import OPEN, Routes
-from studyhall.wire import Health
+from studyhall.wire.server import Health
 from tests.api.live import Wire, live
 from tests.api.toys import toy_api
 

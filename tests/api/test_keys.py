@@ -11,7 +11,8 @@ from app.api.application import Api
 from app.api.auth import Authenticator
 from app.services.keys import create_admin_key
 from app.services.services import Services
-from studyhall.wire import Key, Page
+from studyhall.wire.pages import Page
+from studyhall.wire.server import Key
 from tests.api.people import Caller
 
 

@@ -11,7 +11,7 @@ from app.api.context import Open
 from app.api.front_door import SECURITY_HEADERS
 from app.api.limits import Limits
 from app.api.routing import OPEN, Routes
-from studyhall.wire import Health
+from studyhall.wire.server import Health
 from tests.api.toys import toy_api
 
 SMALL = Limits(body_bytes=1000, headers_bytes=1000, url_bytes=300)

@@ -12,7 +12,8 @@ from app.api.problems import STATUS, problem_of, render, status_of, understood
 from app.api.routing import OPEN, Routes
 from studyhall import errors
 from studyhall.errors import FieldError, InvalidInput, RateLimited, StudyhallError, Unauthenticated, every_error
-from studyhall.wire import Health, Problem
+from studyhall.wire.pages import Problem
+from studyhall.wire.server import Health
 from tests.api.toys import toy_api
 
 AWKWARD = "NaN \ud800 \x00 \x1b[31m \u202e </script>\r\nSet-Cookie: a=b"

@@ -12,7 +12,8 @@ from app.api.application import ROUTES, Api
 from app.api.context import Caller, Open
 from app.api.queries import TrialId
 from app.api.routing import ADMINS, EVERY_KEY, OPEN, READERS, USERS, VIEWERS, WORKERS, Routes, StrictRoute
-from studyhall.wire import Health, Heartbeat
+from studyhall.wire.claims import Heartbeat
+from studyhall.wire.server import Health
 from studyhall.words import Word
 from tests.api.people import Keyring
 from tests.api.toys import toy_api

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.api.strict_json import MAX_DEPTH, check_json, read_model
 from studyhall.errors import InvalidInput, MalformedRequest
-from studyhall.wire import Heartbeat
+from studyhall.wire.claims import Heartbeat
 from studyhall.words import Word
 
 TOKEN = "0123456789abcdef"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from studyhall.cli import main
-from studyhall.wire import RegisterWorker
+from studyhall.wire.fleet import RegisterWorker
 
 DEFINITION = {
     "space": {

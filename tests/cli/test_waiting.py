@@ -10,7 +10,7 @@ import pytest
 from studyhall.cli import main
 from studyhall.interchange import trial_files
 from studyhall.study_schema import study_schema
-from studyhall.wire import RegisterWorker
+from studyhall.wire.fleet import RegisterWorker
 
 NUMBERS = itertools.count()
 

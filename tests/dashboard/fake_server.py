@@ -33,7 +33,11 @@ from studyhall.errors import field_errors
 from studyhall.space import Space
 from studyhall.study import StudyState
 from studyhall.trial import Trial, TrialState
-from studyhall.wire import Best, Capabilities, GpuUse, Key, MachineUse, Problem, TrialColumns, Worker
+from studyhall.wire.claims import Capabilities
+from studyhall.wire.fleet import GpuUse, MachineUse, Worker
+from studyhall.wire.pages import Problem
+from studyhall.wire.results import Best, TrialColumns
+from studyhall.wire.server import Key
 from tests.dashboard.fake_study import DIGITS, START, FakeStudy, attempts_of
 
 KEY = "shk_a-key-for-tests"

@@ -12,7 +12,8 @@ from typing import Any
 from studyhall.explanation import Explanation
 from studyhall.study import Incumbent, Study, StudyDefinition, StudyState, TrialCounts
 from studyhall.trial import Attempt, Trial, TrialState
-from studyhall.wire import Artifact, Event, Summary
+from studyhall.wire.outputs import Artifact
+from studyhall.wire.results import Event, Summary
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 DIGITS: dict[str, Any] = {

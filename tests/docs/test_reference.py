@@ -19,7 +19,7 @@ from docs.reference.pages import subjects_of
 from studyhall.client import Client
 from studyhall.errors import NotFound, StudyhallError
 from studyhall.home import read_key
-from studyhall.wire import RegisterWorker, Worker
+from studyhall.wire.fleet import RegisterWorker, Worker
 from tests.docs.blocks import ROOT
 from tests.docs.conftest import make_digits
 from tests.docs.players import Shell

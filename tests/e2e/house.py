@@ -13,7 +13,7 @@ from studyhall.commands.children import Child, Children
 from studyhall.commands.processes import program_arguments
 from studyhall.home import read_key
 from studyhall.study_handle import StudyHandle
-from studyhall.wire import Event
+from studyhall.wire.results import Event
 
 READY_S = 60.0
 GRACE_S = 20.0

@@ -11,7 +11,7 @@ import pytest
 
 from studyhall.errors import Conflict
 from studyhall.trial import TrialState
-from studyhall.wire import Claim, Claimed, Complete, Completed
+from studyhall.wire.claims import Claim, Claimed, Complete, Completed
 from tests.e2e.house import wait_for, wait_for_end
 
 pytestmark = pytest.mark.slow

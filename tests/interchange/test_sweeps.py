@@ -8,7 +8,7 @@ import yaml  # type: ignore[import-untyped]  # its types are a package of their 
 from studyhall.cli import main
 from studyhall.definition import read_word
 from studyhall.interchange.sweeps import READERS
-from studyhall.wire import CreateStudy
+from studyhall.wire.studies import CreateStudy
 
 WANDB = """
 name: digits sweep

@@ -18,7 +18,8 @@ from studyhall.study import StudyState
 from studyhall.transport import path_of
 from studyhall.trial import TrialState
 from studyhall.trial_context import trial_seed
-from studyhall.wire import LogKept, RegisterWorker, SendLog
+from studyhall.wire.fleet import RegisterWorker
+from studyhall.wire.outputs import LogKept, SendLog
 from tests.sdk.conftest import PARABOLA
 
 

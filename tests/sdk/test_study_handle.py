@@ -8,7 +8,7 @@ import pytest
 from studyhall.errors import InvalidInput
 from studyhall.progress import ProgressLine, bar, duration_text, progress_text
 from studyhall.study import Objective
-from studyhall.wire import Summary
+from studyhall.wire.results import Summary
 from tests.sdk.scripted import CLAIMED, NOW, STUDY, SUMMARY, TRIAL, ScriptedServer
 
 TRIALS = "/v1/studies/st_1/trials"

@@ -20,7 +20,8 @@ from studyhall.errors import (
     every_error,
 )
 from studyhall.transport import MAX_ANSWER_BYTES, Connection, path_of, problem_of
-from studyhall.wire import Ask, Health
+from studyhall.wire.server import Health
+from studyhall.wire.studies import Ask
 from tests.sdk.scripted import ScriptedServer
 
 OK = httpx2.Response(200, json={"status": "ok"})

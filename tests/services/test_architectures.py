@@ -7,7 +7,8 @@ from app.services.trials import queue_trials
 from app.storage.domain import trial_from
 from app.storage.transaction import Transaction
 from studyhall.trial import Trial
-from studyhall.wire import CheckSpace, Complete, QueueTrial, QueueTrials
+from studyhall.wire.claims import Complete
+from studyhall.wire.studies import CheckSpace, QueueTrial, QueueTrials
 from tests.architecture.spaces import CELL, IMAGES, space
 from tests.databases import House
 

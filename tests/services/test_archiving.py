@@ -15,7 +15,8 @@ from app.storage.reader import TrialFilter
 from studyhall.errors import NotFound, StudyArchived, StudyBusy
 from studyhall.shares import CreateShare
 from studyhall.study import Study
-from studyhall.wire import Complete, PatchStudy, PatchTrial, QueueTrials, StopStudy
+from studyhall.wire.claims import Complete
+from studyhall.wire.studies import PatchStudy, PatchTrial, QueueTrials, StopStudy
 from tests.databases import ADMIN, House
 
 

@@ -11,7 +11,8 @@ from app.services.trials import cancel_trial, queue_trials
 from studyhall.errors import BudgetExhausted, InvalidInput, StudyEnded
 from studyhall.study import Budget
 from studyhall.trial import Trial
-from studyhall.wire import Complete, Fail, Heartbeat, PatchStudy, QueueTrial, QueueTrials, Release, StopStudy
+from studyhall.wire.claims import Complete, Fail, Heartbeat, Release
+from studyhall.wire.studies import PatchStudy, QueueTrial, QueueTrials, StopStudy
 from tests.databases import Held, House
 
 

@@ -6,7 +6,7 @@ from app.services.histories import changes_after
 from app.services.telling import complete, report
 from app.storage.domain import definition_from
 from studyhall.trial import Measurement, Trial
-from studyhall.wire import Complete, Report, Told
+from studyhall.wire.claims import Complete, Report, Told
 from tests.databases import Held, House
 
 HALF = {"rule": "percentile", "options": {"min_trials": 4, "interval": 4, "warmup_steps": 4}}

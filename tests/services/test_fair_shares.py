@@ -5,7 +5,7 @@ from collections import Counter, deque
 import pytest
 
 from app.services.telling import complete
-from studyhall.wire import Capabilities, Complete
+from studyhall.wire.claims import Capabilities, Complete
 from tests.databases import House, new_token
 
 TASK = {"command": ["true"]}

@@ -7,7 +7,8 @@ from app.services.reading import get_trial
 from app.services.telling import complete, fail_trial, heartbeat
 from app.storage import reader
 from studyhall.errors import StaleLease
-from studyhall.wire import Complete, Fail, Heartbeat, PatchWorker, RegisterWorker, Worker
+from studyhall.wire.claims import Complete, Fail, Heartbeat
+from studyhall.wire.fleet import PatchWorker, RegisterWorker, Worker
 from tests.databases import ADMIN, House
 
 

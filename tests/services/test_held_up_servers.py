@@ -9,7 +9,8 @@ import pytest
 from app.services.reading import get_trial
 from app.services.services import Services
 from app.services.studies import create_study
-from studyhall.wire import Claim, CreateStudy
+from studyhall.wire.claims import Claim
+from studyhall.wire.studies import CreateStudy
 from tests.api.people import NoEngines, definition
 from tests.databases import ADMIN, Clock, new_token
 

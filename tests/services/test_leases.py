@@ -13,7 +13,7 @@ from app.services.trials import cancel_trial
 from app.storage import reader
 from studyhall.errors import MeasurementConflict, NotFound, StaleLease, TooMuch, TrialFinished
 from studyhall.trial import Measurement, Trial
-from studyhall.wire import Claim, Complete, Completed, Fail, Heartbeat, Infeasible, NextClaim, Release, Report
+from studyhall.wire.claims import Claim, Complete, Completed, Fail, Heartbeat, Infeasible, NextClaim, Release, Report
 from tests.databases import ADMIN, STRANGER, Held, House, new_token
 
 

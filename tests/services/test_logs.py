@@ -6,7 +6,8 @@ from app.services import logs
 from app.services.logs import keep_log, read_log
 from app.services.telling import complete, release
 from studyhall.errors import NotFound, StaleLease
-from studyhall.wire import Complete, Log, LogKept, Release, SendLog
+from studyhall.wire.claims import Complete, Release
+from studyhall.wire.outputs import Log, LogKept, SendLog
 from tests.databases import ADMIN, STRANGER, Held, House
 
 

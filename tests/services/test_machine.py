@@ -40,23 +40,8 @@ from app.storage.writer import Work
 from studyhall.errors import StudyhallError
 from studyhall.study import Budget
 from studyhall.trial import Measurement
-from studyhall.wire import (
-    Capabilities,
-    Claim,
-    Complete,
-    CreateStudy,
-    Fail,
-    Heartbeat,
-    Infeasible,
-    NextClaim,
-    PatchStudy,
-    PatchTrial,
-    QueueTrial,
-    QueueTrials,
-    Release,
-    Report,
-    StopStudy,
-)
+from studyhall.wire.claims import Capabilities, Claim, Complete, Fail, Heartbeat, Infeasible, NextClaim, Release, Report
+from studyhall.wire.studies import CreateStudy, PatchStudy, PatchTrial, QueueTrial, QueueTrials, StopStudy
 from tests.databases import SPACE, House
 from tests.services.model import FINAL, Lease, Model, Study
 

@@ -25,7 +25,9 @@ from studyhall.errors import (
 )
 from studyhall.space import Space
 from studyhall.study import Study
-from studyhall.wire import Complete, CreateKey, CreateStudy, PatchStudy, PatchTrial
+from studyhall.wire.claims import Complete
+from studyhall.wire.server import CreateKey
+from studyhall.wire.studies import CreateStudy, PatchStudy, PatchTrial
 from tests.databases import ADMIN, SPACE, STRANGER, House
 
 

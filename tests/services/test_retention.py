@@ -10,7 +10,8 @@ from app.services.logs import keep_log, read_log
 from app.services.retention import DAY_S, Retention, forget_outputs
 from app.services.telling import complete
 from app.storage.contents import Content
-from studyhall.wire import Complete, SendLog
+from studyhall.wire.claims import Complete
+from studyhall.wire.outputs import SendLog
 from tests.databases import ADMIN, House
 
 TWO_OBJECTIVES = [{"metric": "loss"}, {"metric": "size"}]

@@ -14,17 +14,8 @@ from app.services.telling import complete, fail_trial, heartbeat
 from app.storage import reader
 from app.storage.rows import TrialRow
 from studyhall.errors import StaleLease
-from studyhall.wire import (
-    Capabilities,
-    Claim,
-    Complete,
-    Completed,
-    Fail,
-    Heartbeat,
-    NextClaim,
-    PatchWorker,
-    RegisterWorker,
-)
+from studyhall.wire.claims import Capabilities, Claim, Complete, Completed, Fail, Heartbeat, NextClaim
+from studyhall.wire.fleet import PatchWorker, RegisterWorker
 from tests.databases import Held, House, new_token
 
 TASK = {"command": ["true"]}

@@ -13,7 +13,8 @@ from app.storage import reader
 from app.storage.domain import definition_from
 from studyhall.errors import InvalidInput
 from studyhall.space import Space
-from studyhall.wire import Complete, PatchStudy, QueueTrial, QueueTrials
+from studyhall.wire.claims import Complete
+from studyhall.wire.studies import PatchStudy, QueueTrial, QueueTrials
 from tests.databases import House
 
 X: dict[str, Any] = {"name": "x", "type": "float", "low": 0.0, "high": 1.0}

@@ -7,7 +7,8 @@ from app.services.studies import pause_study, resume_study
 from app.services.telling import complete, heartbeat, release, report
 from app.storage.domain import definition_from
 from studyhall.trial import Measurement
-from studyhall.wire import Complete, Heartbeat, PauseStudy, Release, Report, Told
+from studyhall.wire.claims import Complete, Heartbeat, Release, Report, Told
+from studyhall.wire.studies import PauseStudy
 from tests.databases import Held, House
 
 MEDIAN = {"rule": "median", "options": {"min_trials": 4}}

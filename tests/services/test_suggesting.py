@@ -23,7 +23,8 @@ from app.storage.transaction import Transaction
 from studyhall.errors import InvalidInput
 from studyhall.study import Study
 from studyhall.trial import Prediction
-from studyhall.wire import Claim, Claimed, Complete, CreateStudy
+from studyhall.wire.claims import Claim, Claimed, Complete
+from studyhall.wire.studies import CreateStudy
 from tests.databases import ADMIN, SPACE, House, new_token
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from app.storage.database import Database
 from app.storage.webhooks import due
 from studyhall.errors import Forbidden, InvalidInput
 from studyhall.webhooks import CreateWebhook, check_signature
-from studyhall.wire import CreateStudy, StopStudy
+from studyhall.wire.studies import CreateStudy, StopStudy
 
 pytestmark = pytest.mark.anyio
 

@@ -28,7 +28,7 @@ from app.storage.tables import metadata
 from app.storage.transaction import Transaction
 from app.storage.writer import LONGEST_PATIENT_QUEUE, LONGEST_QUEUE, Work
 from studyhall.errors import NameTaken, NotFound, StorageBusy
-from studyhall.wire import Complete
+from studyhall.wire.claims import Complete
 from tests.databases import Held, House
 
 

@@ -6,7 +6,7 @@ from app.services.telling import complete
 from app.storage.prefetch import NOTHING
 from app.storage.rows import TrialRow
 from app.storage.transaction import Transaction
-from studyhall.wire import Complete
+from studyhall.wire.claims import Complete
 from tests.databases import House
 from tests.storage.test_prefetch import asked, claimed, end, ran
 

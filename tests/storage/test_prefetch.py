@@ -15,7 +15,7 @@ from app.storage.transaction import Transaction
 from app.storage.writer import Work
 from studyhall.errors import StorageBusy
 from studyhall.trial import Measurement
-from studyhall.wire import Claim, Complete, Report
+from studyhall.wire.claims import Claim, Complete, Report
 from tests.databases import ADMIN, House, new_token
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from studyhall.expression import Scalar
+from studyhall.expression_tree import Scalar
 from studyhall.parameters import (
     BoolParameter,
     CategoricalParameter,

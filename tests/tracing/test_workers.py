@@ -1,7 +1,7 @@
 """A worker's spans, with the real server on the other side."""
 
 from studyhall.trial import Trial
-from studyhall.wire import Page
+from studyhall.wire.pages import Page
 from tests.workers.conftest import task
 from tests.workers.test_worker_and_server import in_house  # noqa: F401  # a fixture
 

@@ -19,9 +19,7 @@ import httpx2
 
 from studyhall.study import Objective, Task
 from studyhall.trial import Measurement, Trial, TrialState
-from studyhall.wire import (
-    Artifact,
-    Best,
+from studyhall.wire.claims import (
     Claim,
     Claimed,
     ClaimedTrial,
@@ -31,14 +29,14 @@ from studyhall.wire import (
     Heartbeat,
     Infeasible,
     Lease,
-    LogKept,
-    RegisterWorker,
     Release,
     Report,
-    SendLog,
     StudyBrief,
     Told,
 )
+from studyhall.wire.fleet import RegisterWorker
+from studyhall.wire.outputs import Artifact, LogKept, SendLog
+from studyhall.wire.results import Best
 
 WHEN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from studyhall.wire import Complete, Infeasible
+from studyhall.wire.claims import Complete, Infeasible
 from tests.workers.conftest import at_work, task
 from tests.workers.fake_server import FakeServer
 from tests.workers.processes import becomes_true

@@ -14,7 +14,7 @@ import torch
 from studyhall.errors import InvalidInput
 from studyhall.trial import Measurement
 from studyhall.trial_context import BadCheckpoint, LocalTrial
-from studyhall.wire import ClaimedTrial, Complete, Fail, Release
+from studyhall.wire.claims import ClaimedTrial, Complete, Fail, Release
 from tests.s3_server import s3_server
 from tests.workers.conftest import at_work, task
 from tests.workers.fake_server import FakeServer

@@ -8,7 +8,7 @@ from studyhall.definition import read_word
 from studyhall.errors import InvalidInput
 from studyhall.study import Task
 from studyhall.trial_context import LocalTrial
-from studyhall.wire import Complete, Fail
+from studyhall.wire.claims import Complete, Fail
 from workers.child.command import fill_template
 from workers.child.metric_lines import MetricLines, metrics_in
 

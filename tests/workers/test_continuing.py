@@ -1,7 +1,7 @@
 """A worker, the real server, and trials that go on from a checkpoint of another one."""
 
 from studyhall.trial import RecordedMeasurement
-from studyhall.wire import Page
+from studyhall.wire.pages import Page
 from tests.workers.conftest import task
 from tests.workers.test_worker_and_server import in_house  # noqa: F401 - a fixture
 

@@ -9,7 +9,7 @@ import pytest
 
 from studyhall.study import Task
 from studyhall.trial_context import trial_seed
-from studyhall.wire import Complete
+from studyhall.wire.claims import Complete
 from tests.workers.conftest import at_work, task
 from tests.workers.fake_server import FakeServer
 from workers.attempt_log import MAX_LOG_BYTES, AttemptLog

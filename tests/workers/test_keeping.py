@@ -5,7 +5,7 @@ import time
 from types import SimpleNamespace
 from typing import cast
 
-from studyhall.wire import ClaimedTrial
+from studyhall.wire.claims import ClaimedTrial
 from workers.keeping import DAY_S, Places
 from workers.store import DirectoryStore
 

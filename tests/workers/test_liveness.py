@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from studyhall.wire import Complete, Fail, Infeasible, Release
+from studyhall.wire.claims import Complete, Fail, Infeasible, Release
 from tests.workers.conftest import HERE, at_work, task
 from tests.workers.fake_server import FakeServer
 from tests.workers.processes import becomes_true, count_processes, everything_below, has_text, is_alive

@@ -10,7 +10,7 @@ import pytest
 
 from studyhall.errors import StudyhallError, Unreachable
 from studyhall.trial import Measurement
-from studyhall.wire import Complete, Fail, NextClaim, Report
+from studyhall.wire.claims import Complete, Fail, NextClaim, Report
 from tests.workers.conftest import QUICK, at_work, task
 from tests.workers.fake_server import FakeServer
 from tests.workers.processes import becomes_true

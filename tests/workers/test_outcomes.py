@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 
-from studyhall.wire import Complete, Fail, Infeasible
+from studyhall.wire.claims import Complete, Fail, Infeasible
 from tests.workers.conftest import at_work, task
 from tests.workers.fake_server import FakeServer
 

@@ -15,7 +15,7 @@ from studyhall.errors import InvalidInput
 from studyhall.space import Space
 from studyhall.study import Study
 from studyhall.trial_context import LocalTrial
-from studyhall.wire import Best
+from studyhall.wire.results import Best
 from tests.architecture.spaces import IMAGES, architecture, assignment
 from tests.workers.conftest import HERE, QUICK
 from tests.workers.test_worker_and_server import in_house

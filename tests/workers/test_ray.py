@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from studyhall.study import Resources
-from studyhall.wire import Release
+from studyhall.wire.claims import Release
 from tests.workers.conftest import task
 from tests.workers.fake_server import FakeServer
 from workers.attempt import Patiences

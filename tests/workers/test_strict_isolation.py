@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from studyhall.errors import InvalidInput
-from studyhall.wire import Complete, Fail
+from studyhall.wire.claims import Complete, Fail
 from tests.workers.conftest import at_work, task
 from tests.workers.fake_server import FakeServer
 from tests.workers.test_command_line import SERVER

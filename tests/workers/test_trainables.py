@@ -3,7 +3,7 @@ import torch
 
 from studyhall.errors import InvalidInput
 from studyhall.trial_context import Infeasible, LocalTrial
-from studyhall.wire import TrainableInfo
+from studyhall.wire.fleet import TrainableInfo
 from workers.trainables.augmentation import AugmentationParameters, augment
 from workers.trainables.registry import TRAINABLES
 

@@ -11,7 +11,9 @@ import pytest
 from app.services.services import Services
 from studyhall.study import Study
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
-from studyhall.wire import Artifact, Page, TrainableInfo
+from studyhall.wire.fleet import TrainableInfo
+from studyhall.wire.outputs import Artifact
+from studyhall.wire.pages import Page
 from tests.api.people import Keyring, make_api, make_services
 from tests.workers.conftest import QUICK, task
 from workers.worker import Worker

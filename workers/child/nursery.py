@@ -14,7 +14,7 @@ import socket
 import sys
 from pathlib import Path
 
-from studyhall.wire import TrainableInfo
+from studyhall.wire.fleet import TrainableInfo
 from studyhall.words import Word
 from workers.child.keeper import keep
 from workers.child.sandbox import adopt_orphans, children_of

@@ -7,7 +7,7 @@ from typing import Final
 
 from studyhall.errors import StudyhallError
 from studyhall.study import Resources, Task
-from studyhall.wire import Capabilities, Heartbeat
+from studyhall.wire.claims import Capabilities, Heartbeat
 from workers.claiming import Claiming, Held, lease_kept
 from workers.configuration import Configuration
 from workers.executor import Offer, Undelivered

@@ -19,7 +19,8 @@ from typing import Final
 import httpx2
 
 from studyhall import tracing
-from studyhall.wire import Capabilities, TrainableInfo
+from studyhall.wire.claims import Capabilities
+from studyhall.wire.fleet import TrainableInfo
 from workers.child.nursery import Orders
 from workers.children import Children, NurseryFailed
 from workers.claiming import Held

@@ -11,7 +11,7 @@ from studyhall.architecture.graph import Graph
 from studyhall.architecture.plan import ROOT
 from studyhall.errors import FieldError, InvalidInput, field_errors
 from studyhall.trial_context import LocalTrial, TrialContext
-from studyhall.wire import TrainableInfo
+from studyhall.wire.fleet import TrainableInfo
 from workers.compression.knobs import knob_schemas, stage_parameters_in
 
 
