@@ -22,7 +22,7 @@ def test_it_starts_evenly_and_goes_on_with_a_blend():
     later = suggest(MESSY, history_of(MESSY, 20), 10, seed=1, number=20)
 
     assert {s.source for s in start} == {"initial"}
-    assert Counter(s.why.split(":")[0] for s in later) == {"bayes": 8, "tpe": 2}
+    assert Counter(s.why.split(":")[0] for s in later) == {"bayes": 9, "tpe": 1}
 
 
 def test_it_finds_the_bottom_of_a_bowl_in_forty_trials():
