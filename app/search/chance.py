@@ -46,8 +46,8 @@ LEAST_WEIGHT: Final = 0.02
 """Kernels that explain the failures worse than this are left out."""
 LATEST: Final = 20
 """Crashes among so many latest trials are counted."""
-EARLY: Final = 2500.0
-"""In a search of n trials, EARLY / n² crashes are no reason for caution: edges are found by falling off them."""
+EARLY: Final = 25.0
+"""In a search of n trials, (EARLY / n)³ crashes are no reason for caution: edges are found by falling off them."""
 RATE: Final = 3.0
 """How much each further crash adds to the log of the caution."""
 MOST_CAUTION: Final = 300.0
@@ -119,10 +119,12 @@ class Chance:
         """How many times a chance that is too low weighs, with trials at features `pending` under way; 1 or more.
 
         Steered by what happens: while trials crash seldom, a doubtful region is worth a look; each crash makes the
-        next less likely. Failures that nothing foretells are no reason to stay away from anything.
+        next less likely. One look at a time: doubtful points of one batch would all fall off the same edge, so one
+        that is under way counts as a crash. Failures that nothing foretells are no reason to stay away from anything.
         """
-        expected = self.crashes + float((1.0 - np.exp(self.log_chance(pending))).sum())
-        allowed = EARLY / (self.ended + len(pending)) ** 2
+        log_chance = self.log_chance(pending)
+        expected = self.crashes + float(np.where(log_chance < self._safe, 1.0, 1.0 - np.exp(log_chance)).sum())
+        allowed = (EARLY / (self.ended + len(pending))) ** 3
         skill = sum(weight * part.skill for weight, part in self.parts)
         trust = min(2.0 * max(skill - BY_LUCK, 0.0), 1.0)
         return min(math.exp(RATE * trust * max(0.0, expected - allowed)), MOST_CAUTION)
@@ -133,8 +135,13 @@ class Chance:
         Why no more above it: where all is safe, the safest point is the one that teaches least.
         """
         log_chance = self.log_chance(X)
+        return np.asarray(log_chance - (caution - 1.0) * np.maximum(0.0, self._safe - log_chance))
+
+    @property
+    def _safe(self) -> float:
+        """The log chance from which on a point is not doubtful."""
         usual = float(np.median(self.log_chance(self.worked))) if len(self.worked) else 0.0
-        return np.asarray(log_chance - (caution - 1.0) * np.maximum(0.0, math.log(SAFE) + usual - log_chance))
+        return math.log(SAFE) + usual
 
 
 def chance_of(evidence: Evidence) -> Chance | None:
