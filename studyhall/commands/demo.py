@@ -109,6 +109,14 @@ def _report(home: Path, best: Trial) -> None:
     _say(f"model                {model}\n")
     _say("Use it:\n")
     _say("  " + snippet(model))
+    _say("\nLook at the search in the dashboard, or go on with it:\n")
+    _say("  " + shlex.join([*_program(), "up", "--home", str(home)]))
+
+
+def _program() -> list[str]:
+    """This program, for somebody whose shell may not find it by its name."""
+    installed = Path(sys.executable).with_name("studyhall")
+    return [str(installed)] if installed.exists() else [sys.executable, "-m", "studyhall.cli"]
 
 
 def snippet(model: Path) -> str:

@@ -1,6 +1,7 @@
 """`studyhall up`: a server, its engine and workers for daily use, until Ctrl-C."""
 
 import argparse
+import shlex
 import sys
 from collections import Counter
 from contextlib import suppress
@@ -42,7 +43,11 @@ def _introduce(stack: LocalStack, workers: int) -> None:
     _say(f"key        {stack.key}")
     _say(f"workers    {workers}")
     _say(f"home       {stack.home}")
-    _say("'studyhall study list' and the SDK know this server now. Ctrl-C stops it.")
+    if stack.home == home_directory().absolute():
+        _say("'studyhall study list' and the SDK know this server now. Ctrl-C stops it.")
+    else:
+        chosen = shlex.quote(str(stack.home))
+        _say(f"For 'studyhall study list' and the SDK: export STUDYHALL_HOME={chosen}. Ctrl-C stops it.")
 
 
 def _watch(stack: LocalStack) -> NoReturn:

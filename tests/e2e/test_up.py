@@ -76,6 +76,18 @@ def test_what_up_kept_is_there_the_next_time(home):
     assert sorted(path.name for path in home.directory.iterdir() if "key" in path.name) == ["key", "worker-key"]
 
 
+def test_up_in_another_home_says_how_the_client_finds_it(home, tmp_path):
+    other = Home(tmp_path / "an other")
+
+    with home.up("--workers", "0", "--home", str(other.directory)) as up:
+        said = up.line("Ctrl-C stops it")
+        listed = other.run("study", "list")
+        up.interrupt()
+
+    assert f"export STUDYHALL_HOME='{other.directory}'" in said
+    assert (listed.returncode, listed.stderr) == (0, "")
+
+
 def test_nothing_survives_an_up_that_was_killed(home):
     with home.up("--workers", "1") as up:
         up.line("Ctrl-C stops it")
@@ -135,12 +147,13 @@ def test_the_demo_can_be_interrupted_and_ends_with_a_model_that_predicts(tmp_pat
         interrupted.interrupt()
     left = processes_of(tmp_path)
     done = subprocess.run(demo, env=environment, capture_output=True, text=True, check=False)
-    snippet = done.stdout.rstrip().splitlines()[-1].strip()
+    snippet = done.stdout.partition("Use it:")[2].strip().splitlines()[0]
     pasted = subprocess.run(["sh", "-c", snippet], capture_output=True, text=True, check=False)
 
     assert (interrupted.exit_code, left) == (130, [])
     assert (done.returncode, done.stderr) == (0, "")
     assert "3/3 trials" in done.stdout
     assert "test accuracy" in done.stdout
+    assert done.stdout.rstrip().endswith(f"up --home {tmp_path / 'demo'}")
     assert re.fullmatch(r"\[\d \d \d \d \d\]\n", pasted.stdout)
     assert processes_of(tmp_path) == []
