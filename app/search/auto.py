@@ -21,8 +21,8 @@ from app.search.turns import Proposer, take_turns
 from studyhall.space import Space
 
 TPE_SHARE: Final = 0.1
-"""The estimator's turns are for what the process takes no interest in, as another branch or another valley. A fifth cost
-more than it found once the process knew sums, and none at all left a branch of a tree unseen more often."""
+"""The estimator's turns are for what the process takes no interest in, as another branch or another valley. A fifth
+cost more than it found once the process knew sums, and none at all left a branch of a tree unseen more often."""
 MANY: Final = 500
 TPE_SHARE_OF_MANY: Final = 0.7
 """With many results densities are well known, and each turn of the process costs more and more."""
@@ -37,7 +37,7 @@ def suggest(
         return neural.suggest(space, history, count, options=NeuralOptions(**start), seed=seed, number=number)
     evidence = evidence_of(encoding_of(space), history)
     if is_starting(evidence, len(history.observations), start_trials(evidence, options.start, each=3)):
-        return initial(evidence, count, seed=seed, number=number, name="auto")
+        return initial(evidence, count, seed=seed, number=number, name="auto", lessons=False)
     costs = costs_of(evidence, options.costs)
     bayes, tpe = Bayes(evidence, costs), Tpe(evidence, TpeOptions(), costs)
     limit = number + affordable(evidence)

@@ -42,17 +42,19 @@ def is_starting(evidence: Evidence, started: int, start: int) -> bool:
 
 
 def initial(
-    evidence: Evidence, count: int, *, seed: int, number: int, name: str, middle: bool = True
+    evidence: Evidence, count: int, *, seed: int, number: int, name: str, middle: bool = True, lessons: bool = True
 ) -> list[Suggestion]:
     """Starting points that were not tried: where one would begin by hand first, then Sobol points.
 
     Args:
         middle: whether the middle of the ranges is such a place where nobody says more.
+        lessons: whether the best of each earlier study is. Not where a model learns from them: it goes there by itself
+            once they have ranked a few results right, and loses no trial to one that misleads.
     """
     encoding = evidence.encoding
     taken = set(evidence.used)
     found: list[Suggestion] = []
-    for parameters, why in _before_all(evidence, middle=middle):
+    for parameters, why in _before_all(evidence, middle=middle, lessons=lessons):
         key = encoding.keys(encoding.row(parameters)[None, :])[0]
         if len(found) < count and key not in taken:
             taken.add(key)
@@ -93,7 +95,7 @@ def remaining(encoding: Encoding, used: set[bytes] | frozenset[bytes]) -> Floats
     return every[[key not in used for key in encoding.keys(every)]]
 
 
-def _before_all(evidence: Evidence, *, middle: bool) -> list[tuple[Parameters, str]]:
+def _before_all(evidence: Evidence, *, middle: bool, lessons: bool) -> list[tuple[Parameters, str]]:
     """Where one would begin by hand: what the user believes best, the defaults, what was best before, else the middle.
 
     Why the middle: ranges are made around what is usual. Of the random points of 34 problems a quarter were better.
@@ -106,7 +108,8 @@ def _before_all(evidence: Evidence, *, middle: bool) -> list[tuple[Parameters, s
         found.append((center, "what the user believes best first"))
     elif space.defaults() is not None:
         found.append((center, "the defaults first"))
-    found += [(encoding.parameters(row), f"the best of '{study}' first") for row, study in tried_first(evidence)]
+    if lessons:
+        found += [(encoding.parameters(row), f"the best of '{study}' first") for row, study in tried_first(evidence)]
     if middle and not found and space.architecture is None and any(axis.is_ordered for axis in encoding.axes):
         found.append((center, "the middle first"))  # of choices alone there is none
     return [(parameters, why) for parameters, why in found if space.satisfies(parameters)]

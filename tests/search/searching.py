@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.search.engine import History, Observation
+from app.search.engine import History, Lesson, Observation
 from app.search.registry import engine
 from studyhall.space import Space
 from studyhall.study import Algorithm, Objective
@@ -21,13 +21,16 @@ def search(
     batch: int = 1,
     seed: int = 0,
     objectives: int = 1,
+    lessons: tuple[Lesson, ...] = (),
 ) -> tuple[Observation, ...]:
     """Runs an engine; a function that gives None has made its trial infeasible."""
     suggest = engine(Algorithm(name=name))
     goals = tuple(Objective(metric=f"m{i}") for i in range(objectives))
     found: list[Observation] = []
     while len(found) < trials:
-        for suggestion in suggest(space, History(goals, tuple(found)), batch, seed=seed, number=len(found)):
+        for suggestion in suggest(
+            space, History(goals, tuple(found), lessons=lessons), batch, seed=seed, number=len(found)
+        ):
             found.append(_ended(len(found), suggestion.parameters, function(suggestion.parameters)))
     return tuple(found)
 

@@ -29,7 +29,7 @@ def suggest(
     """Sobol points first, then one maximiser of the acquisition after the other, each believed before the next."""
     evidence = evidence_of(encoding_of(space), history)
     if is_starting(evidence, len(history.observations), start_trials(evidence, options.start, each=3)):
-        return initial(evidence, count, seed=seed, number=number, name="bayes")
+        return initial(evidence, count, seed=seed, number=number, name="bayes", lessons=False)
     costs = costs_of(evidence, options.costs)
     bayes, tpe = Bayes(evidence, costs), Tpe(evidence, TpeOptions(), costs)
     limit = number + affordable(evidence)
