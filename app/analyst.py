@@ -6,6 +6,7 @@ bytes of length, big end first, then one byte (0: an answer, 1: why there is non
 
 import argparse
 import os
+import select
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO
@@ -30,6 +31,8 @@ def main(words: Sequence[str] | None = None) -> int:
     questions, answers = take_over_pipes()
     from app.analysis.answering import answer  # numpy comes with it: the limits hold by now
 
+    if not select.select([questions], [], [], 0.0)[0]:
+        _load_model()
     while (question := _read(questions)) is not None:
         try:
             told = b"\0" + answer(question, engine_model=_engine_model)
@@ -40,9 +43,13 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _load_model() -> None:
+    """While the first question is still being put together: scipy takes longer to load than most analyses to make."""
+    import app.engine_model  # noqa: F401
+
+
 def _engine_model(question: "Question") -> "Model":
-    # Imported when somebody asks: scipy takes longer to load than most analyses to make.
-    from app.engine_model import EngineModel
+    from app.engine_model import EngineModel  # else when somebody asks for what needs it
 
     return EngineModel(question)
 

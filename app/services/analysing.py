@@ -44,6 +44,8 @@ GOOD_FOR: Final = 5.0
 class Analyst(Protocol):
     """Whoever computes; `analysis_pool.AnalysisPool` is one."""
 
+    async def prepare(self) -> None: ...
+
     async def analyse(self, question: bytes) -> bytes: ...
 
     async def stop(self) -> None: ...
@@ -109,6 +111,7 @@ class Analysing:
 
     async def _ask(self, study: StudyRow, asked: Asked) -> _Kept:
         began = self._monotonic()
+        await self._analyst.prepare()
         question, sequence = await self._database.read(
             partial(read_question, study_id=study.id, asked=asked, now=self._clock())
         )

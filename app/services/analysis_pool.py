@@ -64,8 +64,6 @@ class AnalysisPool:
         """
         try:
             async with asyncio.timeout(self._limit_s), self._turn:
-                if self._idle is not None:
-                    self._idle.cancel()
                 process = await self._living()
                 try:
                     return await _talk(process, question)
@@ -79,11 +77,18 @@ class AnalysisPool:
                     await self._end()  # what it says next would answer another question
                     raise
                 finally:
-                    self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._let_go)
+                    self._let_go_later()
         except TimeoutError:
             raise AnalysisLate(f"no answer within {self._limit_s:g} s") from None
         except (asyncio.IncompleteReadError, ConnectionError, RuntimeError):  # uvloop's word for a closed pipe
             raise AnalysisFailed("the analyst ended; was it short of memory?") from None
+
+    async def prepare(self) -> None:
+        """Starts the process for a question that is being put together: it loads its libraries meanwhile."""
+        if not self._turn.locked():
+            async with self._turn:
+                await self._living()
+            self._let_go_later()
 
     async def stop(self) -> None:
         """Ends the process, whatever it is doing."""
@@ -92,6 +97,11 @@ class AnalysisPool:
         if self._letting_go is not None:
             await self._letting_go
         await self._end()
+
+    def _let_go_later(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(IDLE_S, self._let_go)
 
     def _let_go(self) -> None:
         if not self._turn.locked():

@@ -138,3 +138,28 @@ def test_an_analyst_that_fails_is_an_error_and_not_the_end(program: str, error: 
             await pool.stop()
 
     asyncio.run(ask_twice())
+
+
+SAYS_WHO = """
+import os, sys
+while sys.stdin.buffer.read(4):
+    sys.stdin.buffer.read(2)
+    told = b"\\0" + str(os.getpid()).encode()
+    sys.stdout.buffer.write(len(told).to_bytes(4, "big") + told)
+    sys.stdout.buffer.flush()
+"""
+
+
+def test_the_analyst_that_was_started_ahead_answers_the_question() -> None:
+    async def ask() -> tuple[bytes, bytes]:
+        pool = AnalysisPool(command=(sys.executable, "-c", SAYS_WHO))
+        try:
+            await pool.prepare()
+            assert pool._process is not None
+            return str(pool._process.pid).encode(), await pool.analyse(b"{}")
+        finally:
+            await pool.stop()
+
+    ahead, answered = asyncio.run(ask())
+
+    assert ahead == answered
