@@ -232,7 +232,7 @@ def _settled(evidence: Evidence, seen: int) -> int:
     first_pending = min((o.number for o in evidence.history.observations if o.is_pending), default=math.inf)
     before = sum(o.number < first_pending for o in evidence.told)
     n = min(before if before >= 0.8 * len(evidence.told) else len(evidence.told), seen)
-    step = 1 if n <= 40 else 5 if n <= 160 else 20 if n <= 500 else 50
+    step = 1 if n <= 40 else 5 if n <= 80 else 10 if n <= 160 else 20 if n <= 500 else 50
     return max(n - n % step, 1)
 
 
