@@ -39,7 +39,7 @@ class Example:
 EXAMPLES: Final[dict[str, Example]] = {
     # health
     "get_health": Example(
-        python='from studyhall.wire import Health\n\nclient.connection.get("/healthz", Health).status'
+        python='from studyhall.wire.server import Health\n\nclient.connection.get("/healthz", Health).status'
     ),
     "get_readiness": Example(python="client.is_ready()"),
     "get_server": Example(python="client.server().version"),
@@ -85,7 +85,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     "get_analysis": Example(path={"kind": "edf"}, python='study.analysis("edf").columns'),
     "list_parameters": Example(
         python=(
-            "from studyhall.parameters import Parameter\nfrom studyhall.wire import Page\n\n"
+            "from studyhall.parameters import Parameter\nfrom studyhall.wire.pages import Page\n\n"
             'path = "/v1/studies/digits/parameters"\n'
             "[parameter.name for parameter in client.connection.pages(path, Page[Parameter], page_size=100)]"
         )
@@ -107,7 +107,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     "get_trial_columns": Example(
         query="limit=5000",
         python=(
-            "from studyhall.wire import TrialColumns\n\n"
+            "from studyhall.wire.results import TrialColumns\n\n"
             'path = "/v1/studies/digits/trials/columns"\n'
             'client.connection.get(path, TrialColumns, query={"limit": 5000}).number'
         ),
@@ -146,7 +146,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     "send_log": Example(
         body=_HELD | {"start": 0, "text": "epoch 1\\n"},
         python=(
-            "from studyhall.wire import LogKept, SendLog\n\n"
+            "from studyhall.wire.outputs import LogKept, SendLog\n\n"
             'line = SendLog(attempt=1, token=TOKEN, start=0, text="epoch 1\\n")\n'
             'client.connection.post(f"/v1/trials/{trial.id}/logs", line, LogKept)'
         ),
@@ -178,7 +178,7 @@ EXAMPLES: Final[dict[str, Example]] = {
     "register_worker": Example(
         body={"name": "gpu-box", "version": "0.1.0"},
         python=(
-            "from studyhall.wire import RegisterWorker, Worker\n\n"
+            "from studyhall.wire.fleet import RegisterWorker, Worker\n\n"
             'client.connection.post("/v1/workers", RegisterWorker(name="gpu-box", version="0.1.0"), Worker)'
         ),
     ),
