@@ -29,7 +29,7 @@ ANALYSES = (
     "slice",
     "timeline",
 )
-"""As in `studyhall.wire.server`, which this module does not import: it would double the time to the first word."""
+"""As in `studyhall.wire.results`, which this module does not import: it would double the time to the first word."""
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
