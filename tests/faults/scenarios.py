@@ -6,10 +6,10 @@ Each brings its own load, does its faults `times` times, lets everything settle,
 import asyncio
 import itertools
 import random
-import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -309,8 +309,8 @@ async def f11_migration(world: World, tally: Tally, times: int) -> None:
     empty = await asyncio.to_thread(empty_database, world)
     for _ in range(times):
         victim = subprocess.Popen(
-            ["python", "-c", f"from app.storage.migrate import upgrade; upgrade({empty!r})"],
-            cwd=ROOT, stderr=subprocess.DEVNULL, executable=shutil.which("python") or None,
+            [sys.executable, "-c", f"from app.storage.migrate import upgrade; upgrade({empty!r})"],
+            cwd=ROOT, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         await asyncio.sleep(rng.uniform(0.35, 0.9))
         victim.kill()
