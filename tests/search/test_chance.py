@@ -101,3 +101,12 @@ def test_where_all_is_safe_caution_asks_for_no_more():
     plain, careful = chance.log_weight(U, 1.0), chance.log_weight(U, 100.0)
 
     assert careful == pytest.approx(plain)
+
+
+def test_only_one_trial_at_a_time_looks_over_an_edge():
+    chance = believed(40, calm=20)
+    safe, doubtful = np.array([[0.1, 0.5]]), np.array([[0.6, 0.5]])
+
+    assert at(chance, (0.6, 0.5))[0] < 0.9
+    assert chance.caution(safe) < 2.0
+    assert chance.caution(doubtful) > 5.0
