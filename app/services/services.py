@@ -25,7 +25,7 @@ from app.services.retention import Retention, forget_outputs
 from app.services.shared_reading import SharedReading
 from app.services.signals import ANY, Signals
 from app.services.suggesting import Pool, Suggesting
-from app.services.sweeping import Watch, sweep
+from app.services.sweeping import JUMP_S, Watch, sweep
 from app.services.telling import heartbeat
 from app.services.webhooks import Post, Webhooks
 from app.storage import output, reader
@@ -241,12 +241,15 @@ class Services:
         return gone
 
     async def _sweep_for_ever(self) -> None:
+        swept_at = self._monotonic()
         while True:
             slept_at = self._monotonic()
             await asyncio.sleep(self._sweep_s)
-            if self._monotonic() - slept_at > 2 * self._sweep_s:
+            now = self._monotonic()
+            if now - slept_at > 2 * self._sweep_s or slept_at - swept_at > JUMP_S:
                 # This process was held up, with its machine or by it, and has heard nobody: whom should it judge?
-                self.watch.forgive(self._monotonic())
+                self.watch.forgive(now)
+            swept_at = now
             try:
                 await self.sweep()
             except StudyhallError as error:

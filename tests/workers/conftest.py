@@ -1,6 +1,7 @@
 """A worker under test, in this process, with a server in memory and real child processes below it."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -31,7 +32,7 @@ def configuration(tmp_path):
         key="the-worker-key",
         name="worker-under-test",
         trainables=(),
-        allow=AllowList.of(["tests.workers.*", "python", "missing-program"]),
+        allow=AllowList.of(["tests.workers.*", sys.executable, "missing-program"]),
         import_from=(HERE,),
         directory=tmp_path / "workers",
         artifacts=str(tmp_path / "artifacts"),

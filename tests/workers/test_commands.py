@@ -1,6 +1,7 @@
 """The third door: programs."""
 
 import json
+import sys
 
 import pytest
 
@@ -14,7 +15,7 @@ from workers.child.metric_lines import MetricLines, metrics_in
 
 
 def python(code: str, *arguments: str) -> dict[str, list[str]]:
-    return {"command": ["python", "-c", code, *arguments]}
+    return {"command": [sys.executable, "-c", code, *arguments]}
 
 
 def test_json_lines_with_a_step_are_measurements_and_without_one_the_result(run_trial):

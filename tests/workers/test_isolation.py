@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,7 +130,7 @@ def test_a_worker_introduces_itself(configuration):
 
     assert worker.name == "worker-under-test"
     assert worker.capabilities.entry_points == ("tests.workers.*",)
-    assert worker.capabilities.commands == ("python", "missing-program")
+    assert worker.capabilities.commands == (sys.executable, "missing-program")
 
 
 @pytest.mark.parametrize(

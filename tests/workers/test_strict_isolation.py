@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import os
 import socket
+import sys
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_a_strict_trial_writes_below_its_own_directory_only(strict, tmp_path):
 def test_a_strict_command_is_held_too(strict, tmp_path):
     code = f"open({str(tmp_path / 'new')!r}, 'w')"
 
-    ending = ending_of(strict, {"command": ["python", "-c", code]})
+    ending = ending_of(strict, {"command": [sys.executable, "-c", code]})
 
     assert "PermissionError" in ending.message
 
