@@ -22,7 +22,7 @@ from studyhall.space import Space
 
 TPE_SHARE: Final = 0.1
 """The estimator's turns are for what the process takes no interest in, as another branch or another valley. A fifth
-cost more than it found once the process knew sums, and none at all left a branch of a tree unseen more often."""
+cost more than it found once the process knew sums; none at all found no more."""
 MANY: Final = 500
 TPE_SHARE_OF_MANY: Final = 0.7
 """With many results densities are well known, and each turn of the process costs more and more."""

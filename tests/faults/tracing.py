@@ -53,7 +53,8 @@ def replies_before_their_sync(trace: Path) -> Iterator[str]:
 
     Asked from each request's arrival on, since the server also writes of its own accord (suggestions made ahead, the
     sweeper): such a write may be in the log, not yet synced, while a reply leaves whose own write is safe. Sound when
-    one request that writes is in flight at a time.
+    one request that writes is in flight at a time. What it cannot see: a reply that hides behind the sync of such a
+    write, which few of a thousand could.
     """
     logged = synced = False
     for line in trace.read_text(errors="replace").splitlines():
