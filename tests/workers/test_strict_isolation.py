@@ -1,10 +1,14 @@
 """What a trial cannot reach under `--isolation strict`."""
 
 import asyncio
+import ctypes
 import dataclasses
+import errno
 import os
 import socket
+import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +19,7 @@ from tests.workers.fake_server import FakeServer
 from tests.workers.test_command_line import SERVER
 from workers import command_line
 from workers.child import isolation
-from workers.child.isolation import NotIsolated, check_isolation
+from workers.child.isolation import NotIsolated, check_isolation, isolate
 
 
 @pytest.fixture
@@ -95,8 +99,37 @@ def test_a_worker_whose_system_cannot_isolate_does_not_start(monkeypatch):
     assert not command_line.read_command_line(SERVER).is_strict
 
 
-def test_what_the_system_lacks_is_said(monkeypatch):
+THREADED = """
+import os, threading, time
+from workers.child.isolation import check_isolation
+
+os.register_at_fork(after_in_child=threading.Thread(target=time.sleep, args=(5,), daemon=True).start)
+check_isolation()
+"""
+
+
+@pytest.mark.usefixtures("strict")
+def test_what_starts_threads_in_a_fork_does_not_matter():
+    """As OpenTelemetry's exporters do: a process of several threads cannot leave its network."""
+    subprocess.run([sys.executable, "-c", THREADED], check=True)
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EPERM, errno.ENOSPC])
+def test_a_system_without_namespaces_is_said(monkeypatch, tmp_path, number):
+    monkeypatch.setattr(isolation, "_libc", lambda: SimpleNamespace(unshare=lambda _: _failing(number)))
+
+    with pytest.raises(NotIsolated, match=f"{os.strerror(number)}: namespaces of users and networks"):
+        isolate(tmp_path)
+
+
+def test_a_system_without_landlock_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(isolation, "_leave_network", lambda: None)
     monkeypatch.setattr(isolation, "_CREATE_RULESET", -1)  # a system call that there is not
 
-    with pytest.raises(NotIsolated, match=r"Function not implemented: Landlock|Operation not permitted"):
-        check_isolation()
+    with pytest.raises(NotIsolated, match=r"(Function not implemented|Operation not permitted): Landlock"):
+        isolate(tmp_path)
+
+
+def _failing(number):
+    ctypes.set_errno(number)
+    return -1

@@ -5,10 +5,10 @@ rid of: a network namespace without a way out (not even to this machine), and La
 read, and the kernel is shared: hostile code belongs into a machine of its own.
 """
 
-import contextlib
 import ctypes
 import os
 import struct
+import subprocess
 import sys
 from pathlib import Path
 from typing import Final
@@ -49,23 +49,23 @@ def isolate(own: Path) -> None:
 def check_isolation() -> None:
     """Tries it, in a process that ends at once.
 
+    A new one, not a fork: a library loaded here may start a thread in every fork, and only a process of one thread
+    can leave its network.
+
     Raises:
         NotIsolated: a trial could not be kept apart here.
     """
-    said, saying = os.pipe()
-    if (pid := os.fork()) == 0:
-        with contextlib.suppress(BaseException):
-            try:
-                isolate(Path("/"))
-            except NotIsolated as error:
-                os.write(saying, str(error).encode())
-        os._exit(0)
-    os.close(saying)
-    with os.fdopen(said, "rb") as answer:
-        missing = answer.read().decode()
-    os.waitpid(pid, 0)
-    if missing:
-        raise NotIsolated(missing)
+    command = [sys.executable, "-m", "workers.child.isolation"]
+    tried = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    if tried.returncode:
+        raise NotIsolated(tried.stderr.strip())
+
+
+def _try() -> None:
+    try:
+        isolate(Path("/"))
+    except NotIsolated as error:
+        sys.exit(str(error))
 
 
 def _leave_network() -> None:
@@ -116,3 +116,7 @@ def _call(answer: int, what: str) -> int:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), what)
     return answer
+
+
+if __name__ == "__main__":
+    _try()
