@@ -1,6 +1,6 @@
 """What the drivers' errors mean: which are worth another try, and which of ours they become."""
 
-from app.storage.transaction import Overtaken
+from app.storage.pending import Overtaken
 from studyhall.errors import StorageBusy, StorageFull, StorageUnavailable, StudyhallError
 
 _TRANSIENT_STATES = ("40001", "40P01", "08", "57P01", "57P02", "57P03")  # serialization, deadlock, connection, shutdown

@@ -8,16 +8,16 @@ why rows are kept here by identity and statements are gathered by table.
 Lock order: studies by id, then their trials. Nothing here waits, computes or talks to anybody but the database.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Literal
 
 from sqlalchemy import Table
 
 from app.storage import sql, tables
 from app.storage.json_text import from_text, to_text
 from app.storage.known import Known, Memory
+from app.storage.pending import Overtaken, Pending, Row
 from app.storage.prefetch import Touches, prefetch, together
 from app.storage.rows import (
     AnswerRow,
@@ -34,35 +34,11 @@ from app.storage.rows import (
     WebhookRow,
     WorkerRow,
 )
-from app.storage.statement import Edit, Session, Statement, insertion, update
-
-K = TypeVar("K")
-R = TypeVar("R")
-
-
-class Overtaken(Exception):
-    """Another server changed a row under us in spite of its lock; the transaction is undone and run again."""
-
-
-Row = (
-    StudyRow
-    | TrialRow
-    | AttemptRow
-    | MeasurementRow
-    | LogRow
-    | ArtifactRow
-    | LessonRow
-    | LevelRow
-    | EventRow
-    | WorkerRow
-    | KeyRow
-    | WebhookRow
-    | AnswerRow
-)
+from app.storage.statement import Session, Statement
 
 
 class Transaction:
-    """Rows by identity, and what is to be written when the transaction ends."""
+    """Rows by identity, and what is to be written of them at the end."""
 
     def __init__(
         self, session: Session, touches: Sequence[Touches], now: float | None, memory: Memory | None = None
@@ -82,8 +58,7 @@ class Transaction:
         self._session = session
         self._memory = memory
         self._known = Known()
-        self._inserts: dict[Table, list[Row]] = defaultdict(list)
-        self._changed: dict[Row, set[str]] = {}
+        self._pending = Pending()
         self.now = self._load(touches, now)
         """Database time, seconds since 1970."""
 
@@ -271,7 +246,7 @@ class Transaction:
             self._known.retoken(row, values["token"])
         for name, value in values.items():
             setattr(row, name, value)
-        self._changed.setdefault(row, set()).update(values)
+        self._pending.change(row, values)
 
     def add_study(self, row: StudyRow) -> None:
         """Inserts a study."""
@@ -427,43 +402,13 @@ class Transaction:
         Raises:
             Overtaken: when a trial is not as it was read.
         """
-        if not self._inserts and not self._changed:
-            return
-        fresh = {id(row) for rows in self._inserts.values() for row in rows}
-        edits = [self._insertion(table) for table in _PARENTS_FIRST if table in self._inserts]
-        groups: dict[tuple[type, frozenset[str]], list[Row]] = defaultdict(list)
-        for row, names in self._changed.items():
-            if id(row) not in fresh:
-                groups[type(row), frozenset(names)].append(row)
-        updates = [self._update(kind, names, rows) for (kind, names), rows in groups.items()]
-        counts = self._session.write([*edits, *updates])[len(edits) :]
-        for ((kind, _), rows), count in zip(groups.items(), counts, strict=True):
-            if count != len(rows):
-                raise Overtaken(f"{len(rows)} rows of {_TABLES[kind][0].name} were to change and {count} did")
-        self._known.was.update({row: (row.attempt, row.state) for row in self._changed if isinstance(row, TrialRow)})
-        self._changed.clear()
+        self._pending.write(self._session, self._known.was)
 
     # --- inside ----------------------------------------------------------------------------
 
-    def _insertion(self, table: Table) -> Edit:
-        return insertion(table).edit(self._inserts.pop(table), self._session.dialect)
-
-    def _update(self, kind: type, names: frozenset[str], rows: list[Row]) -> Edit:
-        table, guarded = _TABLES[kind]
-        many = []
-        for row in rows:
-            values = {name: getattr(row, name) for name in names}
-            if isinstance(row, TrialRow):
-                attempt, state = self._known.was[row]
-                values |= {"was_id": row.id, "was_attempt": attempt, "was_state": state}
-            else:
-                values |= {f"was_{name}": getattr(row, name) for name in guarded}
-            many.append(values)
-        return update(table, names, guarded).edit(many, self._session.dialect)
-
     def _add(self, table: Table, row: Row) -> None:
         self.writes += 1
-        self._inserts[table].append(row)
+        self._pending.add(table, row)
 
     def _rows(self, statement: Statement, values: dict[str, Any]) -> list[tuple[Any, ...]]:
         return self._session.rows(statement, values)
@@ -488,31 +433,3 @@ class Transaction:
         found = prefetch(self._session, wanted, lone_tokens=[*lone], now=now, known=self._known.studies)
         self._known.take_in(found, wanted)
         return found.now
-
-
-_PARENTS_FIRST: Final = (
-    tables.studies,
-    tables.trials,
-    tables.attempts,
-    tables.measurements,
-    tables.logs,
-    tables.artifacts,
-    tables.lessons,
-    tables.levels,
-    tables.events,
-    tables.workers,
-    tables.keys,
-    tables.webhooks,
-    tables.answers,
-)
-
-_TABLES: Final[dict[type, tuple[Table, tuple[str, ...]]]] = {
-    StudyRow: (tables.studies, ("id",)),
-    TrialRow: (tables.trials, ("id", "attempt", "state")),
-    AttemptRow: (tables.attempts, ("trial_id", "attempt")),
-    WorkerRow: (tables.workers, ("project", "name")),
-    KeyRow: (tables.keys, ("id",)),
-    WebhookRow: (tables.webhooks, ("id",)),
-    MeasurementRow: (tables.measurements, ("trial_id", "attempt", "step")),
-    ArtifactRow: (tables.artifacts, ("trial_id", "attempt", "name")),
-}

@@ -30,10 +30,11 @@ from app.storage.committed import Committed, Listener, Listening
 from app.storage.connect import BUSY_MS
 from app.storage.faults import CommitUnanswered, is_disconnect, is_transient, is_unsynced, translate
 from app.storage.known import Memory
+from app.storage.pending import Overtaken
 from app.storage.prefetch import NOTHING, Touches
 from app.storage.sql import NOTIFY
 from app.storage.statement import Session
-from app.storage.transaction import Overtaken, Transaction
+from app.storage.transaction import Transaction
 from studyhall.errors import StorageBusy, StorageUnavailable, StudyhallError
 
 log = structlog.get_logger(__name__)
