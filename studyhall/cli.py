@@ -67,7 +67,3 @@ def _run(parsed: argparse.Namespace) -> int:
     module, _, name = parsed.run.partition(":")
     command: Callable[..., int | None] = getattr(importlib.import_module(f"studyhall.commands.{module}"), name)
     return command(parsed) or 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -116,7 +116,7 @@ def _report(home: Path, best: Trial) -> None:
 def _program() -> list[str]:
     """This program, for somebody whose shell may not find it by its name."""
     installed = Path(sys.executable).with_name("studyhall")
-    return [str(installed)] if installed.exists() else [sys.executable, "-m", "studyhall.cli"]
+    return [str(installed)] if installed.exists() else [sys.executable, "-m", "studyhall"]
 
 
 def snippet(model: Path) -> str:

@@ -12,7 +12,7 @@ from studyhall.commands.processes import _own_key, program_arguments
 @pytest.mark.parametrize("command", ["serve", "engine", "migrate", "worker"])
 def test_a_process_tells_its_own_options(command):
     done = subprocess.run(
-        [sys.executable, "-m", "studyhall.cli", command, "--help"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "studyhall", command, "--help"], capture_output=True, text=True, check=False
     )
 
     assert (done.returncode, done.stderr) == (0, "")

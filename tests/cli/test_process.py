@@ -24,13 +24,13 @@ def test_help_imports_neither_pydantic_nor_http():
 
 
 def test_the_command_is_installed():
-    done = run("-m", "studyhall.cli", "--version")
+    done = run("-m", "studyhall", "--version")
 
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_output_that_nobody_reads_any_more_is_no_error():
-    code = f"{sys.executable} -m studyhall.cli completion fish | head -1"
+    code = f"{sys.executable} -m studyhall completion fish | head -1"
 
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {code}"], capture_output=True, text=True, check=False)
 

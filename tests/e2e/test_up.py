@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.house import wait_for_end
 from tests.e2e.processes import Command, processes_of
 
-STUDYHALL = [sys.executable, "-m", "studyhall.cli"]
+STUDYHALL = [sys.executable, "-m", "studyhall"]
 pytestmark = pytest.mark.slow
 
 
