@@ -20,6 +20,7 @@ The docstring of a class is its default message. Nothing here knows HTTP: one ta
 status codes, and `studyhall.transport` maps codes back to the same classes.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -309,7 +310,7 @@ def field_errors(error: ValidationError, *, prefix: Sequence[str | int] = ()) ->
     """
     found: list[FieldError] = []
     for detail in error.errors(include_url=False, include_input=False):
-        here = json_pointer([*prefix, *_without_tags(detail["loc"])])
+        here = json_pointer([*prefix, *_sent(detail)])
         at = (detail.get("ctx") or {}).get("at")
         if at:
             found += [FieldError(here + pointer, message) for pointer, message in at]
@@ -332,13 +333,16 @@ def json_pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _without_tags(path: tuple[str | int, ...]) -> list[str | int]:
-    # A discriminated union puts its tag into the path (`parameters/0/float/low`); clients never sent that name.
-    return [
+def _sent(detail: Any) -> list[str | int]:
+    """The place of a fault in what was sent: pydantic's own also names the members of unions, and keys as such."""
+    path = [
         part
-        for position, part in enumerate(path)
-        if not (position and part in _TAGS and isinstance(path[position - 1], int)) and part not in _OUR_TAGS
+        for position, part in enumerate(detail["loc"])
+        if not (position and part in _TAGS and isinstance(detail["loc"][position - 1], int)) and part not in _OUR_TAGS
     ]
+    if detail["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        return [*path, detail["ctx"]["discriminator"].strip("'")]
+    return path[:-1] if path[-1:] == ["[key]"] else path
 
 
 _TAGS = {"float", "int", "categorical", "ordinal", "bool", "constant", "permutation", "subset", "simplex"}
@@ -347,11 +351,17 @@ _OUR_TAGS = {"(value)", "(domain)", "(name)", "(block)"}
 
 
 def _readable(detail: Any) -> str:
+    facts = detail.get("ctx") or {}
+    match detail["type"]:
+        case "extra_forbidden":
+            return "unknown field; check its spelling"
+        case "missing" | "union_tag_not_found":
+            return "missing"
+        case "union_tag_invalid":
+            return f"'{str(facts['tag'])[:64]}' is none of {facts['expected_tags']}"
+        case "too_short":
+            return f"needs {facts['min_length']} or more"
+        case "too_long":
+            return f"takes at most {facts['max_length']}"
     message = str(detail["msg"]).removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
-        return "unknown field; check its spelling"
-    if detail["type"] == "missing":
-        return "missing"
-    if detail["type"] == "union_tag_invalid":
-        return f"'{str(detail['ctx']['tag'])[:64]}' is none of {detail['ctx']['expected_tags']}"
-    return message[:300]
+    return re.sub(r"\d{17,}", lambda digits: f"{float(digits[0]):g}", message)[:300]

@@ -23,6 +23,8 @@ from studyhall.parameters import (
     BoolParameter,
     CategoricalParameter,
     ConstantParameter,
+    FloatParameter,
+    IntParameter,
     ListParameter,
     OrdinalParameter,
     Parameter,
@@ -34,6 +36,8 @@ from studyhall.parameters import (
 from studyhall.words import Parameters, ParameterValue, Word
 
 MAX_PARAMETERS = 200
+MOST_TOLD = 20
+"""Of choices; whoever has more reads the space."""
 ExpressionText = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
@@ -187,7 +191,7 @@ class Space(Word):
                 if given and not partial:
                     found.append(FieldError(f"/{name}", f"is not active here: {parameter.when}"))
             elif given and not parameter.contains(parameters[name]):
-                found.append(FieldError(f"/{name}", f"is not a value of this {parameter.type} parameter"))
+                found.append(FieldError(f"/{name}", _what_fits(parameter)))
             elif given:
                 active[name] = parameters[name]
             elif not partial:
@@ -285,6 +289,16 @@ class Space(Word):
         except ValueError:
             return [("/parameters", "the conditions (when) depend on each other in a circle")]
         return []
+
+
+def _what_fits(parameter: Parameter) -> str:
+    match parameter:
+        case FloatParameter() | IntParameter():
+            step = "" if parameter.step in (None, 1) else f" in steps of {parameter.step:.12g}"
+            return f"should be {parameter.type}, from {parameter.low:.12g} to {parameter.high:.12g}{step}"
+        case CategoricalParameter() | OrdinalParameter() if len(parameter.choices) <= MOST_TOLD:
+            return f"should be one of {json.dumps(parameter.choices)[1:-1]}"
+    return f"is not a value of this {parameter.type} parameter"
 
 
 def _is_misspelt(value: Scalar, parameter: Parameter) -> bool:

@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, model_validator
 from studyhall.errors import invalid
 from studyhall.expression import ExpressionError, parse
 from studyhall.space import Space
-from studyhall.words import Count, Finite, Labels, MetricName, PlainText, StudyName, Versions, Word
+from studyhall.words import Count, Finite, Labels, MetricName, PlainText, StudyName, Versions, Word, Worded
 
 Goal = Literal["minimize", "maximize"]
 LONGEST_PATTERN = 500
@@ -111,7 +111,14 @@ class Task(Word):
     """What a worker runs for a trial: exactly one of `trainable`, `entry_point` and `command`."""
 
     trainable: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)] | None = None
-    entry_point: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", max_length=256)] | None = None
+    entry_point: (
+        Annotated[
+            str,
+            Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", max_length=256),
+            Worded("should be a function in a module: package.module:function"),
+        ]
+        | None
+    ) = None
     command: (
         Annotated[tuple[Annotated[str, Field(max_length=4096)], ...], Field(min_length=1, max_length=200)] | None
     ) = None

@@ -133,7 +133,7 @@ def test_a_type_there_is_not_is_told_which_there_are(tmp_path):
 
     message = refused(write(tmp_path, json.dumps(DEFINITION | {"space": space})))
 
-    assert "/space/parameters/0: 'flot' is none of 'float', 'int'" in message
+    assert "/space/parameters/0/type: 'flot' is none of 'float', 'int'" in message
 
 
 @pytest.mark.parametrize("text", [YAML % "0.001", json.dumps(DEFINITION)])
