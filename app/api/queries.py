@@ -8,11 +8,15 @@ from studyhall.study import StudyState
 from studyhall.trial import TrialState
 from studyhall.wire.claims import LONGEST_WAIT_S
 from studyhall.wire.studies import ExportFormat
-from studyhall.words import Count, MetricName, ParameterName, Word, WorkerName
+from studyhall.words import Count, MetricName, ParameterName, Word, Worded, WorkerName
 
 StudyRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.: -]+$", min_length=1, max_length=128)]
 """A study's id or name."""
-TrialId = Annotated[str, StringConstraints(pattern=r"^tr_[A-Za-z0-9]+$", min_length=4, max_length=64)]
+TrialId = Annotated[
+    str,
+    StringConstraints(pattern=r"^tr_[A-Za-z0-9]+$", min_length=4, max_length=64),
+    Worded("should be its id, which begins with tr_; GET /v1/studies/STUDY/trials?number=NUMBER tells it"),
+]
 KeyId = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z]{8}$")]
 WebhookId = Annotated[str, StringConstraints(pattern=r"^wh_[A-Za-z0-9]+$", min_length=4, max_length=64)]
 

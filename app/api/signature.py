@@ -53,8 +53,8 @@ class Signature:
         for name, adapter in self._path.items():
             try:
                 arguments[name] = adapter.validate_python(path_values[name])
-            except ValidationError:
-                raise NotFound from None
+            except ValidationError as error:
+                raise _nothing_there(name, error) from None
         if self._query is not _NoQuery:
             arguments["query"] = self._read_query(query_string)
         elif query_string:
@@ -83,6 +83,16 @@ class Signature:
             return self._query.model_validate(values, strict=False)  # everything in an address is text
         except ValidationError as error:
             raise InvalidInput(errors=field_errors(error, prefix=["query"])) from None
+
+
+def _nothing_there(name: str, error: ValidationError) -> NotFound:
+    fault = error.errors(include_url=False, include_input=False)[0]
+    match fault["type"]:
+        case "literal_error":
+            return NotFound(f"There is no such {name}; it is one of {fault['ctx']['expected']}.")
+        case "worded":
+            return NotFound(f"There is no such {name}: it {fault['msg']}.")
+    return NotFound()
 
 
 class _NoQuery(Word):

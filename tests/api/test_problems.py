@@ -1,6 +1,7 @@
 """Errors as answers."""
 
 import json
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from starlette.testclient import TestClient
 
 from app.api.context import Open
 from app.api.problems import STATUS, problem_of, render, status_of, understood
+from app.api.queries import TrialId
 from app.api.routing import OPEN, Routes
 from studyhall import errors
 from studyhall.errors import FieldError, InvalidInput, RateLimited, StudyhallError, Unauthenticated, every_error
@@ -138,6 +140,32 @@ def test_an_unknown_path_is_a_problem_too() -> None:
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "not-found"
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/trials/3", "There is no such trial: it should be its id, which begins with tr_"),
+        ("/v1/kinds/wide", "There is no such kind; it is one of 'flat' or 'tall'."),
+    ],
+)
+def test_a_word_in_a_path_that_names_nothing_is_told_what_would(path: str, said: str) -> None:
+    routes = Routes("toys")
+
+    @routes.get("/v1/trials/{trial}", scopes=OPEN)
+    async def get_trial(context: Open, trial: TrialId) -> Health:
+        """Reads."""
+        return Health(status="ok")
+
+    @routes.get("/v1/kinds/{kind}", scopes=OPEN)
+    async def get_kind(context: Open, kind: Literal["flat", "tall"]) -> Health:
+        """Reads."""
+        return Health(status="ok")
+
+    answer = TestClient(toy_api(routes)).get(path)
+
+    assert answer.status_code == 404
+    assert answer.json()["detail"].startswith(said)
 
 
 def test_the_wrong_method_is_told_all_the_right_ones() -> None:
