@@ -3,11 +3,12 @@
 import traceback
 from collections.abc import Mapping
 from contextlib import ExitStack
+from operator import index
 from types import TracebackType
 from typing import Any, Final, Self
 
 from studyhall.definition import W, read_word
-from studyhall.errors import Conflict, NotFound, StaleLease, StudyhallError, TrialFinished
+from studyhall.errors import Conflict, InvalidInput, NotFound, StaleLease, StudyhallError, TrialFinished
 from studyhall.tracing import AttemptTrace
 from studyhall.transport import Connection, M, path_of
 from studyhall.trial import FailureKind, Measurement, Trial
@@ -129,7 +130,8 @@ class AskedTrial:
     def report_many(self, curve: Mapping[int, Mapping[str, Number]]) -> bool:
         """Tells the metrics at several steps in as few requests as can be; otherwise as `report`."""
         try:
-            gated = [(step, self._gate.at_step(step, metrics)) for step, metrics in curve.items()]
+            steps = [(index(step), metrics) for step, metrics in curve.items()]
+            gated = [(step, self._gate.at_step(step, metrics)) for step, metrics in steps]
         except Infeasible as error:
             raise self.infeasible(error.reason) from None
         news = [Measurement(step=step, metrics=metrics) for step, metrics in gated if metrics]
@@ -168,6 +170,8 @@ class AskedTrial:
             found = self._last | self._gate.finite(given, "at the end")
         except Infeasible as error:
             raise self.infeasible(error.reason) from None
+        if not found:
+            raise InvalidInput("there is no result: a value or metrics must be returned, told or reported")
         body = self._held(Complete, metrics=found, pruned=self._was_told_to_stop, checkpoint=self._checkpoint)
         return self._end(self._tell("complete", body, Completed).trial)
 

@@ -50,6 +50,8 @@ def _plain(value: Any) -> Any:
         return value.to_dict()
     if isinstance(value, (set, frozenset)):
         raise TypeError("a set has no order; write a list")
-    if callable(getattr(value, "item", None)):
-        return value.item()
+    if isinstance(value, Mapping):
+        return dict(value)
+    if callable(getattr(value, "tolist", None)):
+        return value.tolist()
     raise TypeError(f"a {type(value).__name__} is not JSON")

@@ -88,6 +88,8 @@ class StudyHandle:
             StudyEnded: when the study hands out no more trials.
             Unavailable: when none came free in time.
         """
+        if count is not None and count < 1:
+            raise InvalidInput("count is a number from 1")
         trials = self._claim(count or 1, wait_s)
         for trial in trials:
             self._keeper.keep(trial)
@@ -101,7 +103,7 @@ class StudyHandle:
 
     def queue(self, *parameters: Mapping[str, Any], labels: Mapping[str, str] | None = None) -> list[Trial]:
         """Queues assignments to try next, all or none; what is missing of one is suggested when it is claimed."""
-        trials = [{"parameters": dict(one), "labels": dict(labels or {})} for one in parameters]
+        trials = [{"parameters": one, "labels": dict(labels or {})} for one in parameters]
         return list(self._post("trials", read_word(QueueTrials, {"trials": trials}), Page[Trial]).items)
 
     def add(self, *trials: Mapping[str, Any]) -> list[Trial]:
@@ -168,7 +170,7 @@ class StudyHandle:
             InvalidInput: a point is not in the space, or not complete.
             Conflict: fewer than three trials have results.
         """
-        asked = read_word(PredictPoints, {"points": [dict(point) for point in points]})
+        asked = read_word(PredictPoints, {"points": points})
         return list(self._post("predict", asked, Predictions).predictions)
 
     def analysis(self, kind: AnalysisKind | Literal["history"], **options: Any) -> StudyAnalysis:
@@ -335,6 +337,8 @@ class StudyHandle:
         """
         if n_jobs < 1:
             raise InvalidInput("n_jobs is a number from 1")
+        if n_trials is not None and n_trials < 0:
+            raise InvalidInput("n_trials is a number from 0, or None: until the study ends")
         with ProgressLine(self._connection.clock, shown=progress) as line:
             show = partial(self._show, line, n_trials)
             if n_jobs > 1:

@@ -324,7 +324,7 @@ def path_of(*parts: str) -> str:
     Raises:
         InvalidInput: when a part is empty, or names a folder.
     """
-    if any(part in ("", ".", "..") for part in parts):
+    if any(not part or part in (".", "..") for part in parts):
         raise InvalidInput("a name or id is missing")
     return "/".join(["/v1", *(quote(part, safe="") for part in parts)])
 

@@ -2,6 +2,7 @@
 
 import gc
 
+import numpy as np
 import pytest
 
 from studyhall.asked_trial import AskedTrial
@@ -39,6 +40,21 @@ def test_a_claim_names_the_study_the_worker_and_a_token_that_the_result_repeats(
     claim, result = only(server, "/v1/claims"), only(server, COMPLETE)
     assert (claim["study"], claim["worker"], claim["count"]) == ("st_1", "w", 1)
     assert (result["token"], result["attempt"]) == (claim["token"], 1)
+
+
+def test_a_step_may_be_an_integer_of_numpy():
+    server, trial = asked()
+
+    trial.report(np.int64(2), loss=np.float32(0.5))
+
+    assert only(server, REPORTS)["measurements"] == [{"step": 2, "metrics": {"loss": 0.5}}]
+
+
+def test_a_step_that_is_no_integer_is_a_type_error():
+    _, trial = asked()
+
+    with pytest.raises(TypeError, match="'str' object cannot be interpreted as an integer"):
+        trial.report("first", loss=0.5)
 
 
 def test_several_trials_are_asked_for_with_one_claim():

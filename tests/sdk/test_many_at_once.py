@@ -49,6 +49,24 @@ def test_nobody_runs_no_trials_at_once(study):
         study.optimize(lambda *_: 1.0, 1, n_jobs=0)
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_number_of_trials_below_none_spends_no_budget(study, n_jobs):
+    with pytest.raises(InvalidInput, match="n_trials"):
+        study.optimize(lambda *_: 1.0, -1, n_jobs=n_jobs)
+
+    assert study.refresh().trials.total == 0
+
+
+def test_no_trials_are_no_list_of_trials(study):
+    with pytest.raises(InvalidInput, match="count"):
+        study.ask(0)
+
+
+def test_a_function_that_returns_nothing_is_told_what_to_return(study):
+    with pytest.raises(InvalidInput, match="a value or metrics must be returned"):
+        study.optimize(lambda *_: None, 1)
+
+
 def test_trials_become_columns_with_gaps_where_a_parameter_was_inactive(study):
     study.add(
         {"parameters": {"x": 0.5, "kind": "a"}, "state": "completed", "metrics": {"loss": 2.0, "size": 7.0}},

@@ -3,6 +3,7 @@
 import io
 import threading
 
+import numpy as np
 import pytest
 
 from studyhall.errors import InvalidInput
@@ -89,6 +90,24 @@ def test_queued_assignments_are_sent_together():
 
     (body,) = server.sent(TRIALS)
     assert [trial["parameters"] for trial in body["trials"]] == [{"x": 0.1}, {"x": 0.2}]
+
+
+def test_a_list_of_assignments_is_refused_by_the_field():
+    study = ScriptedServer({}).study()
+
+    with pytest.raises(InvalidInput, match="/trials/0/parameters: Input should be an object"):
+        study.queue([{"x": 0.1}])
+    with pytest.raises(InvalidInput, match="/points/0: Input should be an object"):
+        study.predict([{"x": 0.1}])
+
+
+def test_values_of_numpy_are_values():
+    server = ScriptedServer({f"POST {TRIALS}": (201, page(TRIAL))})
+
+    server.study().queue({"x": np.float64(0.5), "shares": np.array([0.25, 0.75])})
+
+    (body,) = server.sent(TRIALS)
+    assert body["trials"][0]["parameters"] == {"x": 0.5, "shares": [0.25, 0.75]}
 
 
 def test_a_study_is_made_from_plain_dicts_and_lists():
