@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parameterAxis } from "../../../app/dashboard/static/charts/parameter_axis.js";
+import { filterOf, readFilter, writeFilter } from "../../../app/dashboard/static/core/filter.js";
 import { brushesOf, clausesOf } from "../../../app/dashboard/static/charts/brushes.js";
 
 const lr = parameterAxis({ name: "lr", type: "float", low: 1e-4, high: 1e-2, scale: "log" });
@@ -34,6 +35,17 @@ test("an integer axis is ticked at integers", () => {
     layers.ticks(8).map(({ label }) => label),
     ["1", "2", "3", "4"],
   );
+});
+
+test("a choice on an axis chooses its trials in the table, however its value is written", () => {
+  for (const value of [1024, 0.123456789, null, "c|d", "a b", "", true]) {
+    const axis = parameterAxis({ name: "batch", type: "categorical", choices: [value, "another"] });
+    const text = writeFilter(clausesOf(new Map([["batch", [0, 0.5]]]), [axis]));
+    const isShown = filterOf(readFilter(text));
+    const shown = [value, "another"].filter((batch) => isShown({ parameters: { batch } }));
+    assert.deepEqual(shown, [value], text);
+    assert.ok(brushesOf(readFilter(text), [axis]).get("batch")[1] < 0.5);
+  }
 });
 
 test("a brush survives its way through the address as a filter", () => {

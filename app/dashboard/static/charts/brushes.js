@@ -1,5 +1,7 @@
 /** Stretches chosen on axes, as clauses of the filter language and back: both say the same. Pure. */
 
+import { alternatives } from "../core/filter.js";
+
 /**
  * @param {Map<string, [number, number]>} brushes shares of each axis
  * @param {import("./parameter_axis.js").ParameterAxis[]} axes
@@ -33,8 +35,8 @@ function numericClauses({ name, value }, low, high) {
 }
 
 function choiceClauses(axis, low, high) {
-  const within = axis.ticks(Infinity).filter(({ at }) => at >= low && at <= high);
-  return [{ name: axis.name, sign: "=", value: within.map(({ label }) => label).join("|") }];
+  const within = axis.choices.filter(({ at }) => at >= low && at <= high);
+  return [{ name: axis.name, sign: "=", value: within.map(({ text }) => text).join("|") }];
 }
 
 function numericStretch({ place }, clauses) {
@@ -48,11 +50,9 @@ function numericStretch({ place }, clauses) {
 }
 
 function choiceStretch(axis, clauses) {
-  const wanted = clauses.find(({ sign }) => sign === "=")?.value.split("|");
-  if (!wanted) return null;
-  const places = axis
-    .ticks(Infinity)
-    .filter(({ label }) => wanted.includes(label))
-    .map(({ at }) => at);
+  const wanted = clauses.find(({ sign }) => sign === "=")?.value;
+  if (wanted === undefined) return null;
+  const texts = alternatives(wanted);
+  const places = axis.choices.filter(({ text }) => texts.includes(text)).map(({ at }) => at);
   return places.length ? [Math.min(...places) - 0.01, Math.max(...places) + 0.01] : null;
 }

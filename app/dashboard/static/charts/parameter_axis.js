@@ -5,7 +5,8 @@ import { logTicks, niceTicks } from "./scale.js";
 
 /** @typedef {{place: (value: *) => number | null, ticks: (count: number) => {at: number, label: string}[],
  *   value: (at: number) => number | null, isNumeric: boolean, name: string, cells: number | null}} ParameterAxis
- * `cells` is how many values there are when they are few enough to be told apart on the axis */
+ * `cells` is how many values there are when they are few enough to be told apart on the axis; an axis that is not
+ * numeric has `choices` too, with the texts that stand for them in a filter */
 
 /** @returns {ParameterAxis} `place` is null for a value outside the space, and for none at all */
 export function parameterAxis(parameter) {
@@ -55,6 +56,7 @@ function choiceAxis(parameter) {
     value: () => null,
     isNumeric: false,
     cells: choices.length,
+    choices: choices.map((choice) => ({ at: places.get(keyOf(choice)), text: String(choice) })),
   };
 }
 

@@ -57,11 +57,17 @@ const FACTS = {
 
 /** What a name means for a trial: a parameter before a metric before a fact. */
 export function factOf(row, name) {
-  return valueOf(row.parameters, name) ?? valueOf(row.metrics, name) ?? valueOf(FACTS, name)?.(row);
+  const chosen = valueOf(row.parameters, name); // null is a choice like any other
+  return chosen === undefined ? (valueOf(row.metrics, name) ?? valueOf(FACTS, name)?.(row)) : chosen;
+}
+
+/** What the value of `=` allows: a choice may have a bar in its own text. */
+export function alternatives(value) {
+  return [value, ...value.split("|")];
 }
 
 function compares(name, sign, value) {
-  const wanted = value.split("|");
+  const wanted = alternatives(value);
   if (sign === "=") return (row) => wanted.some((each) => same(factOf(row, name), each));
   if (sign === "!=") return (row) => !wanted.some((each) => same(factOf(row, name), each));
   const limit = Number(value);
