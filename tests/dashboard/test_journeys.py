@@ -133,6 +133,16 @@ def test_where_streams_do_not_come_through_the_page_is_live_all_the_same(
     expect(page.locator(PLOT)).to_have_attribute("aria-label", re.compile("61 trials"))
 
 
+def test_the_table_of_parallel_coordinates_tells_values_beyond_the_axis(visit: Visit, study: FakeStudy) -> None:
+    study.put(state=TrialState.COMPLETED, parameters=study.trials[0].parameters, metrics={"accuracy": -1234.5})
+    page = visit("/studies/digits/parallel")
+    expect(page.locator(".hint", has_text="trials").first).to_contain_text("trials")
+
+    page.locator("details.twin summary").click()
+
+    expect(page.locator("details.twin tbody")).to_contain_text("-1,234.5")
+
+
 def test_a_study_is_paused_and_the_pause_undone(visit: Visit, study: FakeStudy) -> None:
     page = visit("/studies/digits")
 

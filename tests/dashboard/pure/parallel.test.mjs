@@ -77,6 +77,12 @@ test("minimizing turns the colours round", () => {
   assert.deepEqual(ranks([3, 1, 2], "minimize"), [0, 1, 0.5]);
 });
 
+test("all that are as good as the best are shown as the best, whichever way is up", () => {
+  assert.deepEqual(ranks([1, 0.5, 1], "maximize"), [1, 0, 1]);
+  assert.deepEqual(ranks([0, 0.5, 0], "minimize"), [1, 0, 1]);
+  assert.deepEqual(ranks([0.9], "maximize"), [1]);
+});
+
 test("each colour is one stroke, and what was not chosen lies faintly below", () => {
   const context = new Strokes();
   paintLines(context, {

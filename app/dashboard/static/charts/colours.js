@@ -14,22 +14,23 @@ export function ramp(stops, steps = STEPS) {
   });
 }
 
-/** The ranks of values as shares from 0 (worst) to 1 (best); null where there is no value. Ties share the lower rank. */
+/** The ranks of values as shares from 0 (worst) to 1 (best); null where there is no value. Ties share the better rank. */
 export function ranks(values, goal) {
   const sorted = Float64Array.from(values.filter((value) => value !== null)).sort();
   const last = Math.max(1, sorted.length - 1);
   return values.map((value) => {
     if (value === null) return null;
-    const share = lowerBound(sorted, value) / last;
-    return goal === "maximize" ? share : 1 - share;
+    const better = goal === "maximize" ? sorted.length - countUpTo(sorted, value, true) : countUpTo(sorted, value, false);
+    return 1 - better / last;
   });
 }
 
-function lowerBound(sorted, value) {
+/** How many of the sorted values are below a value, or at it. */
+function countUpTo(sorted, value, isInclusive) {
   let [low, high] = [0, sorted.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (sorted[middle] < value) low = middle + 1;
+    if (sorted[middle] < value || (isInclusive && sorted[middle] === value)) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -13,7 +13,7 @@ import {
   parallelLayout,
 } from "../../charts/parallel.js";
 import { metricAxis, parameterAxis } from "../../charts/parameter_axis.js";
-import { extent, focusedExtent } from "../../charts/scale.js";
+import { extent, focusedExtent, padded } from "../../charts/scale.js";
 import { toSvg } from "../../charts/scene.js";
 import { csvOf, offer, pngOf, standaloneSvg } from "../../core/download.js";
 import { element, fill } from "../../core/element.js";
@@ -344,10 +344,11 @@ function axesOf({ study: { objectives }, parameters: known }, rows, first) {
     const range = values.length ? (focusedExtent(values, objective.goal) ?? extent(values)) : null;
     if (!range) return [];
     const [low, high] = range;
-    const axis = metricAxis(objective.metric, low === high ? [low - 1, high + 1] : range);
+    const axis = metricAxis(objective.metric, low === high ? padded(range) : range);
     // Values beyond the range worth looking at stand at its end instead of vanishing.
-    const of = (row) => clamp(valueOf(row.metrics, objective.metric), low, high);
-    return [{ ...axis, of, isObjective: objective === first, isMetric: true }];
+    const place = (value) => axis.place(clamp(value, low, high));
+    const of = (row) => valueOf(row.metrics, objective.metric);
+    return [{ ...axis, place, of, isObjective: objective === first, isMetric: true }];
   });
   return [...parameters, ...metrics];
 }
