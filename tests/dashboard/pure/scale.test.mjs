@@ -8,7 +8,7 @@ import {
   logTicks,
   niceTicks,
 } from "../../../app/dashboard/static/charts/scale.js";
-import { formatTicks } from "../../../app/dashboard/static/charts/axes.js";
+import { formatTicks, roomBeside } from "../../../app/dashboard/static/charts/axes.js";
 
 test("ticks are round numbers inside the range", () => {
   assert.deepEqual(niceTicks(0, 1, 5), [0, 0.2, 0.4, 0.6, 0.8, 1]);
@@ -72,4 +72,26 @@ test("the best value is never cut off, however far it is from the others", () =>
 test("all ticks of an axis have as many decimals as tell them apart", () => {
   const ticks = [0.85, 0.9, 0.95, 1];
   assert.deepEqual(ticks.map(formatTicks(ticks)), ["0.85", "0.90", "0.95", "1.00"]);
+});
+
+test("no two ticks of an axis read the same, however close and however large they are", () => {
+  for (const [low, high] of [[1e12, 1e12 + 1e6], [1e-12, 1.35e-12], [1234500, 1234890], [0.99991, 0.999911], [-3e-7, 4e-7], [0, 5e6]]) {
+    const ticks = niceTicks(low, high, 5);
+    const texts = ticks.map(formatTicks(ticks));
+    assert.equal(new Set(texts).size, ticks.length, texts.join(" "));
+    for (const [index, text] of texts.entries())
+      assert.ok(Math.abs(Number(text.replaceAll(",", "")) - ticks[index]) <= (high - low) / 100, text);
+  }
+});
+
+test("ticks of large numbers are short", () => {
+  const powers = logTicks(1e-12, 1e12, 5);
+  assert.ok(powers.map(formatTicks(powers)).every((text) => text.length <= 7));
+  assert.deepEqual([0, 2.5e6, 5e6].map(formatTicks([0, 2.5e6, 5e6])), ["0", "2.5e6", "5e6"]);
+});
+
+test("long ticks get the room that they need", () => {
+  const room = { left: 56, right: 600, width: 544, height: 300 };
+  assert.ok(roomBeside(linearScale([0.99991, 0.999911], [300, 0]), room).left > 70);
+  assert.equal(roomBeside(linearScale([0, 1], [300, 0]), room).left, 56);
 });

@@ -11,7 +11,7 @@ const row = (fields) => rowOf({ id: "tr_1", number: 1, state: "completed", seque
 const passes = (text, fields) => filterOf(readFilter(text))(row(fields));
 
 test("numbers are as exact as they are short", () => {
-  const shown = { 0.9897123: "0.9897", 12480: "12,480", 0.0000003217: "3.22e-7", 0: "0", 1234567.8: "1.23e6", 0.1: "0.1" };
+  const shown = { 0.9897123: "0.9897", 12480: "12,480", 0.0000003217: "3.22e-7", 0: "0", 1234567.8: "1,234,568", 105279.3: "105,279", 7.3e9: "7.3e9", 0.1: "0.1" };
   for (const [value, text] of Object.entries(shown)) assert.equal(formatNumber(Number(value)), text);
 });
 

@@ -1,10 +1,12 @@
 /** The frame of a plot: grid, ticks, titles. Pure. */
 
-import { formatNumber } from "../core/format.js";
+import { formatNumber, formatPower } from "../core/format.js";
 import { group, px, shape } from "./scene.js";
 
 /** Pixels of what says that there is nothing to draw: between lines, of a character, beside them. */
 const [LINE, CHARACTER, MARGIN] = [20, 7.5, 12];
+/** Pixels of a character of a tick. */
+export const TICK_CHARACTER = 6.6;
 
 /** The room a plot has inside its drawing. */
 export function plotRoom({ width, height }, { left = 56, right = 14, top = 26, bottom = 30 } = {}) {
@@ -51,17 +53,29 @@ export function horizontalAxis(
 
 /** One way to write all ticks of an axis: with as many decimals as tell them apart. */
 export function formatTicks(ticks) {
-  if (ticks.length < 2) return (tick) => formatNumber(tick);
+  if (ticks.length < 2) return (tick) => formatNumber(tick, 10);
   const size = Math.max(...ticks.map(Math.abs));
   const step = Math.min(...ticks.slice(1).map((tick, index) => Math.abs(tick - ticks[index])));
   const ratio = Math.max(...ticks.slice(1).map((tick, index) => Math.abs(tick / (ticks[index] || tick))));
-  if (size >= 1e6 || size < 1e-3 || (ratio >= 1.9 && step < 1e-3)) return (tick) => formatNumber(tick, 3);
-  const decimals = Math.min(8, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+  const power = (tick) => formatPower(tick, step / 1000);
   const isLog = ratio >= 4.9;
-  return (tick) =>
-    isLog
-      ? formatNumber(tick)
-      : tick.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+  if (isLog || (ratio >= 1.9 && step < 1e-3)) return (tick) => (isShort(tick) ? formatNumber(tick) : power(tick));
+  if (!isShort(size)) return power;
+  const decimals = Math.min(14, Math.max(0, -Math.floor(Math.log10(step) + 1e-9)));
+  return (tick) => tick.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
+}
+
+/** Whether a number is short when it is written out. */
+function isShort(value) {
+  return value === 0 || (Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6);
+}
+
+/** The same room, with as much of it at the left as the ticks of the vertical axis need. */
+export function roomBeside(scale, room) {
+  const ticks = scale.ticks(room.height / 38);
+  const longest = Math.max(0, ...ticks.map(formatTicks(ticks)).map(({ length }) => length));
+  const left = Math.max(room.left, Math.ceil(longest * TICK_CHARACTER) + 12);
+  return { ...room, left, width: room.right - left };
 }
 
 /** What to draw when there is nothing to draw yet; a long text in several lines, for text in a drawing does not wrap. */

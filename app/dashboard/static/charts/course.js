@@ -1,6 +1,6 @@
 /** A line with a band around it, thin lines behind and marks on it: whatever runs along one axis. Pure. */
 
-import { emptyPlot, horizontalAxis, plotRoom, verticalAxis } from "./axes.js";
+import { emptyPlot, horizontalAxis, plotRoom, roomBeside, verticalAxis } from "./axes.js";
 import { marksPath, radiusFor } from "./marks.js";
 import { extent, linearScale, logScale, padded } from "./scale.js";
 import { drawing, group, line, px, shape, steps } from "./scene.js";
@@ -21,8 +21,9 @@ export function courseChart(
   const ys = [...lines.flatMap(({ points }) => points.map(([, y]) => y)), ...band.flatMap(([, low, high]) => [low, high]), ...marks.map(({ y }) => y)];
   const xs = [...lines.flatMap(({ points }) => points.map(([x]) => x)), ...marks.map(({ x }) => x)];
   if (!xs.length) return { scene: drawing(size, label, emptyPlot(size, nothing)), hits: [] };
-  const room = plotRoom(size, { left: 52, bottom: axis ? 34 : 44, top: 26, right: 16 });
-  const y = linearScale(domain ?? padded(extent(diagonal ? [...xs, ...ys] : ys)), [room.bottom, room.top]);
+  const plain = plotRoom(size, { left: 52, bottom: axis ? 34 : 44, top: 26, right: 16 });
+  const y = linearScale(domain ?? padded(extent(diagonal ? [...xs, ...ys] : ys)), [plain.bottom, plain.top]);
+  const room = roomBeside(y, plain);
   const x = axis
     ? (at) => room.left + 5 + at * (room.width - 10)
     : (isLog ? logScale : linearScale)(diagonal ? y.domain : (extent(xs) ?? [0, 1]), [room.left, room.right]);

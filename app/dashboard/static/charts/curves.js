@@ -1,7 +1,7 @@
 /** Learning curves: a metric by step, a line for each trial. Pure. */
 
 import { formatNumber, plural } from "../core/format.js";
-import { emptyPlot, horizontalAxis, plotRoom, verticalAxis } from "./axes.js";
+import { emptyPlot, horizontalAxis, plotRoom, roomBeside, verticalAxis } from "./axes.js";
 import { extent, focusedExtent, linearScale, logScale, padded, paddedLog } from "./scale.js";
 import { drawing, group, line, px, shape } from "./scene.js";
 
@@ -13,15 +13,16 @@ export function curvesChart({ curves, metric, goal = "minimize", range = "focus"
   const drawn = curves.filter(({ points }) => points.length);
   const label = `${metric} by step of ${plural(drawn.length, "trial")}`;
   if (!drawn.length) return { scene: drawing(size, label, emptyPlot(size, nothing)), hits: [], room: null };
-  const room = plotRoom(size, { right: 46 });
-  const [first, last] = extent(drawn.flatMap(({ points }) => points.map(({ step }) => step)));
-  const x = linearScale(first === last ? [first - 1, last + 1] : [first, last], [room.left, room.right]);
+  const plain = plotRoom(size, { right: 46 });
   const y = valueScale(
     drawn.flatMap(({ points }) => points.map(({ value }) => value)),
     goal,
     range,
-    room,
+    plain,
   );
+  const room = roomBeside(y, plain);
+  const [first, last] = extent(drawn.flatMap(({ points }) => points.map(({ step }) => step)));
+  const x = linearScale(first === last ? [first - 1, last + 1] : [first, last], [room.left, room.right]);
   const placed = drawn.map((curve) => ({
     ...curve,
     places: curve.points.map(({ step, value }) => ({ x: x(step), y: inside(y, value), step, value })),

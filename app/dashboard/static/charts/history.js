@@ -2,7 +2,7 @@
 
 import { bestSoFar } from "../core/history_points.js";
 import { formatNumber, formatResult, plural } from "../core/format.js";
-import { emptyPlot, horizontalAxis, plotRoom, verticalAxis } from "./axes.js";
+import { emptyPlot, horizontalAxis, plotRoom, roomBeside, verticalAxis } from "./axes.js";
 import { MARK_OF, marksPath, radiusFor } from "./marks.js";
 import { extent, focusedExtent, linearScale, logScale, padded, paddedLog } from "./scale.js";
 import { drawing, group, px, shape, steps } from "./scene.js";
@@ -28,9 +28,10 @@ export function historyChart({ points, objective, range = "focus", zoom = null, 
       room: null,
     };
   const best = bestSoFar(points, objective, { trusted });
-  const room = plotRoom(size, { bottom: 30 + RUG, right: 20 });
+  const plain = plotRoom(size, { bottom: 30 + RUG, right: 20 });
+  const y = valueScale(shown, objective, range, plain);
+  const room = roomBeside(y, plain);
   const x = linearScale(spread(extent(shown.map(({ number }) => number))), [room.left, room.right]);
-  const y = valueScale(shown, best, objective, range, room);
   const places = placesOf(shown, x, y, room);
   const scene = drawing(
     size,
@@ -70,7 +71,7 @@ function spread([low, high]) {
   return high - low < 9 ? [low, low + 9] : [low, high];
 }
 
-function valueScale(shown, best, objective, range, room) {
+function valueScale(shown, objective, range, room) {
   const values = shown.map(({ value }) => value).filter((value) => value !== null && Number.isFinite(value));
   const vertical = [room.bottom, room.top + 6];
   if (!values.length) return linearScale([0, 1], vertical);

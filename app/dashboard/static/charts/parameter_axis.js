@@ -1,6 +1,7 @@
 /** Where the values of a parameter stand on an axis from 0 to 1, as its scale in the search space says. Pure. */
 
 import { formatParameter } from "../core/format.js";
+import { formatTicks } from "./axes.js";
 import { logTicks, niceTicks } from "./scale.js";
 
 /** @typedef {{place: (value: *) => number | null, ticks: (count: number) => {at: number, label: string}[],
@@ -29,10 +30,9 @@ function numericAxis({ name, low, high, scale = "linear", type = "float" }) {
   };
   const ticks = (count) => {
     const values = scale === "log" ? logTicks(low, high, count) : niceTicks(low, high, count);
-    return values
-      .filter((value) => type !== "int" || Number.isInteger(value))
-      .map((value) => ({ at: place(value), label: formatParameter(value) }))
-      .filter(({ at }) => at !== null);
+    const shown = values.filter((value) => (type !== "int" || Number.isInteger(value)) && place(value) !== null);
+    const label = formatTicks(shown);
+    return shown.map((value) => ({ at: place(value), label: label(value) }));
   };
   const cells = type === "int" && high - low < 12 ? high - low + 1 : null;
   return { name, place, ticks, value: (at) => back(from + at * span), isNumeric: true, cells };

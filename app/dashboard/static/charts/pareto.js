@@ -2,7 +2,7 @@
 
 import { plural } from "../core/format.js";
 import { valueOf } from "../core/values.js";
-import { emptyPlot, horizontalAxis, plotRoom, verticalAxis } from "./axes.js";
+import { emptyPlot, horizontalAxis, plotRoom, roomBeside, verticalAxis } from "./axes.js";
 import { ranks } from "./colours.js";
 import { marksPath, radiusFor } from "./marks.js";
 import { focusedExtent, linearScale, padded } from "./scale.js";
@@ -21,9 +21,10 @@ export function paretoChart({ rows, objectives: [first, second, third = null], f
   const found = placedTrials(rows, [first, second, third]);
   const label = `${first.metric} against ${second.metric} of ${plural(found.length, "trial")}; ${front.size} on the front`;
   if (!found.length) return { scene: drawing(size, label, emptyPlot(size, "No completed trial yet.")), hits: [], room: null };
-  const room = plotRoom(size, { bottom: 46 });
+  const plain = plotRoom(size, { bottom: 46 });
+  const y = scaleOf(second, found.map(({ b }) => b), [plain.bottom, plain.top]);
+  const room = roomBeside(y, plain);
   const x = scaleOf(first, found.map(({ a }) => a), [room.left, room.right]);
-  const y = scaleOf(second, found.map(({ b }) => b), [room.bottom, room.top]);
   const levels = third ? ranks(found.map(({ c }) => c), third.goal) : null;
   const hits = found.map((each, index) => ({
     ...each,

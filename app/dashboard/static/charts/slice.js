@@ -2,7 +2,7 @@
 
 import { plural, shorten } from "../core/format.js";
 import { valueOf } from "../core/values.js";
-import { emptyPlot, plotRoom, verticalAxis } from "./axes.js";
+import { emptyPlot, plotRoom, roomBeside, TICK_CHARACTER, verticalAxis } from "./axes.js";
 import { marksPath } from "./marks.js";
 import { parameterAxis } from "./parameter_axis.js";
 import { focusedExtent, linearScale, padded } from "./scale.js";
@@ -11,7 +11,7 @@ import { drawing, group, px, shape } from "./scene.js";
 /** @param {{rows: import("../core/trial_rows.js").Row[], parameter: object, of?: (values: object) => *, objective: {metric: string, goal: string}, best?: number}} data */
 export function sliceChart({ rows, parameter, of = (values) => valueOf(values, parameter.name), objective, best = null }, size) {
   const axis = parameterAxis(parameter);
-  const room = plotRoom(size, { left: 48, bottom: 34, top: 10 });
+  const plain = plotRoom(size, { left: 48, bottom: 34, top: 10 });
   const found = rows
     .map((row) => ({
       number: row.number,
@@ -22,7 +22,7 @@ export function sliceChart({ rows, parameter, of = (values) => valueOf(values, p
     }))
     .filter(({ value, at }) => typeof value === "number" && at !== null);
   const label = `${objective.metric} against ${parameter.name} of ${plural(found.length, "trial")}`;
-  if (!found.length) return { scene: drawing(size, label, emptyPlot(size, "no trial with a value")), hits: [], room };
+  if (!found.length) return { scene: drawing(size, label, emptyPlot(size, "no trial with a value")), hits: [], room: null };
   const y = linearScale(
     padded(
       focusedExtent(
@@ -30,8 +30,9 @@ export function sliceChart({ rows, parameter, of = (values) => valueOf(values, p
         objective.goal,
       ),
     ),
-    [room.bottom, room.top],
+    [plain.bottom, plain.top],
   );
+  const room = roomBeside(y, plain);
   const [low, high] = y.domain;
   const hits = found.map((each) => ({
     ...each,
@@ -73,7 +74,7 @@ export function jitter(axis, number) {
 
 /** The base of a plot whose horizontal axis is a parameter. */
 export function parameterTicks(axis, room) {
-  const ticks = axis.ticks(Math.max(2, room.width / 50));
+  const ticks = fitting(axis, axis.ticks(Math.max(2, room.width / 50)), room.width);
   const each = room.width / Math.max(1, ticks.length);
   return group(
     "axis",
@@ -82,8 +83,16 @@ export function parameterTicks(axis, room) {
       shape(
         "text.tick",
         { x: px(room.left + 5 + at * (room.width - 10)), y: room.bottom + 17, "text-anchor": "middle" },
-        shorten(label, Math.max(3, Math.floor(each / 6.5))),
+        axis.isNumeric ? label : shorten(label, Math.max(3, Math.floor(each / TICK_CHARACTER))),
       ),
     ),
   );
+}
+
+/** Of numbers as many as stand apart: a number that is cut short is another number. */
+function fitting(axis, ticks, width) {
+  if (!axis.isNumeric) return ticks;
+  const longest = Math.max(0, ...ticks.map(({ label }) => label.length + 2));
+  const every = Math.max(1, Math.ceil((ticks.length * longest * TICK_CHARACTER) / width));
+  return ticks.filter((_, index) => index % every === 0);
 }

@@ -1,13 +1,21 @@
 /** Numbers, times and words as people read them. Pure: the clock comes in. */
 
-/** Four significant digits or so, never a misleading zero: 0.98132, 12,480, 3.2e-7. */
+/** Four significant digits or so, never a misleading zero: 0.9813, 12,481, 1,234,568, 3.2e-7. */
 export function formatNumber(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number" || !Number.isFinite(value)) return String(value);
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return value.toLocaleString("en-US");
   const size = Math.abs(value);
-  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return trimExponent(value.toExponential(Math.max(0, digits - 2)));
-  return Number(value.toPrecision(digits)).toLocaleString("en-US", { maximumFractionDigits: 8 });
+  if (size < 1e-3 || size >= 1e9) return trimExponent(value.toExponential(Math.max(0, digits - 2)));
+  const whole = Math.max(digits, 1 + Math.floor(Math.log10(size))); // 105,279 is no 105,300
+  return Number(value.toPrecision(whole)).toLocaleString("en-US", { maximumFractionDigits: 8 });
+}
+
+/** As a power of ten, with as many digits as it takes to be within `error`: 1e6, 2.5e6. */
+export function formatPower(value, error) {
+  const digits = Array.from({ length: 16 }, (_, index) => index);
+  const enough = digits.find((index) => Math.abs(Number(value.toExponential(index)) - value) <= error) ?? 16;
+  return value === 0 ? "0" : trimExponent(value.toExponential(enough));
 }
 
 /** A result that stands alone: an accuracy of 1 is "1.0", so that it reads as a measurement and not as a count. */
