@@ -296,6 +296,17 @@ def test_two_objectives_have_a_front_instead_of_a_best(visit: Visit, server: Fak
     expect(page.locator(".plot svg")).to_have_attribute("aria-label", re.compile(rf"{len(two.front())} on the front"))
 
 
+def test_what_breaks_a_constraint_is_hollow_beside_the_front(visit: Visit, server: FakeServer) -> None:
+    two = FakeStudy(GOALS | {"name": "two", "objectives": GOALS["objectives"][:2], "constraints": ["latency_ms <= 0.5"]})
+    two.scatter(30)
+    server.studies[two.id] = two
+    slow = sum(trial.metrics["latency_ms"] > 0.5 for trial in two.trials)
+    page = visit("/studies/two/pareto")
+
+    expect(page.locator(".pareto .hint")).to_contain_text(f"{slow} that break a constraint are hollow")
+    expect(page.locator(".broken path")).to_be_attached()
+
+
 def test_three_objectives_are_seen_in_a_space_that_is_turned(visit: Visit, server: FakeServer) -> None:
     three = FakeStudy(GOALS)
     three.scatter(30)

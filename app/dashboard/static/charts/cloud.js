@@ -3,7 +3,7 @@
 import { formatNumber, plural } from "../core/format.js";
 import { valueOf } from "../core/values.js";
 import { emptyPlot } from "./axes.js";
-import { marksPath } from "./marks.js";
+import { brokenMarks, marksPath } from "./marks.js";
 import { focusedExtent } from "./scale.js";
 import { drawing, group, line, px, shape } from "./scene.js";
 
@@ -20,7 +20,7 @@ const LAYERS = ["far", "middle", "near"];
  * @param {number} data.turn degrees about the upright axis
  * @param {number} data.tilt degrees from which one looks down: 0 from the side, 90 from above
  */
-export function cloudChart({ rows, objectives, front, chosen = new Set(), turn, tilt }, size) {
+export function cloudChart({ rows, objectives, front, broken = new Set(), chosen = new Set(), turn, tilt }, size) {
   const found = placed(rows, objectives);
   const names = objectives.map(({ metric }) => metric).join(", ");
   const label = `${names} of ${plural(found.length, "trial")} in space; ${front.size} on the front`;
@@ -30,7 +30,7 @@ export function cloudChart({ rows, objectives, front, chosen = new Set(), turn, 
   const hits = found
     .map(({ number, state, values }) => {
       const at = values.map((value, axis) => within(value, extents[axis]));
-      return { number, state, values, ...see(at), foot: see([at[0], at[1], -BACK]), isFront: front.has(number) };
+      return { number, state, values, ...see(at), foot: see([at[0], at[1], -BACK]), isFront: front.has(number), isBroken: broken.has(number) };
     })
     .sort((a, b) => b.depth - a.depth);
   const best = hits.filter(({ isFront }) => isFront);
@@ -40,7 +40,7 @@ export function cloudChart({ rows, objectives, front, chosen = new Set(), turn, 
       label,
       box(see),
       titles(see, objectives, extents),
-      group("cloud", layers(hits.filter(({ isFront }) => !isFront)), stems(best), group("on-front", shape("path", { d: marksPath("disc", best, 5) }))),
+      group("cloud", layers(hits.filter(({ isFront, isBroken }) => !isFront && !isBroken)), brokenMarks(hits, 2.9), stems(best), group("on-front", shape("path", { d: marksPath("disc", best, 5) }))),
       group("chosen-marks", shape("path", { d: marksPath("disc", hits.filter(({ number }) => chosen.has(number)), 8.5) })),
     ),
     hits,

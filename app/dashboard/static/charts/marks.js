@@ -1,6 +1,6 @@
 /** Many marks as one path: thousands of points cost one element. State is told by shape as well as by colour. Pure. */
 
-import { px } from "./scene.js";
+import { group, px, shape } from "./scene.js";
 
 const DRAW = {
   disc: (x, y, r) => `M${px(x - r)} ${px(y)}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`,
@@ -35,4 +35,10 @@ export function marksPath(kind, places, radius) {
 export function radiusFor(count, width) {
   const room = width / Math.max(1, count);
   return room > 8 ? 4 : room > 2 ? 3 : room > 0.6 ? 2.2 : 1.6;
+}
+
+/** Trials that break a constraint of the study: however good they are, they are on no front. */
+export function brokenMarks(hits, radius) {
+  const here = hits.filter(({ isBroken }) => isBroken);
+  return here.length ? group("broken", shape("path", { d: marksPath("disc", here, radius) })) : null;
 }

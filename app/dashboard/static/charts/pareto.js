@@ -4,7 +4,7 @@ import { plural } from "../core/format.js";
 import { valueOf } from "../core/values.js";
 import { emptyPlot, horizontalAxis, plotRoom, roomBeside, verticalAxis } from "./axes.js";
 import { ranks } from "./colours.js";
-import { marksPath, radiusFor } from "./marks.js";
+import { brokenMarks, marksPath, radiusFor } from "./marks.js";
 import { focusedExtent, linearScale, padded } from "./scale.js";
 import { drawing, group, shape, steps } from "./scene.js";
 
@@ -15,9 +15,10 @@ const LEVELS = 10;
  * @param {import("../core/trial_rows.js").Row[]} data.rows
  * @param {object[]} data.objectives across, up, and maybe one more, told by colour
  * @param {Set<number>} data.front the server's: it knows the constraints and what is excluded
+ * @param {Set<number>} [data.broken] numbers of trials that break a constraint: hollow
  * @param {Set<number>} [data.chosen] numbers of trials to be marked
  */
-export function paretoChart({ rows, objectives: [first, second, third = null], front, chosen = new Set() }, size) {
+export function paretoChart({ rows, objectives: [first, second, third = null], front, broken = new Set(), chosen = new Set() }, size) {
   const found = placedTrials(rows, [first, second, third]);
   const label = `${first.metric} against ${second.metric} of ${plural(found.length, "trial")}; ${front.size} on the front`;
   if (!found.length) return { scene: drawing(size, label, emptyPlot(size, "No completed trial yet.")), hits: [], room: null };
@@ -29,11 +30,13 @@ export function paretoChart({ rows, objectives: [first, second, third = null], f
   const hits = found.map((each, index) => ({
     ...each,
     isFront: front.has(each.number),
+    isBroken: broken.has(each.number),
     level: levels ? Math.min(LEVELS - 1, Math.floor((levels[index] ?? 0) * LEVELS)) : null,
     x: within(x, each.a),
     y: within(y, each.b),
   }));
   const best = hits.filter(({ isFront }) => isFront).sort((p, q) => p.x - q.x);
+  const others = hits.filter(({ isFront, isBroken }) => !isFront && !isBroken);
   const radius = radiusFor(found.length, room.width);
   return {
     scene: drawing(
@@ -43,8 +46,9 @@ export function paretoChart({ rows, objectives: [first, second, third = null], f
       horizontalAxis(x, room, { title: "" }),
       shape("text.title", { x: room.right, y: size.height - 4, "text-anchor": "end" }, `${first.metric} ${arrow(first)}`),
       third
-        ? group("levelled", levelled(hits.filter(({ isFront }) => !isFront), radius), group("on-front", levelled(best, 5.5)))
-        : [group("marks", group("mark.completed", shape("path", { d: marksPath("disc", hits.filter(({ isFront }) => !isFront), radius) }))), frontLine(best)],
+        ? group("levelled", levelled(others, radius), group("on-front", levelled(best, 5.5)))
+        : [group("marks", group("mark.completed", shape("path", { d: marksPath("disc", others, radius) }))), frontLine(best)],
+      brokenMarks(hits, radius),
       group("chosen-marks", shape("path", { d: marksPath("disc", hits.filter(({ number }) => chosen.has(number)), 8.5) })),
     ),
     hits,

@@ -12,6 +12,7 @@ import { range } from "../../parts/range.js";
 import { select } from "../../parts/select.js";
 
 const MOST_CHOSEN = 8;
+const MOST_TOLD = 5000; // trials, of which the server says whether they break a constraint
 const [TURN, TILT] = [35, 22]; // degrees, at first: all three axes can be read
 const DEGREES_A_PIXEL = 0.5;
 
@@ -21,6 +22,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
   const named = (name, otherwise) => objectives.find(({ metric }) => metric === name) ?? otherwise;
   let shown = ["x", "y", "colour"].slice(0, objectives.length).map((key, index) => named(query.get(key), objectives[index]));
   let front = new Set();
+  let broken = new Set();
   let readAt = null;
   let drawn = { hits: [] };
   const chosen = new Set(numbersIn(query.get("chosen")));
@@ -49,13 +51,13 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     table: () => paretoTable({ rows: shownRows(), objectives, front }),
     open: openOrChoose,
   };
-  const heading = ({ number, isFront }) => `Trial ${number}${isFront ? " · on the front" : ""}`;
+  const heading = ({ number, isFront, isBroken }) => `Trial ${number}${isFront ? " · on the front" : isBroken ? " · breaks a constraint" : ""}`;
   const flat = figure({
     ...usual,
     title: "Pareto front",
     legend: isMany ? legend.node : null,
     controls: isMany ? ["Across", "Up", "Colour"].map((name, index) => select(name, names, shown[index].metric, choose(index, name === "Across" ? "x" : name === "Up" ? "y" : "colour")).node) : [],
-    draw: (size) => (drawn = paretoChart({ rows: shownRows(), objectives: shown, front, chosen }, size)),
+    draw: (size) => (drawn = paretoChart({ rows: shownRows(), objectives: shown, front, broken, chosen }, size)),
     tell: (hit) => [heading(hit), shown.map(({ metric }, index) => [metric, formatNumber([hit.a, hit.b, hit.c][index], 6)])],
     brush: chooseBetween,
   });
@@ -64,7 +66,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
         ...usual,
         title: "Pareto front in space",
         controls: [turned.node, tilted.node],
-        draw: (size) => cloudChart({ rows: shownRows(), objectives: shown, front, chosen, ...view }, size),
+        draw: (size) => cloudChart({ rows: shownRows(), objectives: shown, front, broken, chosen, ...view }, size),
         tell: (hit) => [heading(hit), shown.map(({ metric }, index) => [metric, formatNumber(hit.values[index], 6)])],
         drag: (dx, dy) => look({ turn: (view.turn + dx * DEGREES_A_PIXEL + 360) % 360, tilt: Math.max(0, Math.min(90, view.tilt + dy * DEGREES_A_PIXEL)) }),
       })
@@ -121,7 +123,8 @@ export function openTab({ api, feed, query, openTrial, fail }) {
   function showHint() {
     const of = objectives.length > 2 ? " of all objectives" : "";
     const how = isPlane ? "Drag across the plot to choose some and compare them" : "Drag to turn it; Shift and a click choose a trial to compare";
-    fill(hint, `${plural(front.size, "trial")} on the front${of}. ${how}.${feed.rowsComplete ? "" : " Still reading."}`);
+    const beyond = broken.size ? `; ${formatNumber(broken.size)} that break a constraint are hollow` : "";
+    fill(hint, `${plural(front.size, "trial")} on the front${of}${beyond}. ${how}.${feed.rowsComplete ? "" : " Still reading."}`);
   }
 
   async function readFront() {
@@ -129,13 +132,21 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     if (at === readAt) return;
     readAt = at;
     try {
-      const { trials } = await api.pareto(feed.study.id, ending.signal);
+      const [{ trials }, known] = await Promise.all([api.pareto(feed.study.id, ending.signal), readBroken()]);
       front = new Set(trials.map(({ number }) => number));
+      broken = known;
       showHint();
       redraw();
     } catch (error) {
       fail(error);
     }
+  }
+
+  /** Only the server knows what a constraint means. */
+  async function readBroken() {
+    if (!feed.study.constraints?.length) return broken;
+    const { columns } = await api.analysis(feed.study.id, "pareto", { max_points: MOST_TOLD }, ending.signal);
+    return new Set((columns.number ?? []).filter((_, index) => !columns.feasible[index]));
   }
 
   return {
