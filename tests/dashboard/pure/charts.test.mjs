@@ -12,6 +12,8 @@ const accuracy = { metric: "accuracy", goal: "maximize" };
 const points = (...values) =>
   values.map((value, number) => ({ number, value, state: value === null ? "failed" : "completed" }));
 const textsOf = (scene) => (typeof scene === "string" ? [scene] : scene.children.flatMap(textsOf));
+const pathsOf = (scene, name) =>
+  typeof scene === "string" ? [] : [scene.attributes.class === name ? scene.attributes.d : [], scene.children.map((each) => pathsOf(each, name))].flat(Infinity);
 const numbersOf = (scene) =>
   typeof scene === "string" ? [] : [...Object.values(scene.attributes), ...scene.children.flatMap(numbersOf)];
 
@@ -148,6 +150,18 @@ test("names that every object inherits are parameters like any other", () => {
       sliceChart({ rows, parameter: { name, type: "categorical", choices: ["a"] }, objective: accuracy }, size).hits.length,
       0,
     );
+  }
+});
+
+test("the line of a front bends where both of its trials are as good, whichever way is better", () => {
+  for (const [across, up] of [["maximize", "minimize"], ["minimize", "maximize"], ["maximize", "maximize"], ["minimize", "minimize"]]) {
+    const sizes = across === up ? [30, 10] : [10, 30];
+    const rows = [0, 1].map((number) => ({ number, state: "completed", metrics: { accuracy: number, size: sizes[number] } }));
+    const objectives = [{ ...accuracy, goal: across }, { metric: "size", goal: up }];
+    const { scene, hits } = paretoChart({ rows, objectives, front: new Set([0, 1]) }, size);
+    const [, y, x] = pathsOf(scene, "line").join("").match(/^M[\d.]+ ([\d.]+)H([\d.]+)V[\d.]+$/).map(Number);
+    assert.ok(Math.abs(x - hits[across === "maximize" ? 0 : 1].x) < 0.1, `${across} across`);
+    assert.ok(Math.abs(y - hits[(up === "maximize") === (sizes[0] < sizes[1]) ? 0 : 1].y) < 0.1, `${up} up`);
   }
 });
 

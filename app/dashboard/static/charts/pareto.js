@@ -35,7 +35,8 @@ export function paretoChart({ rows, objectives: [first, second, third = null], f
     x: within(x, each.a),
     y: within(y, each.b),
   }));
-  const best = hits.filter(({ isFront }) => isFront).sort((p, q) => p.x - q.x);
+  const onwards = first.goal === "maximize" ? -1 : 1; // from the better end: each level is reached until the next trial
+  const best = hits.filter(({ isFront }) => isFront).sort((p, q) => onwards * (p.x - q.x));
   const others = hits.filter(({ isFront, isBroken }) => !isFront && !isBroken);
   const radius = radiusFor(found.length, room.width);
   return {
