@@ -143,6 +143,21 @@ def test_the_table_of_parallel_coordinates_tells_values_beyond_the_axis(visit: V
     expect(page.locator("details.twin tbody")).to_contain_text("-1,234.5")
 
 
+def test_what_a_menu_offers_is_on_the_screen_of_a_phone(visit: Visit) -> None:
+    page = visit("/studies/digits/parallel")
+    page.set_viewport_size({"width": 360, "height": 800})
+    for name in ("Key", "Axes", "Save parallel coordinates"):
+        page.locator("summary").and_(page.get_by_label(name)).click()
+
+        box = page.locator("details.menu[open] .actions").bounding_box()
+
+        assert box is not None
+        assert box["x"] >= 0, name
+        assert box["x"] + box["width"] <= 360, name
+        page.keyboard.press("Escape")
+        expect(page.locator("details.menu[open]")).to_have_count(0)
+
+
 def test_a_study_is_paused_and_the_pause_undone(visit: Visit, study: FakeStudy) -> None:
     page = visit("/studies/digits")
 

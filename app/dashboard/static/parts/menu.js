@@ -1,4 +1,4 @@
-/** A button that opens a few actions; closes by Escape, by a click elsewhere and after an action. */
+/** A button that opens something below it; closes by Escape and by a click elsewhere, and a menu after an action. */
 
 import { element } from "../core/element.js";
 
@@ -23,6 +23,12 @@ export function menu(title, actions, { label = title } = {}) {
       ),
     ),
   );
+  const node = dropDown(title, list, { label });
+  return node;
+}
+
+/** @param {string} title @param {HTMLElement} list `div.actions`, with whatever there is to choose */
+export function dropDown(title, list, { label = title } = {}) {
   const node = element("details.menu", {}, element("summary", { "aria-label": label }, title), list);
   node.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !node.open) return;
@@ -32,6 +38,7 @@ export function menu(title, actions, { label = title } = {}) {
   });
   node.addEventListener("toggle", () => {
     if (!node.open) return;
+    list.classList.toggle("rightwards", node.getBoundingClientRect().right < list.offsetWidth);
     const away = (event) => {
       if (node.contains(event.target)) return;
       node.open = false;

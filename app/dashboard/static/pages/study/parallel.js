@@ -27,7 +27,7 @@ import { readFilter, writeFilter } from "../../core/filter.js";
 import { axisNames, nearestAxis } from "../../parts/axis_names.js";
 import { canvasOf, tableTwin, within } from "../../parts/figure.js";
 import { emptyPlace, loadingPlace } from "../../parts/pieces.js";
-import { menu } from "../../parts/menu.js";
+import { dropDown, menu } from "../../parts/menu.js";
 
 const HEIGHT = 440;
 const AXIS_ROOM = 76; // pixels an axis needs; with less the plot scrolls sideways
@@ -70,7 +70,7 @@ export function openTab({ feed, query, openTrial }) {
         {},
         clear,
         toTable,
-        element("details.menu", {}, element("summary", {}, "Axes"), picker),
+        dropDown("Axes", picker),
         menu(
           "Save",
           [

@@ -7,6 +7,7 @@ import { formatDuration, formatNumber, formatParameter, plural } from "../../cor
 import { setQuery } from "../../core/route.js";
 import { metricNames, secondsOf, TRIAL_STATES, valueOf } from "../../core/values.js";
 import { chosenBar } from "../../parts/chosen_bar.js";
+import { dropDown } from "../../parts/menu.js";
 import { emptyPlace, statePill } from "../../parts/pieces.js";
 import { virtualTable } from "../../parts/virtual_table.js";
 
@@ -49,7 +50,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
       {},
       input,
       states,
-      element("details.menu", {}, element("summary", {}, "Columns"), picker),
+      dropDown("Columns", picker),
       save,
       hint,
     ),
