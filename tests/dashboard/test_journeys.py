@@ -143,6 +143,20 @@ def test_the_table_of_parallel_coordinates_tells_values_beyond_the_axis(visit: V
     expect(page.locator("details.twin tbody")).to_contain_text("-1,234.5")
 
 
+def test_long_names_do_not_widen_the_page(page: Page, visit: Visit, server: FakeServer) -> None:
+    metric = "validation.really.long.metric_name.of_the_multi_task_loss"
+    named = FakeStudy(DIGITS | {"name": "long" * 20, "description": "words " * 99, "objectives": [{"metric": metric}]})
+    named.scatter(20)
+    server.studies[named.id] = named
+    page.set_viewport_size({"width": 360, "height": 800})
+    signs = {"overview": ".feed li", "parallel": ".ramp", "progress": ".plot .axis", "space": ".space td"}
+    for tab, sign in signs.items():
+        visit(f"/studies/{'long' * 20}/{tab}")
+        page.locator(sign).first.wait_for(state="attached")
+
+        assert page.evaluate("document.documentElement.scrollWidth") == 360, tab
+
+
 def test_what_a_menu_offers_is_on_the_screen_of_a_phone(visit: Visit) -> None:
     page = visit("/studies/digits/parallel")
     page.set_viewport_size({"width": 360, "height": 800})

@@ -1,12 +1,13 @@
 /** The frame of a plot: grid, ticks, titles. Pure. */
 
-import { formatNumber, formatPower } from "../core/format.js";
+import { formatNumber, formatPower, shorten } from "../core/format.js";
 import { group, px, shape } from "./scene.js";
 
 /** Pixels of what says that there is nothing to draw: between lines, of a character, beside them. */
 const [LINE, CHARACTER, MARGIN] = [20, 7.5, 12];
-/** Pixels of a character of a tick. */
+/** Pixels of a character of a tick and of a title. */
 export const TICK_CHARACTER = 6.6;
+const TITLE_CHARACTER = 7;
 
 /** The room a plot has inside its drawing. */
 export function plotRoom({ width, height }, { left = 56, right = 14, top = 26, bottom = 30 } = {}) {
@@ -28,7 +29,7 @@ export function verticalAxis(scale, room, { title, ticks = scale.ticks(room.heig
   const labels = ticks.map((tick) =>
     shape("text.tick", { x: room.left - 8, y: px(scale(tick) + 4), "text-anchor": "end" }, format(tick)),
   );
-  return group("axis", lines, labels, shape("text.title", { x: 0, y: 12, "text-anchor": "start" }, title));
+  return group("axis", lines, labels, shape("text.title", { x: 0, y: 12, "text-anchor": "start" }, fitted(title, room.right)));
 }
 
 /** Ticks of the horizontal axis, with its title before the first. */
@@ -49,6 +50,11 @@ export function horizontalAxis(
     labels,
     title ? shape("text.title", { x: room.left - 14, y: at + 18, "text-anchor": "end" }, title) : null,
   );
+}
+
+/** A title as far as there is room for it. */
+export function fitted(title, width) {
+  return shorten(title, Math.floor(width / TITLE_CHARACTER));
 }
 
 /** One way to write all ticks of an axis: with as many decimals as tell them apart. */

@@ -1,7 +1,7 @@
 /** A value over two parameters: a field of levels, and the trials on it. Pure. */
 
 import { plural, shorten } from "../core/format.js";
-import { emptyPlot, plotRoom } from "./axes.js";
+import { emptyPlot, fitted, plotRoom } from "./axes.js";
 import { marksPath } from "./marks.js";
 import { drawing, group, px, shape } from "./scene.js";
 import { parameterTicks } from "./slice.js";
@@ -42,8 +42,8 @@ export function contourChart({ columns, trials, x, y, goal, label, nothing }, si
       group("on-field", shape("path", { d: marksPath("disc", shown, 2) })),
       parameterTicks(x, { ...room, left: room.left - 5, width: room.width + 10 }),
       group("axis", y.ticks(Math.max(2, room.height / 40)).map(({ at, label: text }) => shape("text.tick", { x: room.left - 8, y: px(py0(at) + 4), "text-anchor": "end" }, shorten(text, 10)))),
-      shape("text.title", { x: room.right, y: size.height - 6, "text-anchor": "end" }, `${x.name} →`),
-      shape("text.title", { x: 0, y: size.height - 6 }, `↑ ${y.name}`),
+      shape("text.title", { x: room.right, y: size.height - 6, "text-anchor": "end" }, `${fitted(x.name, size.width / 2 - 30)} →`),
+      shape("text.title", { x: 0, y: size.height - 6 }, `↑ ${fitted(y.name, size.width / 2 - 30)}`),
     ),
     hits,
     range: [low, high],

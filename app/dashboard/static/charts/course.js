@@ -1,6 +1,6 @@
 /** A line with a band around it, thin lines behind and marks on it: whatever runs along one axis. Pure. */
 
-import { emptyPlot, horizontalAxis, plotRoom, roomBeside, verticalAxis } from "./axes.js";
+import { emptyPlot, fitted, horizontalAxis, plotRoom, roomBeside, verticalAxis } from "./axes.js";
 import { marksPath, radiusFor } from "./marks.js";
 import { extent, linearScale, logScale, padded } from "./scale.js";
 import { drawing, group, line, px, shape, steps } from "./scene.js";
@@ -40,7 +40,7 @@ export function courseChart(
       label,
       verticalAxis(y, room, { title: yTitle }),
       axis ? parameterTicks(axis, room) : horizontalAxis(x, room, { title: "" }),
-      xTitle ? shape("text.title", { x: room.right, y: size.height - 4, "text-anchor": "end" }, xTitle) : null,
+      xTitle ? shape("text.title", { x: room.right, y: size.height - 4, "text-anchor": "end" }, fitted(xTitle, room.right)) : null,
       diagonal ? shape("line.base", { x1: px(x(x.domain[0])), y1: px(y(x.domain[0])), x2: px(x(x.domain[1])), y2: px(y(x.domain[1])) }) : null,
       around ? shape("path.around", { d: around }) : null,
       group("thin", thin.map((points) => shape("path.line", { d: line(points.map(at)) }))),

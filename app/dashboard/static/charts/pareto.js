@@ -2,7 +2,7 @@
 
 import { plural } from "../core/format.js";
 import { valueOf } from "../core/values.js";
-import { emptyPlot, horizontalAxis, plotRoom, roomBeside, verticalAxis } from "./axes.js";
+import { emptyPlot, fitted, horizontalAxis, plotRoom, roomBeside, verticalAxis } from "./axes.js";
 import { ranks } from "./colours.js";
 import { brokenMarks, marksPath, radiusFor } from "./marks.js";
 import { focusedExtent, linearScale, padded } from "./scale.js";
@@ -45,7 +45,7 @@ export function paretoChart({ rows, objectives: [first, second, third = null], f
       label,
       verticalAxis(y, room, { title: `${second.metric} ${arrow(second)}` }),
       horizontalAxis(x, room, { title: "" }),
-      shape("text.title", { x: room.right, y: size.height - 4, "text-anchor": "end" }, `${first.metric} ${arrow(first)}`),
+      shape("text.title", { x: room.right, y: size.height - 4, "text-anchor": "end" }, fitted(`${first.metric} ${arrow(first)}`, room.right)),
       third
         ? group("levelled", levelled(others, radius), group("on-front", levelled(best, 5.5)))
         : [group("marks", group("mark.completed", shape("path", { d: marksPath("disc", others, radius) }))), frontLine(best)],

@@ -1,7 +1,7 @@
 /** Trials at their places over two parameters, shaded by rank; the best lie on top. Pure. */
 
 import { plural, shorten } from "../core/format.js";
-import { emptyPlot, plotRoom } from "./axes.js";
+import { emptyPlot, fitted, plotRoom } from "./axes.js";
 import { marksPath, radiusFor } from "./marks.js";
 import { drawing, group, px, shape } from "./scene.js";
 import { jitter, parameterTicks } from "./slice.js";
@@ -30,8 +30,8 @@ export function rankChart({ columns, x, y, label, nothing }, size) {
       `${label}: ${plural(hits.length, "trial")}`,
       parameterTicks(x, { ...room, left: room.left - 5, width: room.width + 10 }),
       group("axis", y.ticks(Math.max(2, room.height / 40)).map(({ at, label: text }) => shape("text.tick", { x: room.left - 8, y: px(room.bottom - at * room.height + 4), "text-anchor": "end" }, shorten(text, 10)))),
-      shape("text.title", { x: room.right, y: size.height - 6, "text-anchor": "end" }, `${x.name} →`),
-      shape("text.title", { x: 0, y: size.height - 6 }, `↑ ${y.name}`),
+      shape("text.title", { x: room.right, y: size.height - 6, "text-anchor": "end" }, `${fitted(x.name, size.width / 2 - 30)} →`),
+      shape("text.title", { x: 0, y: size.height - 6 }, `↑ ${fitted(y.name, size.width / 2 - 30)}`),
       group("levelled", Array.from({ length: LEVELS }, (_, each) => shape(`path.level-${each}`, { d: marksPath("disc", hits.filter((hit) => level(hit) === each), radius) }))),
     ),
     hits,

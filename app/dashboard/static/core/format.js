@@ -28,7 +28,7 @@ export function formatParameter(value) {
   if (value === undefined) return "–";
   if (typeof value === "number") return formatNumber(value, 5);
   if (Array.isArray(value)) return `[${value.map(formatParameter).join(", ")}]`;
-  return value === null ? "null" : String(value);
+  return typeof value === "string" && value.trim() ? value : JSON.stringify(value); // a blank in its quotes: it can be seen
 }
 
 /** @param {number | null} seconds */

@@ -229,7 +229,7 @@ function studyRow(study, sparks, chooser) {
       {},
       chooser,
       element("a", { href: place }, study.name),
-      study.description ? element("small", {}, study.description) : null,
+      study.description ? element("small.clamped", { title: study.description }, study.description) : null,
       labelLinks(study.labels),
     ),
     element(

@@ -118,7 +118,11 @@ export async function openPage({ api, route, fail, title }) {
       summary.reason ? element("span.hint", {}, reasonText(summary.reason)) : null,
       freshness.node,
     );
-    fill(about, study.description || null, labelChips(study.labels));
+    fill(
+      about,
+      study.description ? element("span.clamped", { title: study.description }, study.description) : null,
+      labelChips(study.labels),
+    );
     fill(actions, api.isGuest ? null : buttonsFor(summary.state));
     showTabs(readRoute(location.hash).tab ?? "overview");
   }

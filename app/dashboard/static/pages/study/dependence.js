@@ -33,7 +33,7 @@ export function openTab({ api, feed, query, fail }) {
   }
 
   function show(answer) {
-    fill(hint, `The band is what the model is sure of, nine times in ten. ${basisText(answer)}`);
+    fill(hint, `${answer.is_enough ? "The band is what the model is sure of, nine times in ten. " : ""}${basisText(answer)}`);
     charts.forEach((chart) => chart.close());
     const rows = rowsOf(answer);
     const names = [...new Set(rows.map(({ parameter }) => parameter))].slice(0, MOST);

@@ -169,7 +169,8 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     rows.sort(order.compare);
     table.setRows(rows, order);
     fill(hint, hintText(clauses));
-    fill(nothing, rows.length || (!feed.rowsComplete && !feed.rows.size) ? null : nothingText());
+    table.node.hidden = !rows.length && (feed.rowsComplete || feed.rows.size > 0);
+    fill(nothing, table.node.hidden ? nothingText() : null);
   }
 
   function hintText(clauses) {
