@@ -44,7 +44,7 @@ PLACES = {
     f"{STUDY}/timeline": ".bars path",
     f"{STUDY}/space": ".space table",
     f"{STUDY}/events": ".feed li",
-    "/compare?studies=digits,digits": "g.study-1 .line",
+    "/compare?studies=digits,digits": "g.series-1 .line",
     "/activity": ".feed li",
     "/workers": "table.cards",
     "/keys": "table td",

@@ -497,6 +497,9 @@ def test_chosen_trials_are_compared_side_by_side(visit: Visit) -> None:
     head = page.locator("table.compare thead th")
     expect(head).to_have_text(["trial", "58", "59"])
     expect(page.locator("table.compare tr.differs", has_text="lr")).to_be_visible()
+    expect(page.locator(".legend li")).to_have_text(["trial 58", "trial 59"])
+    colours = page.locator(".curve .line").evaluate_all("lines => lines.map(line => getComputedStyle(line).stroke)")
+    assert len(set(colours)) == 2
 
 
 def test_chosen_trials_are_excluded_and_tagged_together(visit: Visit, study: FakeStudy) -> None:
@@ -543,7 +546,7 @@ def test_chosen_studies_are_compared_in_one_plot(visit: Visit, server: FakeServe
 
     page.get_by_role("link", name="Compare").click()
 
-    expect(page.locator("g.study-1 .line")).to_be_visible()
+    expect(page.locator("g.series-1 .line")).to_be_visible()
     expect(page.locator("table.compare tr.differs", has_text="algorithm")).to_be_visible()
 
 

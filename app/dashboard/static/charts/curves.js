@@ -6,7 +6,7 @@ import { extent, focusedExtent, linearScale, logScale, padded, paddedLog } from 
 import { drawing, group, line, px, shape } from "./scene.js";
 
 /**
- * @typedef {{number: number, state: string, attempt?: number, isBest?: boolean, points: {step: number, value: number}[]}} Curve
+ * @typedef {{number: number, state: string, kind?: string, attempt?: number, isBest?: boolean, points: {step: number, value: number}[]}} Curve
  * @param {{curves: Curve[], metric: string, goal?: string, range?: "focus" | "all" | "log"}} data
  */
 export function curvesChart({ curves, metric, goal = "minimize", range = "focus", nothing = "No measurements yet." }, size) {
@@ -62,10 +62,10 @@ function inside(y, value) {
   return y(Math.min(high, Math.max(low, value)));
 }
 
-function curveLine({ places, state, isBest, number }) {
+function curveLine({ places, state, kind, isBest, number }) {
   const end = places.at(-1);
   return group(
-    `curve.${isBest ? "best" : state}`,
+    `curve.${kind ?? (isBest ? "best" : state)}`,
     shape("path.line", { d: line(places.map(({ x, y }) => [x, y])) }),
     places.length < 40 ? places.map(({ x, y }) => shape("circle.dot", { cx: px(x), cy: px(y), r: 2 })) : null,
     shape("circle.end", { cx: px(end.x), cy: px(end.y), r: 3 }),

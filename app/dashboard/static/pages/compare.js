@@ -48,7 +48,7 @@ export async function openPage({ api, route, title }) {
     legend: element(
       "ul.legend",
       {},
-      told.map(({ study }, index) => element("li", {}, element(`span.swatch.study-${index}`), element("a", { href: address("studies", study.name) }, study.name))),
+      told.map(({ study }, index) => element("li", {}, element(`span.swatch.series-${index}`), element("a", { href: address("studies", study.name) }, study.name))),
     ),
     draw: (size) =>
       courseChart(
@@ -74,7 +74,7 @@ export async function openPage({ api, route, title }) {
       .map((number, row) => [across === "time" ? (history.finished_at[row] - began) / 60 : number, history.best[row]])
       .filter(([, best]) => best !== null);
     if (across === "time") points.sort(([a], [b]) => a - b);
-    return { points, isStep: true, kind: `study-${index}`, facts: points.map(() => ({ name: study.name })) };
+    return { points, isStep: true, kind: `series-${index}`, facts: points.map(() => ({ name: study.name })) };
   }
 
   return {

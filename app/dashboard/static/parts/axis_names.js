@@ -2,6 +2,8 @@
 
 import { element, fill } from "../core/element.js";
 
+const [CHARACTER, PADDING] = [8, 14]; // pixels
+
 /** @param {(name: string, to: number) => void} move puts an axis at a place among the others */
 export function axisNames(move) {
   const node = element("div.axis-names");
@@ -24,6 +26,7 @@ export function axisNames(move) {
       event.preventDefault();
       move(axis.name, index + by);
     };
+    const room = Math.max(60, layout.gap - 8);
     const button = element(
       "button.plain.axis-name",
       {
@@ -33,10 +36,10 @@ export function axisNames(move) {
         class: axis.isObjective ? "objective" : "",
         on: { keydown: step, pointerdown: (event) => drag(event, axis.name) },
       },
-      tail(axis.name, Math.floor(layout.gap / 7)),
+      tail(axis.name, Math.floor((room - PADDING) / CHARACTER)),
     );
     button.style.left = `${layout.xs[index]}px`;
-    button.style.maxWidth = `${Math.max(60, layout.gap - 8)}px`;
+    button.style.maxWidth = `${room}px`;
     return button;
   }
 
@@ -63,7 +66,7 @@ export function axisNames(move) {
 
 /** The end of a long name: what tells parameters of an architecture apart stands there. */
 function tail(name, length) {
-  return name.length <= Math.max(9, length) ? name : `…${name.slice(1 - Math.max(9, length))}`;
+  return name.length <= length ? name : `…${name.slice(1 - length)}`;
 }
 
 /** The place of the axis that is nearest to a horizontal position. */

@@ -43,7 +43,7 @@ function titleOf(value) {
 /** A short line with a dot where the value stands between the bounds: a value at an edge asks for a wider space. */
 function placeBar(parameter, value) {
   const at = parameterAxis(parameter).place(value);
-  if (at === null || parameter.type === "constant") return element("span.place", { "aria-hidden": "true" });
+  if (at === null || parameter.type === "constant") return null;
   const dot = element("span.dot");
   dot.style.left = `${at * 100}%`;
   const isEdge = (parameter.type === "float" || parameter.type === "int") && (at < 0.02 || at > 0.98);

@@ -6,7 +6,7 @@ import { formatDuration, formatNumber, formatParameter } from "../../core/format
 import { secondsOf, valueOf } from "../../core/values.js";
 import { rowOf } from "../../core/trial_rows.js";
 import { figure } from "../../parts/figure.js";
-import { emptyPlace, loadingPlace, statePill, stateLegend } from "../../parts/pieces.js";
+import { emptyPlace, loadingPlace, statePill } from "../../parts/pieces.js";
 
 const MOST = 8;
 
@@ -15,13 +15,13 @@ export function openTab({ api, feed, query, openTrial, fail }) {
   const [objective] = feed.study.objectives;
   const numbers = (query.get("trials") ?? "").split(",").filter((text) => /^\d+$/.test(text)).slice(0, MOST);
   const sheet = element("section.card", {}, loadingPlace());
-  const legend = stateLegend();
+  const legend = element("ul.legend");
   let trials = [];
   let curves = [];
   const plot = figure({
     title: `Curves of ${objective.metric}`,
     filename: `${feed.study.name}-compare`,
-    legend: legend.node,
+    legend,
     height: 280,
     draw: (size) => curvesChart({ curves, metric: objective.metric, goal: objective.goal, range: "all" }, size),
     table: () => curvesTable({ curves, metric: objective.metric }),
@@ -45,14 +45,14 @@ export function openTab({ api, feed, query, openTrial, fail }) {
         number: trial.number,
         state: trial.state,
         attempt: trial.attempt,
-        isBest: trial.number === feed.summary.best?.number,
+        kind: `series-${index}`,
         points: told[index]
           .filter(({ attempt }) => attempt === trial.attempt)
           .map(({ step, metrics }) => ({ step, value: valueOf(metrics, objective.metric) }))
           .filter(({ value }) => typeof value === "number"),
       }))
       .filter(({ points }) => points.length);
-    legend.update(new Set(curves.map(({ state }) => state)));
+    fill(legend, curves.map(({ number, kind }) => element("li", {}, element(`span.swatch.${kind}`), `trial ${formatNumber(number)}`)));
     plot.redraw();
   }
 
