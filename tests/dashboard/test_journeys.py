@@ -143,6 +143,31 @@ def test_the_table_of_parallel_coordinates_tells_values_beyond_the_axis(visit: V
     expect(page.locator("details.twin tbody")).to_contain_text("-1,234.5")
 
 
+def test_what_lies_beyond_the_range_of_the_history_is_explained(visit: Visit, study: FakeStudy) -> None:
+    page = visit("/studies/digits")
+    expect(page.locator(".main-card .legend")).not_to_contain_text("beyond")
+
+    study.put(state=TrialState.COMPLETED, parameters=study.trials[0].parameters, metrics={"accuracy": -1e6})
+
+    expect(page.locator(".main-card .legend")).to_contain_text("◆ beyond the range shown")
+    page.get_by_role("button", name="All", exact=True).click()
+    expect(page.locator(".main-card .legend")).not_to_contain_text("beyond")
+
+
+def test_a_zoom_into_nothing_is_none(visit: Visit, server: FakeServer) -> None:
+    server.studies["st_empty"] = FakeStudy(DIGITS | {"name": "empty"})
+    page = visit("/studies/empty")
+    box = page.locator(".main-card .plot").bounding_box()
+    assert box is not None
+
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 250, box["y"] + 50)
+    page.mouse.up()
+
+    expect(page.locator(".main-card .plot")).to_contain_text("No trials yet")
+
+
 def test_long_names_do_not_widen_the_page(page: Page, visit: Visit, server: FakeServer) -> None:
     metric = "validation.really.long.metric_name.of_the_multi_task_loss"
     named = FakeStudy(DIGITS | {"name": "long" * 20, "description": "words " * 99, "objectives": [{"metric": metric}]})

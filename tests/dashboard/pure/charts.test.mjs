@@ -153,6 +153,13 @@ test("names that every object inherits are parameters like any other", () => {
   }
 });
 
+test("what lies beyond the range of a slice is marked at its edge, and is no value there", () => {
+  const rows = Array.from({ length: 40 }, (_, number) => ({ number, state: "completed", parameters: { lr: 0.5 }, metrics: { accuracy: number ? 0.9 + number / 1000 : -1e6 } }));
+  const { scene, hits } = sliceChart({ rows, parameter: { name: "lr", type: "float", low: 0, high: 1 }, objective: accuracy }, size);
+  assert.deepEqual(hits.filter(({ isOutside }) => isOutside).map(({ number }) => number), [0]);
+  assert.equal(pathsOf(scene, "outside").length, 1);
+});
+
 test("the line of a front bends where both of its trials are as good, whichever way is better", () => {
   for (const [across, up] of [["maximize", "minimize"], ["minimize", "maximize"], ["maximize", "maximize"], ["minimize", "minimize"]]) {
     const sizes = across === up ? [30, 10] : [10, 30];

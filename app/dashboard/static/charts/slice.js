@@ -38,16 +38,19 @@ export function sliceChart({ rows, parameter, of = (values) => valueOf(values, p
     ...each,
     x: room.left + 5 + (each.at + jitter(axis, each.number)) * (room.width - 10),
     y: y(Math.min(high, Math.max(low, each.value))),
+    isOutside: each.value < low || each.value > high,
   }));
   const radius = found.length > 2000 ? 1.4 : found.length > 300 ? 2 : 3;
   const states = ["pruned", "completed"].map((state) => {
-    const here = hits.filter((hit) => hit.state === state);
-    return here.length
-      ? group(
-          `mark.${state}`,
-          shape("path", { d: marksPath(state === "pruned" ? "wedge" : found.length > 2000 ? "square" : "disc", here, radius) }),
-        )
-      : null;
+    const here = hits.filter((hit) => hit.state === state && !hit.isOutside);
+    const edge = hits.filter((hit) => hit.state === state && hit.isOutside);
+    return group(
+      `mark.${state}`,
+      here.length
+        ? shape("path", { d: marksPath(state === "pruned" ? "wedge" : found.length > 2000 ? "square" : "disc", here, radius) })
+        : null,
+      edge.length ? shape("path.outside", { d: marksPath("diamond", edge, radius * 0.8) }) : null,
+    );
   });
   const top = hits.find(({ number }) => number === best);
   return {

@@ -118,10 +118,11 @@ export function levelLegend() {
 /** Marks and their meaning, for the states that occur. */
 export function stateLegend() {
   const node = element("ul.legend");
-  const update = (states) =>
+  const update = (states, isCut = false) =>
     fill(
       node,
       [...states].map((state) => element("li", {}, element(`span.swatch.${state}`), state)),
+      isCut ? element("li", {}, "◆ beyond the range shown") : null,
     );
   return { node, update };
 }

@@ -50,11 +50,7 @@ export function openTab({ feed, query, openTrial }) {
     legend: legend.node,
     controls: [reset, ranges.node],
     height: (width) => Math.max(260, Math.min(420, width * 0.5)),
-    draw: (size) =>
-      (chart = historyChart(
-        { points: feed.history ?? [], objective, range, zoom, trusted: Boolean(feed.study.constraints?.length) },
-        size,
-      )),
+    draw,
     table: () => historyTable({ points: feed.history ?? [], objective }),
     tell: (hit) => [
       `Trial ${hit.number}`,
@@ -64,7 +60,7 @@ export function openTab({ feed, query, openTrial }) {
       ],
     ],
     open: openTrial,
-    brush: (from, to) => zoomTo([Math.floor(chart.x.invert(from)), Math.ceil(chart.x.invert(to))]),
+    brush: (from, to) => chart.x && zoomTo([Math.floor(chart.x.invert(from)), Math.ceil(chart.x.invert(to))]),
   });
   const node = element(
     "div.overview",
@@ -149,6 +145,14 @@ export function openTab({ feed, query, openTrial }) {
     );
   }
 
+  function draw(size) {
+    const trusted = Boolean(feed.study.constraints?.length);
+    chart = historyChart({ points: feed.history ?? [], objective, range, zoom, trusted }, size);
+    const counts = feed.summary.trials;
+    legend.update(TRIAL_STATES.filter((state) => counts[state]), chart.hits.some(({ isOutside }) => isOutside));
+    return chart;
+  }
+
   return {
     node,
     update(changed) {
@@ -157,8 +161,6 @@ export function openTab({ feed, query, openTrial }) {
         showBest();
       }
       if (changed.has("history") && feed.history) {
-        const counts = feed.summary.trials;
-        legend.update(TRIAL_STATES.filter((state) => counts[state]));
         plot.redraw();
       }
       if (changed.has("events") || changed.has("history")) showLatest();
