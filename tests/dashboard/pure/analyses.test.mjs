@@ -46,6 +46,12 @@ test("a bar is as long as its share, and its interval lies around its end", () =
   assert.ok(textsOf(scene).includes("60 %"));
 });
 
+test("a line of one point can be seen, in the middle", () => {
+  const { scene, hits } = courseChart({ lines: [{ points: [[0.25, 1]] }], label: "one" }, size);
+  assert.ok(kindsOf(scene).includes("peak"));
+  assert.ok(hits[0].x > 0.4 * size.width && hits[0].x < 0.7 * size.width);
+});
+
 test("without enough trials a chart says so instead of drawing", () => {
   const nothing = "Too few trials: this takes 30, and there are 3.";
   assert.deepEqual(textsOf(importanceChart({ rows: [], label: "", nothing }, size).scene), [nothing]);

@@ -26,7 +26,7 @@ export function courseChart(
   const room = roomBeside(y, plain);
   const x = axis
     ? (at) => room.left + 5 + at * (room.width - 10)
-    : (isLog ? logScale : linearScale)(diagonal ? y.domain : (extent(xs) ?? [0, 1]), [room.left, room.right]);
+    : (isLog ? logScale : linearScale)(diagonal ? y.domain : rangeOf(xs), [room.left, room.right]);
   const at = ([across, up]) => [x(across), y(up)];
   const path = ({ points, isStep }) => (isStep ? steps(points.map(at)) : line(points.map(at)));
   const hits = [
@@ -45,8 +45,19 @@ export function courseChart(
       around ? shape("path.around", { d: around }) : null,
       group("thin", thin.map((points) => shape("path.line", { d: line(points.map(at)) }))),
       marks.length ? group("mark.completed", shape("path", { d: marksPath("disc", hits.slice(-marks.length), radiusFor(marks.length, room.width)) })) : null,
-      lines.map((each) => group(each.kind ?? "best", shape("path.line", { d: path(each) }))),
+      lines.map((each) => group(each.kind ?? "best", shape("path.line", { d: path(each) }), each.points.length === 1 ? spot(at(each.points[0])) : null)),
     ),
     hits,
   };
+}
+
+/** One value has a range around it, too. */
+function rangeOf(values) {
+  const [low, high] = extent(values) ?? [0, 1];
+  return low === high ? padded([low, high]) : [low, high];
+}
+
+/** A line of one point is none. */
+function spot([x, y]) {
+  return shape("circle.peak", { cx: px(x), cy: px(y), r: 4 });
 }

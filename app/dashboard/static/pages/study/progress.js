@@ -1,6 +1,7 @@
 /** How the search goes: where it may end, how values are spread, what the front has conquered, and whether the engine knows. */
 
 import { courseChart } from "../../charts/course.js";
+import { focusedExtent } from "../../charts/scale.js";
 import { basisText, followAnalysis, rowsOf, tableOf } from "../../core/analysis.js";
 import { element, fill } from "../../core/element.js";
 import { formatNumber, formatShare, plural } from "../../core/format.js";
@@ -89,7 +90,9 @@ export function openTab({ api, feed, fail, openTrial }) {
   }
 
   function edf(answer) {
-    const rows = rowsOf(answer);
+    const all = rowsOf(answer);
+    const [low, high] = focusedExtent(all.map(({ value }) => value), objective.goal);
+    const rows = all.filter(({ value }) => value >= low && value <= high);
     const band = rows.map((row) => [row.value, row.low ?? row.share, row.high ?? row.share]);
     return { lines: [{ points: rows.map((row) => [row.value, row.share]), facts: rows }], band, domain: [0, 1], xTitle: objective.metric, yTitle: "share of trials" };
   }
