@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatParameter } from "../../../app/dashboard/static/core/format.js";
 import { variablesOf } from "../../../app/dashboard/static/core/variables.js";
+import { filterOf, readFilter, writeFilter } from "../../../app/dashboard/static/core/filter.js";
 import { parameterAxis } from "../../../app/dashboard/static/charts/parameter_axis.js";
 
 const drawn = (parameter, parameters) =>
@@ -25,4 +26,14 @@ test("a list that is not active, and one too long, has no mark", () => {
 test("a list reads as a list and has no place on one axis", () => {
   assert.equal(formatParameter(["a", null, 0.25]), "[a, null, 0.25]");
   assert.equal(parameterAxis({ name: "s", type: "subset", items: ["a"] }).place(["a"]), null);
+});
+
+test("what is drawn of a list can be asked for in the table, by the name that it has on the axis", () => {
+  const order = { name: "order", type: "permutation", items: ["crop", 'say "flip"'] };
+  const items = new Map(variablesOf(order).map(({ parameter, of }) => [parameter.name, of]));
+  const clauses = [{ name: 'order: say "flip"', sign: "<=", value: "1" }];
+  assert.deepEqual(readFilter(writeFilter(clauses)), clauses);
+  const passes = filterOf(readFilter(writeFilter(clauses)), items);
+  assert.ok(passes({ parameters: { order: ['say "flip"', "crop"] }, metrics: {} }));
+  assert.ok(!passes({ parameters: { order: ["crop", 'say "flip"'] }, metrics: {} }));
 });

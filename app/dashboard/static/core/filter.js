@@ -1,12 +1,14 @@
 /**
  * One small language to choose trials, in the table, in parallel coordinates and in the address:
  * `lr < 0.01 optimizer = adam state = completed|pruned accuracy >= 0.9 gpu-worker`.
- * A clause is a name, a comparison and a value; a bare word looks for its text. All clauses must hold. Pure.
+ * A clause is a name, a comparison and a value, in quotes where they have blanks (`"order: conv" <= 2`); a bare word looks
+ * for its text. All clauses must hold. Pure.
  */
 
 import { secondsOf, valueOf } from "./values.js";
 
-const CLAUSE = /([A-Za-z_][\w./-]*)\s*(<=|>=|!=|=|<|>)\s*("(?:[^"\\]|\\.)*"|[^\s,]+)|("(?:[^"\\]|\\.)*"|[^\s,]+)/g;
+const NAME = /^[A-Za-z_][\w./-]*$/;
+const CLAUSE = /([A-Za-z_][\w./-]*|"(?:[^"\\]|\\.)*")\s*(<=|>=|!=|=|<|>)\s*("(?:[^"\\]|\\.)*"|[^\s,]+)|("(?:[^"\\]|\\.)*"|[^\s,]+)/g;
 const COMPARISONS = {
   "<": (a, b) => a < b,
   "<=": (a, b) => a <= b,
@@ -20,7 +22,7 @@ const COMPARISONS = {
 export function readFilter(text) {
   return [...text.matchAll(CLAUSE)].map(([, name, sign, value, word]) =>
     word === undefined
-      ? { name, sign, value: unquote(value) }
+      ? { name: unquote(name), sign, value: unquote(value) }
       : { name: null, sign: "has", value: unquote(word).toLowerCase() },
   );
 }
@@ -28,13 +30,21 @@ export function readFilter(text) {
 /** The text of clauses; `readFilter` reads it back. */
 export function writeFilter(clauses) {
   return clauses
-    .map(({ name, sign, value }) => (name === null ? quote(value) : `${name}${sign}${quote(String(value))}`))
+    .map(({ name, sign, value }) => (name === null ? quote(value) : `${quote(name, NAME)}${sign}${quote(String(value))}`))
     .join(" ");
 }
 
-/** @returns {(row: import("./trial_rows.js").Row) => boolean} */
-export function filterOf(clauses) {
-  const tests = clauses.map(({ name, sign, value }) => (name === null ? hasText(value) : compares(name, sign, value)));
+/**
+ * @param {Clause[]} clauses
+ * @param {Map<string, (parameters: object) => *>} [items] what is drawn of lists, by its name
+ * @returns {(row: import("./trial_rows.js").Row) => boolean}
+ */
+export function filterOf(clauses, items = new Map()) {
+  const fact = (name) => (row) => {
+    const found = factOf(row, name);
+    return found === undefined ? items.get(name)?.(row.parameters) : found;
+  };
+  const tests = clauses.map(({ name, sign, value }) => (name === null ? hasText(value) : compares(fact(name), sign, value)));
   return (row) => tests.every((test) => test(row));
 }
 
@@ -66,13 +76,13 @@ export function alternatives(value) {
   return [value, ...value.split("|")];
 }
 
-function compares(name, sign, value) {
+function compares(fact, sign, value) {
   const wanted = alternatives(value);
-  if (sign === "=") return (row) => wanted.some((each) => same(factOf(row, name), each));
-  if (sign === "!=") return (row) => !wanted.some((each) => same(factOf(row, name), each));
+  if (sign === "=") return (row) => wanted.some((each) => same(fact(row), each));
+  if (sign === "!=") return (row) => !wanted.some((each) => same(fact(row), each));
   const limit = Number(value);
   return (row) => {
-    const found = factOf(row, name);
+    const found = fact(row);
     return typeof found === "number" && COMPARISONS[sign](found, limit);
   };
 }
@@ -91,8 +101,8 @@ function textsOf(row) {
   return [row.id, row.state, row.worker ?? "", row.source, row.reason ?? "", ...words];
 }
 
-function quote(text) {
-  return /^[^\s,"]+$/.test(text) ? text : `"${text.replaceAll(/(["\\])/g, "\\$1")}"`;
+function quote(text, plain = /^[^\s,"]+$/) {
+  return plain.test(text) ? text : `"${text.replaceAll(/(["\\])/g, "\\$1")}"`;
 }
 
 function unquote(text) {

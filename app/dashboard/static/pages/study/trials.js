@@ -6,6 +6,7 @@ import { filterOf, readFilter, unknownNames } from "../../core/filter.js";
 import { formatDuration, formatNumber, formatParameter, plural } from "../../core/format.js";
 import { setQuery } from "../../core/route.js";
 import { metricNames, secondsOf, TRIAL_STATES, valueOf } from "../../core/values.js";
+import { variablesOf } from "../../core/variables.js";
 import { chosenBar } from "../../parts/chosen_bar.js";
 import { dropDown } from "../../parts/menu.js";
 import { emptyPlace, statePill } from "../../parts/pieces.js";
@@ -163,19 +164,21 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     showColumns();
     chosenActions.update();
     const clauses = readFilter(asked.filter);
-    const passes = filterOf(clauses);
+    const items = new Map(feed.parameters.flatMap(variablesOf).map(({ parameter, of }) => [parameter.name, of]));
+    const passes = filterOf(clauses, items);
     rows = feed.rows.all.filter((row) => (!asked.states.length || asked.states.includes(row.state)) && passes(row));
     const order = orderOf(asked.sort, columns);
     rows.sort(order.compare);
     table.setRows(rows, order);
-    fill(hint, hintText(clauses));
+    fill(hint, hintText(clauses, items));
     table.node.hidden = !rows.length && (feed.rowsComplete || feed.rows.size > 0);
     fill(nothing, table.node.hidden ? nothingText() : null);
   }
 
-  function hintText(clauses) {
+  function hintText(clauses, items) {
     const unknown = unknownNames(clauses, [
       ...feed.parameters.map(({ name }) => name),
+      ...items.keys(),
       ...metricNames(feed.rows.all.slice(-500), feed.study.objectives),
     ]);
     if (unknown.length) return `unknown: ${unknown.join(", ")}`;
