@@ -145,13 +145,13 @@ class Chance:
 
 
 def chance_of(evidence: Evidence) -> Chance | None:
-    """What is believed of a history; None while nothing has failed.
+    """What is believed of a history; None while nothing has failed, and where all trials are the same point.
 
     Kernels are learnt from a prefix of the history that grows in steps: a fit costs many times what a posterior does.
     """
-    if len(evidence.failed) == 0:
-        return None
     encoding = evidence.encoding
+    if len(evidence.failed) == 0 or encoding.dimension == 0:
+        return None
     numbers = np.array([*(o.number for o in evidence.told), *evidence.failed_numbers])
     order = np.argsort(numbers, kind="stable")
     y = np.repeat([1.0, -1.0], [len(evidence.U), len(evidence.failed)])[order]

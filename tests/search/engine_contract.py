@@ -247,6 +247,13 @@ class EngineContract:
 
         assert len(found) == (2 if self.may_repeat else 0)
 
+    def test_a_space_of_one_point_that_failed_once_is_exhausted(self, suggest):
+        history = history_of(POINT, 8, state=lambda n: TrialState.FAILED if n == 2 else TrialState.COMPLETED)
+
+        found = suggest(POINT, history, 1, seed=1, number=8)
+
+        assert len(found) == (1 if self.may_repeat else 0)
+
     def test_no_point_is_suggested_twice_while_others_are_left(self, suggest):
         history = History(LOSS)
         for number in range(SMALL_SIZE):
