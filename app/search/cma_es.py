@@ -136,12 +136,15 @@ def _replay(evidence: Evidence, layout: _Layout, start: int, options: CmaEsOptio
 
 
 def _ranked(evidence: Evidence) -> tuple[Sequence[int], Floats, Floats]:
-    """Numbers, rows and ranks of all trials that ended, by number; failed ones share the last rank."""
+    """Numbers, rows and ranks of all trials that ended, by number; failed ones come last, in their order.
+
+    No rank is shared: the library measures its penalties by the middle half of a generation's ranks, which must differ.
+    """
     ranks = np.empty(len(evidence.told))
     ranks[order_of_merit(evidence)] = np.arange(len(evidence.told))
     numbers = np.array([*(o.number for o in evidence.told), *evidence.failed_numbers])
     rows = np.vstack([evidence.U, evidence.failed])
-    losses = np.concatenate([ranks, np.full(len(evidence.failed), float(len(ranks)))])
+    losses = np.concatenate([ranks, np.arange(len(ranks), len(numbers), dtype=np.float64)])
     order = np.argsort(numbers, kind="stable")
     return numbers[order].tolist(), rows[order], losses[order]
 
