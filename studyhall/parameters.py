@@ -144,8 +144,8 @@ class FloatParameter(_Numeric):
             return False
         if self.step is None or self.low == self.high:
             return True
-        k = (value - self.low) / self.step
-        return abs(k - round(k)) < 1e-6
+        nearest = self.low + round((value - self.low) / self.step) * self.step
+        return math.isclose(value, nearest, rel_tol=1e-15, abs_tol=1e-6 * self.step)
 
     def to_unit(self, value: Scalar) -> float:
         """The place of a value in [0, 1]; with a step, the middle of its cell."""

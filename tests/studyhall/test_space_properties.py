@@ -158,6 +158,13 @@ def test_a_value_comes_back_from_its_place_on_the_unit_interval(parameter, u):
         assert again == value
 
 
+@given(st.integers(0, 1000))
+def test_every_value_of_a_fine_grid_far_from_zero_is_one(k):
+    parameter = FloatParameter(name="x", low=1e9, high=1e9 + 10, step=0.01)  # neighbouring doubles are 1e-7 apart
+
+    assert parameter.contains(parameter.from_unit((k + 0.5) / 1001))
+
+
 @given(parameters(), units, units)
 def test_places_keep_the_order_of_numbers(parameter, u, v):
     if parameter.type not in ("float", "int"):
