@@ -9,7 +9,7 @@ single columns (densities, distributions of other libraries) uses the axes and s
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 
@@ -298,12 +298,14 @@ def item_index(parameter: PermutationParameter | SubsetParameter, item: object) 
     return None if found is None else found[0]
 
 
-def combinations(places: Sequence[tuple[int, Callable[[Indices], Floats]]], numbers: Indices) -> Floats:
-    """Rows of a grid by their number, in mixed radix, the first block slowest; shape `(m, d)`.
+Places: TypeAlias = tuple[int, Callable[[Indices], Floats]]
+"""How many places a block has in a grid, and which these are by number."""
+Grid: TypeAlias = Sequence[Places | None]
+"""The places of each block; None for a continuum."""
 
-    Args:
-        places: for each block how many places it has in the grid, and which these are by number.
-    """
+
+def combinations(places: Sequence[Places], numbers: Indices) -> Floats:
+    """Rows of a grid by their number, in mixed radix, the first block slowest; shape `(m, d)`."""
     blocks: list[Floats] = []
     rest = numbers
     for count, at in reversed(places):

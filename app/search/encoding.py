@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.search.axes import Axis, Floats, Truths
-from app.search.blocks import Block, Single, block_of, combinations
+from app.search.blocks import Block, Grid, Single, block_of
 from app.search.cells import CellWays, cells_in
 from app.search.conditions import Column, Columns, Condition
 from studyhall.architecture.graph import COUNTS
@@ -191,20 +191,37 @@ class Encoding:
     def every_row(self, limit: int) -> Floats | None:
         """Every feasible assignment once, as canonical rows `(m, d)`; None when there may be more than `limit`."""
         if limit not in self._every_row:
-            self._every_row[limit] = self._list_rows(limit)
+            places: Grid = [None if block.cells is None else (block.cells, block.at_index) for block in self.blocks]
+            most = limit if self.space.architecture is None else min(limit, LARGEST_LIST_OF_NETWORKS)
+            self._every_row[limit] = self.listed(places, most)
         return self._every_row[limit]
 
-    # --- inside ------------------------------------------------------------------------------
+    def listed(self, grid: Grid, limit: int) -> Floats | None:
+        """Every feasible assignment of a grid once, as canonical rows `(m, d)`, the first parameter slowest.
 
-    def _list_rows(self, limit: int) -> Floats | None:
-        total = 1
-        if self.space.architecture is not None:
-            limit = min(limit, LARGEST_LIST_OF_NETWORKS)
-        for block in self.blocks:
-            if block.cells is None or (total := total * block.cells) > limit:
+        Only active parameters branch: three branches of four parameters are a sum, not a product. None when there are
+        more than `limit`, constraints aside.
+
+        Args:
+            grid: for each block how many places it has, and which these are by number; None for a continuum.
+        """
+        U = np.full((1, self.dimension), CANONICAL)
+        for parameter in self.space.order:
+            if (j := self._number.get(parameter.name)) is None:
+                continue
+            here = self.active(U)[:, self.columns[j].start]
+            count, at = grid[j] or (limit + 1, None)
+            times = np.where(here, min(count, limit + 1), 1)  # counts may be beyond 64 bits
+            if (total := int(times.sum())) > limit:
                 return None
-        U = combinations([(block.cells or 0, block.at_index) for block in self.blocks], np.arange(total))
-        return np.unique(self.canonical(U[self.is_feasible(U)]), axis=0)
+            if at is not None and here.any():
+                number = np.arange(total) - np.repeat(np.cumsum(times) - times, times)
+                U, here = np.repeat(U, times, axis=0), np.repeat(here, times)
+                U[here, self.columns[j]] = at(np.arange(count))[number[here]]
+        U = self.canonical(U[self.is_feasible(U)])
+        return U[sorted({key: i for i, key in enumerate(self.keys(U))}.values())]
+
+    # --- inside ------------------------------------------------------------------------------
 
     def _within_counts(self, U: Floats, so_far: Truths) -> Truths:
         """Which of the rows that broke nothing so far keep to the counts of their networks, shape `(m,)`."""

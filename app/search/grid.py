@@ -1,21 +1,23 @@
 """Grid search: every combination once. It continues where the history ends and stops when all were tried.
 
-A combination is a number in mixed radix; those that differ only in inactive parameters count once. Nothing is kept
-between calls and the grid is never held as a whole, so its size does not matter.
+A small grid is listed. In a large one a combination is a number in mixed radix; those that differ only in inactive
+parameters count once, and the grid is never held as a whole, so its size does not matter.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 
 from app.search.axes import Floats, Indices
-from app.search.blocks import Block, Shares, Single, combinations
+from app.search.blocks import Block, Places, Shares, Single, combinations
 from app.search.encoding import Encoding, encoding_of
 from app.search.engine import History, Suggestion
 from app.search.options import GridOptions
 from app.search.random import generator
+from app.search.start import LARGEST_LIST
 from studyhall.space import Space
 
 BLOCK: Final = 4096
@@ -48,6 +50,12 @@ def suggest(
 
 def _walk(encoding: Encoding, options: GridOptions, seed: int) -> Iterator[tuple[Floats, bytes, int]]:
     """Each feasible combination once, with its key and the size of the grid, in the order of the options."""
+    listed = _listed(encoding.space, options.resolution)
+    if listed is not None:
+        for numbers in _order(len(listed), seed, shuffle=options.shuffle):
+            rows = listed[numbers]
+            yield from ((row, key, len(listed)) for row, key in zip(rows, encoding.keys(rows), strict=True))
+        return
     places = [_places(block, options.resolution) for block in encoding.blocks]
     total = math.prod(count for count, _ in places)
     for block in _order(total, seed, shuffle=options.shuffle):
@@ -59,7 +67,14 @@ def _walk(encoding: Encoding, options: GridOptions, seed: int) -> Iterator[tuple
         yield from ((row, key, total) for row, key in zip(rows, encoding.keys(rows), strict=True))
 
 
-def _places(block: Block, resolution: int) -> tuple[int, Callable[[Indices], Floats]]:
+@lru_cache(maxsize=4)
+def _listed(space: Space, resolution: int) -> Floats | None:
+    """The whole grid, unless it is large."""
+    encoding = encoding_of(space)
+    return encoding.listed([_places(block, resolution) for block in encoding.blocks], LARGEST_LIST)
+
+
+def _places(block: Block, resolution: int) -> Places:
     """How many places of a parameter are in the grid, and which these are by number."""
     if isinstance(block, Shares):
         return block.lattice(resolution)
@@ -74,7 +89,7 @@ def _places(block: Block, resolution: int) -> tuple[int, Callable[[Indices], Flo
 
 def _order(total: int, seed: int, *, shuffle: bool) -> Iterator[Indices]:
     """The numbers 0 … total - 1 in blocks; shuffled, they spread over the whole grid from the start."""
-    stride, offset = (_stride(total), generator(seed, 0).randrange(total)) if shuffle else (1, 0)
+    stride, offset = (_stride(total), generator(seed, 0).randrange(total or 1)) if shuffle else (1, 0)
     if total < 2**31:  # stride * number fits into 64 bits
         for start in range(0, total, BLOCK):
             yield (np.arange(start, min(start + BLOCK, total)) * stride + offset) % total

@@ -134,6 +134,20 @@ def test_every_row_of_a_finite_space_comes_once_without_inactive_variants():
     assert len(rows) == 2 + 3 + 2
 
 
+def test_rows_are_listed_by_what_is_active_not_by_the_product_of_all_branches():
+    names = ", ".join(
+        f'{{"name": "b{i}", "type": "permutation", "items": [1, 2, 3, 4, 5], "when": "a == {i}"}}' for i in range(5)
+    )
+    space = Space.model_validate_json(
+        f'{{"parameters": [{{"name": "a", "type": "int", "low": 0, "high": 5}}, {names}]}}'
+    )
+
+    rows = Encoding(space).every_row(1000)
+
+    assert rows is not None
+    assert len(rows) == len(np.unique(rows, axis=0)) == 5 * 120 + 1
+
+
 def test_an_old_assignment_takes_the_default_of_a_parameter_added_since():
     encoding = Encoding(Space(parameters=(*TREE.parameters, BoolParameter(name="bias", default=True))))
 

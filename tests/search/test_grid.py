@@ -70,3 +70,28 @@ def test_the_last_of_twenty_thousand_combinations_is_found_in_time():
 
     assert [each.parameters for each in found] == [{"a": 200, "b": 100}]
     assert time.process_time() - started < 5.0
+
+
+def test_branches_of_a_conditional_space_are_walked_in_time():
+    branches = [
+        {"name": f"{kind}{i}", "type": "int", "low": 1, "high": 5, "when": f"kind == '{kind}'"}
+        for kind in "abc"
+        for i in range(4)
+    ]
+    kind = {"name": "kind", "type": "categorical", "choices": ["a", "b", "c"]}
+    space = Space.model_validate_json(json.dumps({"parameters": [kind, *branches]}))
+    suggest = engine(Algorithm(name="grid"))
+    started = time.process_time()
+
+    found = suggest(space, History(LOSS), 2000, seed=1, number=0)
+
+    assert len({json.dumps(each.parameters) for each in found}) == len(found) == 3 * 5**4
+    assert found[0].why == "grid: one of 1875 combinations"
+    assert time.process_time() - started < 5.0
+
+
+def test_a_grid_of_which_no_combination_is_allowed_is_exhausted():
+    space = Space(parameters=PLANE.parameters, constraints=("x > 0.55 and x < 0.65",))
+    suggest = engine(Algorithm(name="grid", options={"resolution": 2}))
+
+    assert suggest(space, History(LOSS), 1, seed=1, number=0) == []
