@@ -27,6 +27,13 @@ def test_the_last_report_is_the_result_of_a_function_that_returns_nothing(run_tr
     assert run_trial(task("reports_only")).ending.metrics == {"loss": 0.4}
 
 
+def test_a_step_may_be_numpys(run_trial):
+    trial = run_trial(task("counts_as_numpy_does"))
+
+    assert isinstance(trial.ending, Complete)
+    assert trial.steps == [1, 2, 3]
+
+
 def test_no_result_of_many_short_trials_is_lost(configuration):
     async def play():
         server = FakeServer()

@@ -25,6 +25,22 @@ def returns_a_dict(params, trial):
     return {"loss": 0.5, "accuracy": 0.75}
 
 
+def counts_as_numpy_does(params, trial):
+    import numpy as np
+
+    for step in np.arange(1, 4):
+        trial.report(step, loss=np.float32(1 / step))
+        with trial.checkpoint(step) as directory:
+            (directory / "step").write_text(str(step))
+
+
+def saves_one_step_often(params, trial):
+    for _ in range(20):
+        with trial.checkpoint(1) as directory:
+            (directory / "weights").write_bytes(bytes(100_000))
+    return 0.5
+
+
 def reports_only(params, trial):
     trial.report(1, loss=0.5)
     trial.report(2, loss=0.4)

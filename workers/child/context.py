@@ -93,7 +93,8 @@ class ChannelTrial:
         """Tells metrics at a step and answers whether to go on."""
         with self._reporting:
             try:
-                found = self._gate.at_step(operator.index(step), metrics)
+                step = operator.index(step)  # NumPy's and torch's whole numbers too
+                found = self._gate.at_step(step, metrics)
             except Infeasible as error:
                 self._say_not_feasible(error.reason)
                 raise
@@ -137,6 +138,7 @@ class ChannelTrial:
     @contextmanager
     def checkpoint(self, step: int) -> Iterator[Path]:
         """A directory to save into; the worker takes it when the block has ended."""
+        step = operator.index(step)
         with new_checkpoint(self.checkpoint_dir, step) as directory:
             yield directory
         self._last_checkpoint, self._saved_step = time.monotonic(), step
