@@ -53,6 +53,10 @@ def test_a_trial_whose_process_dies_goes_on_from_its_last_checkpoint(configurati
     assert trial.steps == [1, 2, 3, 4, 5, 6]
 
 
+def test_a_step_may_be_saved_again_while_the_worker_is_still_at_it(run_trial):
+    assert isinstance(run_trial(task("saves_one_step_often")).ending, Complete)
+
+
 def test_a_trial_of_a_paused_study_saves_and_goes_on_when_the_study_is_resumed(configuration):
     async def play():
         server = FakeServer()

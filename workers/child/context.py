@@ -30,7 +30,7 @@ class ChannelTrial:
         self._start, self._channel = start, channel
         self._gate = MetricsGate(start.objectives, self.log)
         self._reporting = threading.RLock()
-        self._reports = self._answered = 0
+        self._reports = self._answered = self._saves = 0
         self._goes_on = True
         self._began = self._last_report = self._last_checkpoint = time.monotonic()
         self._last_step = self._saved_step = max(start.resume_step, 0)
@@ -139,12 +139,12 @@ class ChannelTrial:
     def checkpoint(self, step: int) -> Iterator[Path]:
         """A directory to save into; the worker takes it when the block has ended."""
         step = operator.index(step)
-        with new_checkpoint(self.checkpoint_dir, step) as directory:
+        self._saves += 1  # the worker may still be at the one before, which may be of this step too
+        home = self.checkpoint_dir / str(self._saves)
+        with new_checkpoint(home, step) as directory:
             yield directory
         self._last_checkpoint, self._saved_step = time.monotonic(), step
-        self._channel.send(
-            Saved(step=step, path=str(self.checkpoint_dir / f"step-{step}"), elapsed_s=self._elapsed_s())
-        )
+        self._channel.send(Saved(step=step, path=str(home / f"step-{step}"), elapsed_s=self._elapsed_s()))
 
     def infeasible(self, reason: str) -> Infeasible:
         """Raise what this answers."""
