@@ -132,9 +132,9 @@ def _forget_signals() -> None:
 
 
 def _flush() -> None:
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for flush in (logging.shutdown, lambda: sys.stdout.flush(), lambda: sys.stderr.flush()):
+        with contextlib.suppress(Exception):  # the user's code may have closed them, or put anything in their place
+            flush()
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
