@@ -7,6 +7,7 @@
 Why JSON and not pickle: the trial's process runs the user's code, and what it says is read like any stranger's word.
 """
 
+import signal
 import struct
 from typing import Annotated, Final, Literal
 
@@ -158,6 +159,11 @@ def frame(message: Word) -> bytes:
     """A message as it goes over the socket."""
     body = message.to_json().encode()
     return HEADER.pack(len(body)) + body
+
+
+def signal_name(number: int) -> str:
+    """SIGSEGV; of real-time signals, which have no names but for the first and the last, their number."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def last_part(text: str, limit: int = MAX_TEXT) -> str:

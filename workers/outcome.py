@@ -7,7 +7,7 @@ from typing import Final
 
 from studyhall.trial import FailureKind, Measurement
 from studyhall.wire import claims
-from workers.messages import Done, Ended, NotFeasible, Verdict, WentWrong, last_part
+from workers.messages import Done, Ended, NotFeasible, Verdict, WentWrong, last_part, signal_name
 
 LOG_IN_MESSAGE: Final = 4096
 
@@ -141,7 +141,7 @@ def _died(ended: Ended, log: str) -> Outcome:
         return Failed(
             "no_result", _and_log(f"the process exited with code {ended.exit_code} before it had a result", log)
         )
-    name = signal.Signals(ended.signal).name
+    name = signal_name(ended.signal)
     if ended.signal in _FROM_OUTSIDE:
         hint = ", perhaps because the machine ran out of memory" if ended.signal == signal.SIGKILL else ""
         return Failed("killed", _and_log(f"the process was killed from outside by {name}{hint}", log))

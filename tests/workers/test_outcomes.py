@@ -48,6 +48,10 @@ def test_no_result_of_many_short_trials_is_lost(configuration):
     assert {trial.attempt for trial in trials} == {1}
 
 
+def test_a_function_that_has_closed_its_output_has_a_result(run_trial):
+    assert run_trial(task("closes_its_output")).ending.metrics == {"loss": 0.5}
+
+
 @pytest.mark.catalogue("WK-003", "WK-005", "WK-008", "WK-009", "WK-012")
 @pytest.mark.parametrize(
     ("function", "kind", "message"),
@@ -60,6 +64,7 @@ def test_no_result_of_many_short_trials_is_lost(configuration):
         ("exits_hard", "no_result", "exited with code 3 before it had a result; its last lines:\nlast words"),
         ("fills_the_disk", "user_error", "OSError: [Errno 27] File too large"),
         ("crashes", "user_error", "crashed with SIGSEGV"),
+        ("is_ended_by_a_signal_without_a_name", "user_error", "crashed with signal 40"),
         ("is_killed", "killed", "killed from outside by SIGKILL"),
         ("kills_its_keeper", "killed", "killed from outside by SIGKILL"),
         ("is_not_there", "user_error", "'tests.workers.trials' has no function 'is_not_there'"),

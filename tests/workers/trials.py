@@ -88,6 +88,16 @@ def ignores_sigterm(params, trial):
     deaf(params, trial)
 
 
+def closes_its_output(params, trial):
+    sys.stdout.close()
+    sys.stderr = None
+    return 0.5
+
+
+def is_ended_by_a_signal_without_a_name(params, trial):
+    os.kill(os.getpid(), signal.SIGRTMIN + 6)
+
+
 def raises(params, trial):
     print("something was printed before")
     raise RuntimeError("the data is not there")

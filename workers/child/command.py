@@ -27,6 +27,7 @@ from studyhall.errors import InvalidInput
 from studyhall.trial import FailureKind
 from studyhall.trial_context import TrialContext
 from workers.child.metric_lines import LONGEST_LINE, STEP, MetricLines, MetricsFile, metrics_in
+from workers.messages import signal_name
 
 CHECK_EVERY_S: Final = 0.5
 _PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_./-]*)\}")
@@ -140,7 +141,7 @@ def _lines(program: "subprocess.Popen[bytes]", trial: TrialContext) -> Iterator[
 def _check_end(code: int, trial: TrialContext) -> None:
     if code == 0 or not trial.check():
         return
-    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+    how = f"was ended by {signal_name(-code)}" if code < 0 else f"exited with code {code}"
     kind: FailureKind = "killed" if code == -signal.SIGKILL else "user_error"
     raise CommandFailed(kind, f"the program {how}")
 
