@@ -1,5 +1,7 @@
 """The third door: programs."""
 
+import asyncio
+import dataclasses
 import json
 import sys
 
@@ -10,6 +12,8 @@ from studyhall.errors import InvalidInput
 from studyhall.study import Task
 from studyhall.trial_context import LocalTrial
 from studyhall.wire.claims import Complete, Fail
+from tests.workers.conftest import QUICK, at_work
+from tests.workers.fake_server import FakeServer
 from workers.child.command import fill_template
 from workers.child.metric_lines import MetricLines, metrics_in
 
@@ -48,6 +52,40 @@ def test_a_program_that_fails_shows_its_last_lines(run_trial):
 
 def test_a_program_that_ends_well_without_metrics_has_no_result(run_trial):
     assert run_trial(python("pass")).ending.kind == "bad_result"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import subprocess; subprocess.Popen(['sleep', '600']); print('{\"loss\": 0.5}')",  # it holds the output open
+        "import subprocess as s; s.Popen(['sh', '-c', 'sleep 0.3; echo \\'{\"loss\": 0.5}\\'; sleep 600'])",
+    ],
+)
+def test_a_program_has_ended_when_it_has_whatever_it_leaves_behind(run_trial, code):
+    assert run_trial(python(code)).ending.metrics == {"loss": 0.5}
+
+
+def test_a_program_that_closes_its_output_still_hears_that_it_shall_stop(configuration):
+    code = 'import os, time; print(\'{"step": 1, "loss": 0.5}\', flush=True); os.close(1); os.close(2); time.sleep(600)'
+    patient = dataclasses.replace(configuration, patiences=dataclasses.replace(QUICK, grace_s=60))
+
+    async def play():
+        server = FakeServer()
+        trial = server.add(python(code))
+        async with at_work(patient, server):
+            await server.until(lambda: 1 in trial.measurements)
+            server.ask_to_stop(trial)
+            return await server.ended(trial)
+
+    assert asyncio.run(play()).pruned
+
+
+@pytest.mark.parametrize("step", ["NaN", "Infinity", "1.5", "-3", "1e300"])
+def test_a_step_that_is_none_is_a_bad_result(run_trial, step):
+    failed = run_trial(python(f'print(\'{{"step": {step}, "loss": 1}}\')')).ending
+
+    assert failed.kind == "bad_result"
+    assert "whole number" in failed.message
 
 
 def test_a_program_that_is_not_there_says_so(run_trial):
@@ -89,7 +127,9 @@ def test_a_number_survives_the_command_line(value):
     assert float(filled) == value
 
 
-@pytest.mark.parametrize("line", ["text", "{", "{}", "[1]", '{"a": "b"}', '{"a": [1]}', "{" * 70_000, '{"a": null}'])
+@pytest.mark.parametrize(
+    "line", ["text", "{", "{}", "[1]", '{"a": "b"}', '{"a": [1]}', "{" * 70_000, '{"a": null}', '{"a":' * 9000]
+)
 def test_other_lines_are_just_lines(line):
     assert metrics_in(line) is None
 
@@ -134,6 +174,10 @@ def test_without_a_step_the_last_match_of_a_pattern_is_the_result():
         None,
         {"loss": 0.001},
     ]
+
+
+def test_a_group_that_may_be_empty_tells_nothing_then():
+    assert MetricLines({"patterns": {"loss": r"loss (\d+)?"}}).read("loss ") is None
 
 
 @pytest.mark.parametrize(

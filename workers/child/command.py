@@ -12,8 +12,10 @@ attempt's own directory (`{trial.workdir}`, where the program starts) to which i
 (`workers.child.metric_lines`).
 """
 
+import contextlib
 import json
 import math
+import os
 import re
 import selectors
 import signal
@@ -30,6 +32,9 @@ from workers.child.metric_lines import LONGEST_LINE, STEP, MetricLines, MetricsF
 from workers.messages import signal_name
 
 CHECK_EVERY_S: Final = 0.5
+LAST_OUTPUT_S: Final = 1.0
+"""For what a program that has ended has written to come through, where others pass it on (`exec > >(tee log)`)."""
+PIECE: Final = 65_536
 _PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_./-]*)\}")
 
 
@@ -107,35 +112,59 @@ def _take_all(lines: Iterable[str], trial: TrialContext, result: dict[str, float
 
 
 def _report(trial: TrialContext, step: float, metrics: dict[str, float]) -> None:
-    if step != int(step):
+    if step % 1 != 0:  # so are those that are not finite
         raise CommandFailed("bad_result", f"the program printed the step {step}; steps are whole numbers")
-    if metrics:
+    if not metrics:
+        return
+    try:
         trial.report(int(step), **metrics)
+    except ValueError as error:
+        raise CommandFailed("bad_result", str(error)) from error
 
 
 def _lines(program: "subprocess.Popen[bytes]", trial: TrialContext) -> Iterator[str]:
     """The program's output line by line, and "" now and then in its silences; looks whether the trial is stopped."""
+    asked, rest = False, b""
+    for piece in _pieces(program):
+        if not asked and not trial.check():
+            asked = True
+            program.send_signal(signal.SIGTERM)
+        *lines, rest = (rest + piece).split(b"\n")
+        if len(rest) > LONGEST_LINE:
+            lines, rest = [*lines, rest], b""
+        yield from (line.decode("utf-8", "replace") + "\n" for line in lines)
+        yield ""
+    if rest:
+        yield rest.decode("utf-8", "replace")
+
+
+def _pieces(program: "subprocess.Popen[bytes]") -> Iterator[bytes]:
+    """What the program prints until it has ended, and b"" now and then in its silences.
+
+    Not until its output is closed: what it leaves running in the background may hold that for ever, and a program may
+    close its own and work on.
+    """
     assert program.stdout is not None  # noqa: S101 - Popen was asked for a pipe
-    asked = False
-    rest = b""
+    output = program.stdout.fileno()
     with selectors.DefaultSelector() as ready:
-        ready.register(program.stdout, selectors.EVENT_READ)
-        while True:
-            if not asked and not trial.check():
-                asked = True
-                program.send_signal(signal.SIGTERM)
-            if not ready.select(CHECK_EVERY_S):
-                yield ""
-                continue
-            piece = program.stdout.read1(65_536)  # type: ignore[attr-defined] # a buffered reader has it
-            *lines, rest = (rest + piece).split(b"\n")
-            if len(rest) > LONGEST_LINE:
-                lines, rest = [*lines, rest], b""
-            yield from (line.decode("utf-8", "replace") + "\n" for line in lines)
-            if not piece:
-                if rest:
-                    yield rest.decode("utf-8", "replace")
+        ready.register(output, selectors.EVENT_READ)
+        while program.poll() is None:
+            if not ready.get_map():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    program.wait(CHECK_EVERY_S)
+                yield b""
+            elif not ready.select(CHECK_EVERY_S):
+                yield b""
+            elif piece := os.read(output, PIECE):
+                yield piece
+            else:
+                ready.unregister(output)
+        give_up = time.monotonic() + LAST_OUTPUT_S
+        while ready.get_map() and ready.select(max(0.0, give_up - time.monotonic())):
+            piece = os.read(output, PIECE)
+            if not piece or time.monotonic() > give_up:
                 return
+            yield piece
 
 
 def _check_end(code: int, trial: TrialContext) -> None:

@@ -16,7 +16,7 @@ def metrics_in(line: str) -> dict[str, float] | None:
         return None
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not found or not all(isinstance(value, int | float) for value in found.values()):
         return None
@@ -75,5 +75,5 @@ def _number(pattern: "re.Pattern[str]", line: str) -> float | None:
     found = pattern.search(line[:LONGEST_LINE])
     try:
         return None if found is None else float(found[1])
-    except ValueError:
-        return None  # the group holds something else on this line
+    except (ValueError, TypeError):
+        return None  # the group is empty, or holds something else on this line
