@@ -132,9 +132,11 @@ def _forget_signals() -> None:
 
 
 def _flush() -> None:
-    for flush in (logging.shutdown, lambda: sys.stdout.flush(), lambda: sys.stderr.flush()):
-        with contextlib.suppress(Exception):  # the user's code may have closed them, or put anything in their place
-            flush()
+    with contextlib.suppress(Exception):
+        logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(Exception):  # the user's code may have closed it, or put anything in its place
+            stream.flush()
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
