@@ -15,7 +15,7 @@ from studyhall.wire.claims import Complete, Fail
 from tests.workers.conftest import QUICK, at_work
 from tests.workers.fake_server import FakeServer
 from workers.child.command import fill_template
-from workers.child.metric_lines import MetricLines, metrics_in
+from workers.child.metric_lines import MetricLines, MetricsFile, metrics_in
 
 
 def python(code: str, *arguments: str) -> dict[str, list[str]]:
@@ -151,6 +151,27 @@ with open(sys.argv[1], "w") as file:
     assert trial.steps == [1, 2]
     assert trial.ending.metrics == {"loss": 0.125}
     assert trial.log == "training\n"
+
+
+@pytest.mark.parametrize("way", ["w", "replace"])
+def test_a_file_that_is_written_anew_each_time_is_read_anew(tmp_path, way):
+    path = tmp_path / "metrics.json"
+    file, lines = MetricsFile(path), list[str]()
+
+    for line in ('{"step": 9, "loss": 1}\n', '{"step": 10, "loss": 1}\n', '{"step": 11, "loss": 1}\n', "{}\n"):
+        if way == "w":
+            path.write_text(line)
+        else:
+            (tmp_path / "new").write_text(line)
+            (tmp_path / "new").rename(path)
+        lines += file.new_lines()
+
+    assert [line for line in lines if line] == [
+        '{"step": 9, "loss": 1}',
+        '{"step": 10, "loss": 1}',
+        '{"step": 11, "loss": 1}',
+        "{}",
+    ]
 
 
 def test_a_program_that_knows_nothing_of_us_is_read_by_patterns(run_trial):

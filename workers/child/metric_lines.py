@@ -8,6 +8,8 @@ from typing import Any, Final
 
 LONGEST_LINE: Final = 65_536
 STEP: Final = "step"
+REMEMBERED: Final = 4096
+"""Of the bytes before those that are new: a file that has others in that place was written anew."""
 
 
 def metrics_in(line: str) -> dict[str, float] | None:
@@ -51,24 +53,33 @@ class MetricLines:
 
 
 class MetricsFile:
-    """The file that a program writes its JSON lines to, read as far as it is there."""
+    """The file that a program writes its JSON lines to, read as far as it is there; written anew, it is read anew."""
 
     def __init__(self, path: Path) -> None:
-        self._path, self._at, self._rest = path, 0, b""
+        self._path, self._at, self._before, self._rest = path, 0, b"", b""
 
     def new_lines(self, *, is_last: bool = False) -> Iterator[str]:
         """The whole lines since the last time; at the end of the program also one that nothing ends."""
         try:
-            with self._path.open("rb") as file:
-                file.seek(self._at)
-                piece = file.read()
+            piece = self._new()
         except FileNotFoundError:
             return
         self._at += len(piece)
+        self._before = (self._before + piece)[-REMEMBERED:]
         *lines, self._rest = (self._rest + piece).split(b"\n")
         if is_last and self._rest:
             lines, self._rest = [*lines, self._rest], b""
         yield from (line.decode("utf-8", "replace") for line in lines)
+
+    def _new(self) -> bytes:
+        with self._path.open("rb") as file:
+            file.seek(self._at - len(self._before))
+            found = file.read()
+            if found.startswith(self._before):
+                return found[len(self._before) :]
+            self._at, self._before, self._rest = 0, b"", b""
+            file.seek(0)
+            return file.read()
 
 
 def _number(pattern: "re.Pattern[str]", line: str) -> float | None:
