@@ -90,7 +90,7 @@ class Attempt:
         self._verdict: Verdict | None = None
         self._stop: StopAsked | None = None
         self._lost: str | None = None
-        self._timed_out = False
+        self._timed_out = self._is_storing = False
         self._curve: list[Measurement] = []
         self.checkpoint: int | None = None
         """The step of the last checkpoint of this attempt, where others may go on from it."""
@@ -193,6 +193,7 @@ class Attempt:
             self._hear_verdict(WentWrong(kind="user_error", message=f"the trial's process wrote nonsense: {error}"))
 
     async def _store(self, kept: Kept | Saved) -> None:
+        self._is_storing = True
         try:
             if isinstance(kept, Kept):
                 await asyncio.to_thread(self._keeping.keep, kept)
@@ -202,6 +203,8 @@ class Attempt:
                 self.checkpoint = kept.step if self.claimed.study.keeps_checkpoints else None
         except (OSError, ValueError) as error:
             self._hear_verdict(WentWrong(kind="infrastructure", message=f"{kept.path} cannot be kept: {error}"))
+        finally:
+            self._is_storing = False
 
     async def _send_artifact(self, kept: Kept) -> None:
         # The store has it already: a server that is away, or takes no artifacts, costs the trial nothing.
@@ -231,6 +234,8 @@ class Attempt:
         await self._child.ended()
         # All its processes are gone and their ends closed: what they had said is there to be read, to the last line.
         await asyncio.wait([listening, copying], timeout=LAST_OUTPUT_S)
+        if self._is_storing:  # what it wanted kept may take longer to copy, and its result is the word after that
+            await asyncio.wait([listening], timeout=self._allowed_s)
         self._decided.set()
 
     async def _copy_log(self) -> None:

@@ -5,7 +5,9 @@ import time
 from types import SimpleNamespace
 from typing import cast
 
-from studyhall.wire.claims import ClaimedTrial
+from studyhall.wire.claims import ClaimedTrial, Complete
+from tests.workers.conftest import task
+from workers.attempt import LAST_OUTPUT_S
 from workers.keeping import DAY_S, Places
 from workers.store import DirectoryStore
 
@@ -22,6 +24,18 @@ def left_behind(path, *, days):
 def an_attempt(number):
     """As much of a claimed trial as names its directory."""
     return cast(ClaimedTrial, SimpleNamespace(attempt=1, trial=SimpleNamespace(id=f"tr_{number}")))
+
+
+def test_the_result_of_a_trial_waits_for_what_it_keeps_however_long_that_takes(run_trial, monkeypatch):
+    put = DirectoryStore.put
+
+    def put_slowly(*given):
+        time.sleep(LAST_OUTPUT_S + 0.5)  # as a large model does, and a store that is far away
+        put(*given)
+
+    monkeypatch.setattr(DirectoryStore, "put", put_slowly)
+
+    assert isinstance(run_trial(task("keeps_a_file")).ending, Complete)
 
 
 def test_a_worker_that_starts_clears_what_the_dead_left_and_nothing_of_the_living(tmp_path):
