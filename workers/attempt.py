@@ -20,6 +20,7 @@ from workers.messages import Done, Kept, NotFeasible, Reported, Saved, Start, St
 from workers.messages import Told as ToldTrial
 from workers.outcome import Evidence, Outcome, StopAsked, judge
 from workers.server import TEMPORARY, Patience, Server
+from workers.store import remove
 
 logger = logging.getLogger(__name__)
 
@@ -198,6 +199,7 @@ class Attempt:
             if isinstance(kept, Kept):
                 await asyncio.to_thread(self._keeping.keep, kept)
                 await self._send_artifact(kept)
+                await asyncio.to_thread(remove, Path(kept.path))
             else:
                 await asyncio.to_thread(self._keeping.save, kept, tuple(self._curve))
                 self.checkpoint = kept.step if self.claimed.study.keeps_checkpoints else None

@@ -83,7 +83,7 @@ class Reported(Word):
 
 
 class Kept(Word):
-    """A file or directory to keep as an artifact."""
+    """A file or directory to keep as an artifact: the worker's own, to remove when it is kept."""
 
     say: Literal["kept"] = "kept"
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=128)]

@@ -63,7 +63,7 @@ class DirectoryStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
         _copy(source, beside)
-        _remove(target)
+        remove(target)
         beside.rename(target)
 
     def get(self, key: str, target: Path) -> None:
@@ -77,7 +77,7 @@ class DirectoryStore:
 
     def remove(self, key: str) -> None:
         """Deletes."""
-        _remove(self._root / key)
+        remove(self._root / key)
 
 
 @contextmanager
@@ -159,7 +159,8 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Deletes a file, or a directory with all that is in it, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -24,6 +25,14 @@ def left_behind(path, *, days):
 def an_attempt(number):
     """As much of a claimed trial as names its directory."""
     return cast(ClaimedTrial, SimpleNamespace(attempt=1, trial=SimpleNamespace(id=f"tr_{number}")))
+
+
+def test_what_is_kept_is_what_was_there_then(run_trial, configuration):
+    run_trial(task("keeps_one_file_again_and_again"))
+
+    home = Path(configuration.artifacts) / "st_1" / "0" / "1"
+    assert [(home / f"epoch{epoch}").read_bytes() for epoch in range(4)] == [bytes([n]) * 1_000_000 for n in range(4)]
+    assert sorted(path.name for path in (home / "all").iterdir()) == ["tmp"]
 
 
 def test_the_result_of_a_trial_waits_for_what_it_keeps_however_long_that_takes(run_trial, monkeypatch):

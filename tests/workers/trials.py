@@ -257,6 +257,17 @@ def keeps_a_file(params, trial):
     return 0.5
 
 
+def keeps_one_file_again_and_again(params, trial):
+    """The next epoch's weights are on their way while the worker takes those of the last one."""
+    file = trial.workdir / "weights"
+    for epoch in range(4):
+        file.write_bytes(bytes([epoch]) * 1_000_000)
+        trial.artifact(f"epoch{epoch}", file)
+    file.unlink()
+    trial.artifact("all", trial.workdir)
+    return 0.5
+
+
 def keeps_a_model(params, trial):
     (trial.workdir / "model").mkdir()
     trial.artifact("model", trial.workdir / "model")

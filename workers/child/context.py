@@ -1,6 +1,7 @@
 """The trial context inside a worker's child process: each call is a message to the worker."""
 
 import operator
+import shutil
 import sys
 import threading
 import time
@@ -16,6 +17,8 @@ from workers.child.channel import Channel
 from workers.messages import Kept, NotFeasible, Reported, Saved, Start, StopNow, Told
 
 LONGEST_ANSWER_S: Final = 2.0
+COPIES: Final = ".kept"
+"""Where in its scratch directory the copies of artifacts are until the worker has taken them."""
 
 
 class ChannelTrial:
@@ -30,7 +33,7 @@ class ChannelTrial:
         self._start, self._channel = start, channel
         self._gate = MetricsGate(start.objectives, self.log)
         self._reporting = threading.RLock()
-        self._reports = self._answered = self._saves = 0
+        self._reports = self._answered = self._saves = self._copies = 0
         self._goes_on = True
         self._began = self._last_report = self._last_checkpoint = time.monotonic()
         self._last_step = self._saved_step = max(start.resume_step, 0)
@@ -117,8 +120,16 @@ class ChannelTrial:
         sys.stdout.flush()
 
     def artifact(self, name: str, path: str | Path) -> None:
-        """Asks the worker to keep a file or directory."""
-        self._channel.send(Kept(name=name, path=str(checked_artifact(name, path))))
+        """Asks the worker to keep a file or directory as it is now: a copy, which nobody changes while it is taken."""
+        source = checked_artifact(name, path)
+        self._copies += 1
+        copy = self.workdir / COPIES / str(self._copies)
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns(COPIES))
+        else:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, copy)
+        self._channel.send(Kept(name=name, path=str(copy)))
 
     @property
     def wants_checkpoint(self) -> bool:
