@@ -184,7 +184,7 @@ class AskedTrial:
         self._was_told_to_stop = True
         return self.complete()
 
-    def infeasible(self, reason: str) -> Infeasible:
+    def infeasible(self, reason: object) -> Infeasible:
         """Tells that these parameters cannot work, so that the search learns from it; raise what this answers."""
         self._end(self._tell("infeasible", self._held(claims.Infeasible, reason=reason[:LONGEST_REASON]), Trial))
         return Infeasible(reason)

@@ -38,9 +38,9 @@ Number = SupportsFloat | SupportsIndex
 class Infeasible(Exception):
     """This configuration cannot work; the search learns from it and goes on."""
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
+    def __init__(self, reason: object) -> None:
+        self.reason = str(reason)  # the error that tells it, for instance
+        super().__init__(self.reason)
 
 
 class BadCheckpoint(Exception):
@@ -116,7 +116,7 @@ class TrialContext(Protocol):
     def checkpoint(self, step: int) -> AbstractContextManager[Path]:
         """A directory to save into; it counts as a checkpoint when the `with` block ends without an error."""
 
-    def infeasible(self, reason: str) -> Infeasible:
+    def infeasible(self, reason: object) -> Infeasible:
         """Says that this configuration cannot work: `raise trial.infeasible("the model does not fit")`."""
 
 
@@ -214,6 +214,8 @@ def _as_float(name: str, value: Number) -> float:
     detach = getattr(value, "detach", None)  # a loss as training code has it: torch warns when it becomes a number
     try:
         return float(value if detach is None else detach())
+    except OverflowError:  # a whole number beyond all floats
+        return math.inf
     except (TypeError, ValueError, RuntimeError) as error:
         raise TypeError(f"metric '{name}' is a {type(value).__name__}; report a number") from error
 
@@ -292,7 +294,7 @@ class LocalTrial:
         with new_checkpoint(self.checkpoint_dir, step) as directory:
             yield directory
 
-    def infeasible(self, reason: str) -> Infeasible:
+    def infeasible(self, reason: object) -> Infeasible:
         """Raise what this answers."""
         return Infeasible(reason)
 

@@ -108,6 +108,8 @@ def test_a_module_that_is_not_there_is_the_users_error(run_trial):
         ("reports_nan", "'loss' was inf at step 2"),
         ("swallows_nan", "'loss' was nan at step 0"),
         ("is_infeasible", "the model does not fit"),
+        ("is_infeasible_by_an_error", "too deep for the input"),
+        ("reports_a_number_beyond_floats", "'loss' was inf at step 1"),
         ("runs_out_of_memory", "out of memory: 1 TB"),
     ],
 )

@@ -147,6 +147,14 @@ def leaks(params, trial):
         time.sleep(0.005)
 
 
+def is_infeasible_by_an_error(params, trial):
+    raise trial.infeasible(ValueError("too deep for the input"))
+
+
+def reports_a_number_beyond_floats(params, trial):
+    trial.report(1, loss=10**400)
+
+
 def runs_out_of_memory(params, trial):
     raise MemoryError("1 TB")
 

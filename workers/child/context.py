@@ -157,7 +157,7 @@ class ChannelTrial:
         self._last_checkpoint, self._saved_step = time.monotonic(), step
         self._channel.send(Saved(step=step, path=str(home / f"step-{step}"), elapsed_s=self._elapsed_s()))
 
-    def infeasible(self, reason: str) -> Infeasible:
+    def infeasible(self, reason: object) -> Infeasible:
         """Raise what this answers."""
         return Infeasible(reason)
 
