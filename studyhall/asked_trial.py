@@ -186,7 +186,7 @@ class AskedTrial:
 
     def infeasible(self, reason: object) -> Infeasible:
         """Tells that these parameters cannot work, so that the search learns from it; raise what this answers."""
-        self._end(self._tell("infeasible", self._held(claims.Infeasible, reason=reason[:LONGEST_REASON]), Trial))
+        self._end(self._tell("infeasible", self._held(claims.Infeasible, reason=str(reason)[:LONGEST_REASON]), Trial))
         return Infeasible(reason)
 
     def fail(self, message: str = "", *, kind: FailureKind = "user_error") -> Trial:
