@@ -100,13 +100,16 @@ class Spool:
         self._news.set()  # a worker before this one may have left something
 
     def put(self, ending: Ending) -> None:
-        """Writes an ending so that it survives a crash of the machine."""
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Writes an ending so that it survives a crash of the machine; on a full disk the trial will be run again."""
         # The next trial is claimed in a request of its own: an answer to this one comes when nobody waits for it.
         complete = ending.complete and ending.complete.model_copy(update={"claim": None})
         kept = ending.measurements[:SPOOLED_MEASUREMENTS]
         text = ending.model_copy(update={"complete": complete, "measurements": kept}).to_json()
-        write_private(self._directory / f"{ending.trial}-{ending.told.attempt}.json", text)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_private(self._directory / f"{ending.trial}-{ending.told.attempt}.json", text)
+        except OSError as error:
+            logger.error("the ending of trial %s is lost, as its server is away: %s", ending.trial, error)
         self._news.set()
 
     def waiting(self) -> list[Path]:

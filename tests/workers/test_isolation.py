@@ -96,6 +96,20 @@ def test_a_log_keeps_its_beginning_and_its_end(tmp_path):
     assert log.tail.endswith("the end")
 
 
+def test_a_full_disk_costs_a_trial_its_log_and_nothing_else(configuration):
+    log = configuration.directory / "logs" / "st_1" / "0-1.log"
+    log.parent.mkdir(parents=True)
+    log.symlink_to("/dev/full")
+
+    async def play():
+        server = FakeServer()
+        trial, other = server.add(task("prints_a_lot", timeout_s=10), megabytes=1), server.add(task("good"))
+        async with at_work(configuration, server):
+            return await server.ended(trial), await server.ended(other)
+
+    assert {type(ending) for ending in asyncio.run(play())} == {Complete}
+
+
 def test_artifacts_are_kept_where_the_trial_is_named(configuration):
     async def play():
         server = FakeServer()

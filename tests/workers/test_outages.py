@@ -100,6 +100,14 @@ def test_an_ending_that_the_server_refuses_is_not_tried_again(configuration):
     assert asyncio.run(play()) == ["/v1/trials/tr_0/complete"]
 
 
+def test_an_ending_that_the_disk_cannot_take_costs_the_worker_nothing(tmp_path, caplog):
+    (tmp_path / "file").touch()
+
+    Spool(tmp_path / "file" / "spool", Server("http://x.test", None)).put(Ending.of("tr_0", complete(), ()))
+
+    assert "the ending of trial tr_0 is lost" in caplog.text
+
+
 def test_a_damaged_entry_is_put_aside(configuration, tmp_path):
     async def play():
         spool = Spool(tmp_path, Server("http://x.test", None, transport=FakeServer().transport))
