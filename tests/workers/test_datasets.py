@@ -190,6 +190,12 @@ def csv_settings(tmp_path, monkeypatch, text, **settings):
     return DataSettings(dataset="csv", path="table.csv", **settings)
 
 
+@pytest.mark.parametrize("text", ["a,y\n1,2.5\nnan,3.5\n", "a,y\n1,2.5\n2,inf\n", "a,y\n1,2.5\n1e300,3.5\n"])
+def test_numbers_that_are_none_are_no_texts(tmp_path, monkeypatch, text):
+    with pytest.raises(InvalidInput, match="has 1 cells that are not finite"):
+        load_dataset(csv_settings(tmp_path, monkeypatch, text))
+
+
 def test_a_csv_with_text_in_its_last_column_is_a_classification(tmp_path, monkeypatch):
     data = load_dataset(csv_settings(tmp_path, monkeypatch, "size,colour,kind\n1,red,cat\n2,blue,dog\n3,red,dog\n"))
 

@@ -42,7 +42,7 @@ def _from_table(path: Path, columns: dict[str, list[str]], settings: DataSetting
     target = settings.target or list(columns)[-1]
     if target not in columns:
         raise unusable("target", f"{path.name} has no column '{target}'; it has {', '.join(list(columns)[:50])}")
-    y, classes = _target_column(columns.pop(target), settings.goal)
+    y, classes = _target_column(target, columns.pop(target), settings.goal)
     blocks = [_feature_columns(name, cells) for name, cells in columns.items()]
     x = np.column_stack([block for block, _ in blocks])
     features = tuple(name for _, names in blocks for name in names)
@@ -112,7 +112,7 @@ def _from_arrays(path: Path, settings: DataSettings) -> DataSet:
         raise unusable("target", f"'{target}' has the shape {given.shape}; for these rows it must be ({len(x)},)")
     if not np.all(np.isfinite(x)):
         raise unusable("path", f"'x' in {path.name} has values that are not finite")
-    y, classes = _target_column([str(cell) for cell in given.tolist()], settings.goal)
+    y, classes = _target_column(target, [str(cell) for cell in given.tolist()], settings.goal)
     features = tuple(f"x{place}" for place in range(x.shape[1])) if x.ndim == 2 else ()
     return make_dataset(path.name, x, y, classes, features)
 
@@ -128,8 +128,8 @@ def _read_npz(path: Path) -> dict[str, NDArray[np.generic]]:
         raise unusable("path", f"{path.name} is no NPZ file of plain arrays: {error}") from error
 
 
-def _target_column(cells: list[str], goal: str) -> tuple[Floats | Labels, tuple[str, ...]]:
-    values = _numbers(cells)
+def _target_column(name: str, cells: list[str], goal: str) -> tuple[Floats | Labels, tuple[str, ...]]:
+    values = _numbers(name, cells)
     few_whole = values is not None and len(set(cells)) <= 20 and bool(np.all(values == np.round(values)))
     if goal == "classification" or (goal == "auto" and (values is None or few_whole)):
         classes, y = np.unique(np.array(cells), return_inverse=True)
@@ -145,7 +145,7 @@ def _feature_columns(name: str, cells: list[str]) -> tuple[Floats, list[str]]:
     if any(not cell.strip() for cell in cells):
         empty = sum(not cell.strip() for cell in cells)
         raise unusable("path", f"column '{name}' has {empty} empty cells; fill them or drop the rows")
-    values = _numbers(cells)
+    values = _numbers(name, cells)
     if values is not None:
         return values[:, None], [name]
     levels = sorted(set(cells))
@@ -158,9 +158,16 @@ def _feature_columns(name: str, cells: list[str]) -> tuple[Floats, list[str]]:
     ]
 
 
-def _numbers(cells: list[str]) -> Floats | None:
+def _numbers(name: str, cells: list[str]) -> Floats | None:
+    """The column as numbers; None where it holds texts."""
     try:
-        values = np.array([float(cell) for cell in cells])
+        exact = np.array([float(cell) for cell in cells])
     except ValueError:
         return None
-    return values.astype(np.float32) if bool(np.all(np.isfinite(values))) else None
+    with np.errstate(over="ignore"):
+        values = exact.astype(np.float32)
+    if lost := int(np.sum(~np.isfinite(values))):
+        raise unusable(
+            "path", f"column '{name}' has {lost} cells that are not finite (nan, inf); fill them or drop the rows"
+        )
+    return values
