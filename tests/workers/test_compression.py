@@ -236,6 +236,12 @@ def test_the_interval_of_r2_holds_it():
     assert found.low < found.value < found.high
 
 
+def test_r2_is_right_where_targets_are_far_from_zero():
+    y = (np.random.default_rng(0).normal(size=1000) + 1e6).astype(np.float32)
+
+    assert r2_interval(y + np.float32(1), y, draws=10).value == pytest.approx(0.0, abs=0.1)
+
+
 def test_a_regression_reports_r2_and_mse():
     x = torch.linspace(-1, 1, 50)[:, None]
     rows = Rows(x, 2 * x[:, 0])

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -5,6 +7,7 @@ from studyhall.errors import InvalidInput
 from studyhall.trial_context import Infeasible, LocalTrial
 from studyhall.wire.fleet import TrainableInfo
 from workers.trainables.augmentation import AugmentationParameters, augment
+from workers.trainables.data_files import DATA_VARIABLE
 from workers.trainables.registry import TRAINABLES
 
 GOOD = {"lr": 0.01, "epochs": 8, "network": "cnn", "width": 16, "depth": 2}
@@ -44,6 +47,15 @@ def test_sequences_are_told_apart_by_every_kind_of_network(chosen, least):
 def test_a_table_is_no_image():
     with pytest.raises(InvalidInput, match=r"'wine' is a classification of rows of shape \(13,\), not images"):
         TRAINABLES["image_classifier"]({}, quiet_trial(settings={"dataset": "wine"}))
+
+
+def test_a_table_may_have_the_same_target_in_all_validation_rows(tmp_path, monkeypatch):
+    (tmp_path / "rows.csv").write_text("a,y\n" + "".join(f"{row},1.5\n" for row in range(20)))
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+
+    metrics = TRAINABLES["tabular"]({"epochs": 1}, quiet_trial(settings={"dataset": "csv", "path": "rows.csv"}))
+
+    assert math.isfinite(metrics["val_r2"])
 
 
 @pytest.mark.parametrize(("dataset", "least"), [("breast_cancer", 0.93), ("wine", 0.93), ("iris", 0.9)])

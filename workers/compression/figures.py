@@ -21,6 +21,8 @@ Run = Callable[[NDArray[Any]], NDArray[Any]]
 
 WARM_UPS: Final = 20
 CALLS: Final = 200
+LEAST_SPREAD: Final = 1e-12
+"""Of targets, by which errors are divided for R²: all rows may have the same target."""
 _Z: Final = 1.959964  # of a 95 % interval
 
 
@@ -45,10 +47,15 @@ def accuracy_interval(right: int, rows: int) -> Interval:
 def r2_interval(found: NDArray[Any], y: NDArray[Any], *, draws: int = 200) -> Interval:
     """R² and the middle 95 % of what it is over resampled rows (the percentile bootstrap, seeded)."""
     rows = np.random.default_rng(0).integers(len(y), size=(draws, len(y)))
-    errors = ((found - y) ** 2).astype(np.float64)
-    spreads = np.maximum(np.var(y[rows].astype(np.float64), axis=1), 1e-12)
+    errors, y = squared_errors(found, y), y.astype(np.float64)
+    spreads = np.maximum(np.var(y[rows], axis=1), LEAST_SPREAD)
     low, high = np.quantile(1 - errors[rows].mean(1) / spreads, [0.025, 0.975])
-    return Interval(float(1 - errors.mean() / max(float(np.var(y)), 1e-12)), float(low), float(high))
+    return Interval(float(1 - errors.mean() / max(float(np.var(y)), LEAST_SPREAD)), float(low), float(high))
+
+
+def squared_errors(found: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+    """Of each row, in float64: a mean of float32 is wrong where targets are far from zero."""
+    return np.asarray((found.astype(np.float64) - y) ** 2)
 
 
 def quality(run: Run, examples: Examples) -> dict[str, float]:
@@ -58,7 +65,7 @@ def quality(run: Run, examples: Examples) -> dict[str, float]:
     if examples.kind == "classification":
         interval, rest = accuracy_interval(int((found.argmax(1) == y).sum()), len(y)), dict[str, float]()
     else:
-        interval, rest = r2_interval(found, y), {"mse": float(np.mean((found - y) ** 2))}
+        interval, rest = r2_interval(found, y), {"mse": float(squared_errors(found, y).mean())}
     name = examples.score
     return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high, **rest}
 
@@ -72,7 +79,7 @@ def score_of(model: nn.Module, examples: Examples) -> float:
     if examples.kind == "classification":
         return float((found.argmax(1) == rows.y).double().mean())
     errors = (found.double() - rows.y.double()).square().mean()
-    return 1 - float(errors / rows.y.double().var(correction=0).clamp_min(1e-12))
+    return 1 - float(errors / rows.y.double().var(correction=0).clamp_min(LEAST_SPREAD))
 
 
 def count_params(model: nn.Module) -> int:

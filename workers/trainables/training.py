@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn, optim
 from torch.nn import functional
 
 from studyhall.trial_context import BadCheckpoint, TrialContext
-from workers.compression.figures import accuracy_interval, r2_interval
+from workers.compression.figures import LEAST_SPREAD, accuracy_interval, r2_interval
 from workers.explanation.attacks import Range, fgsm
 from workers.networks.inheriting import inherit
 from workers.trainables.augmentation import AugmentationParameters, augment
@@ -316,7 +315,8 @@ def _evaluate(
     if model.description.kind == "classification":
         return {"val_accuracy": float((scores.argmax(1) == validation.y).double().mean()), "val_loss": loss}
     mse = float(functional.mse_loss(scores.double(), validation.y.double()))
-    return {"val_mse": mse, "val_r2": 1 - mse / float(np.var(validation.y.cpu().numpy())), "val_loss": loss}
+    spread = max(float(validation.y.double().var(correction=0)), LEAST_SPREAD)
+    return {"val_mse": mse, "val_r2": 1 - mse / spread, "val_loss": loss}
 
 
 def _interval(model: TrainedModel, validation: OnDevice, metrics: dict[str, float]) -> dict[str, float]:
