@@ -192,6 +192,11 @@ def result_metrics(result: object, objectives: Sequence[str]) -> dict[str, Numbe
     raise TypeError(f"a {type(result).__name__} was returned; return a dict of metrics, or the objective's value")
 
 
+def metric_name(text: str) -> str:
+    """What a framework calls a metric (`ndcg@5`, `top 3`), as a metric's name here: `ndcg_5`, `top_3`."""
+    return re.sub(r"[^A-Za-z0-9_./-]", "_", text)
+
+
 def checked_artifact(name: str, path: str | Path) -> Path:
     """The path, when both it and the name will do.
 

@@ -7,7 +7,7 @@ model.fit(x, y, validation_split=0.2, initial_epoch=done, epochs=50, callbacks=[
 from collections.abc import Callable
 from typing import Any
 
-from studyhall.trial_context import TrialContext
+from studyhall.trial_context import TrialContext, metric_name
 
 CHECKPOINT = "model.keras"
 DONE = "epochs"
@@ -19,7 +19,8 @@ def report_to(trial: TrialContext) -> Any:
 
     class Reporting(Callback):  # type: ignore[misc] # keras ships no types
         def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-            if logs and not trial.report(epoch + 1, **logs):
+            told = {metric_name(name): value for name, value in (logs or {}).items()}
+            if told and not trial.report(epoch + 1, **told):
                 self.model.stop_training = True
             if trial.wants_checkpoint:
                 with trial.checkpoint(epoch + 1) as directory:

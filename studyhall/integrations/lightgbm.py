@@ -3,13 +3,13 @@
     booster = lightgbm.train(params, train, num_boost_round=rounds_left(trial, 500), valid_sets=[held_out],
                              valid_names=["val"], init_model=resume_path(trial), callbacks=[report_to(trial)])
 
-A metric is reported as `DATA_METRIC`: the example above reports `val_l2`.
+A metric is reported as `DATA_METRIC`: the example above reports `val_l2`; `ndcg@5` is `val_ndcg_5`.
 """
 
 from collections.abc import Callable
 from typing import Any
 
-from studyhall.trial_context import TrialContext
+from studyhall.trial_context import TrialContext, metric_name
 
 CHECKPOINT = "booster.txt"
 
@@ -20,7 +20,7 @@ def report_to(trial: TrialContext, *, every: int = 1) -> Callable[[Any], None]:
     def reporting(env: Any) -> None:
         from lightgbm.callback import EarlyStopException
 
-        found = {f"{data}_{metric}".replace(" ", "_"): value for data, metric, value, *_ in env.evaluation_result_list}
+        found = {metric_name(f"{data}_{metric}"): value for data, metric, value, *_ in env.evaluation_result_list}
         step = env.iteration + 1
         goes_on = trial.report(step, **found) if found and step % every == 0 else trial.check()
         if trial.wants_checkpoint:

@@ -6,7 +6,7 @@ trainer.fit(model, data, ckpt_path=resume_path(trial))
 
 from typing import Any
 
-from studyhall.trial_context import TrialContext
+from studyhall.trial_context import TrialContext, metric_name
 
 CHECKPOINT = "lightning.ckpt"
 
@@ -19,7 +19,8 @@ def report_to(trial: TrialContext) -> Any:
         def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
             if trainer.sanity_checking:
                 return
-            step, metrics = trainer.current_epoch + 1, dict(trainer.callback_metrics)
+            step = trainer.current_epoch + 1
+            metrics = {metric_name(name): value for name, value in trainer.callback_metrics.items()}
             goes_on = trial.report(step, **metrics) if metrics else trial.check()
             if trial.wants_checkpoint:
                 with trial.checkpoint(step) as directory:

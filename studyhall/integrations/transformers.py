@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from studyhall.trial_context import TrialContext
+from studyhall.trial_context import TrialContext, metric_name
 
 
 def report_to(trial: TrialContext) -> Any:
@@ -19,7 +19,9 @@ def report_to(trial: TrialContext) -> Any:
         def on_evaluate(
             self, args: Any, state: Any, control: Any, metrics: dict[str, Any] | None = None, **_: Any
         ) -> Any:
-            numbers = {name: value for name, value in (metrics or {}).items() if isinstance(value, int | float)}
+            numbers = {
+                metric_name(name): value for name, value in (metrics or {}).items() if isinstance(value, int | float)
+            }
             if numbers and not trial.report(state.global_step, **numbers):
                 control.should_training_stop = control.should_save = True
             return control

@@ -3,12 +3,12 @@
     booster = xgboost.train(params, train, num_boost_round=rounds_left(trial, 500), evals=[(held_out, "val")],
                             xgb_model=resume_path(trial), callbacks=[report_to(trial)])
 
-A metric is reported as `DATA_METRIC`: the example above reports `val_rmse`.
+A metric is reported as `DATA_METRIC`: the example above reports `val_rmse`; `ndcg@5` is `val_ndcg_5`.
 """
 
 from typing import Any
 
-from studyhall.trial_context import TrialContext
+from studyhall.trial_context import TrialContext, metric_name
 
 CHECKPOINT = "booster.ubj"
 
@@ -20,7 +20,9 @@ def report_to(trial: TrialContext, *, every: int = 1) -> Any:
     class Reporting(TrainingCallback):  # type: ignore[misc] # xgboost ships no types that mypy could see here
         def after_iteration(self, model: Any, epoch: int, evals_log: dict[str, dict[str, list[Any]]]) -> bool:
             latest = {
-                f"{data}_{name}": _value(values[-1]) for data, of in evals_log.items() for name, values in of.items()
+                metric_name(f"{data}_{name}"): _value(values[-1])
+                for data, of in evals_log.items()
+                for name, values in of.items()
             }
             done = model.num_boosted_rounds()  # `epoch` counts from 0 again after a resume
             told = latest and done % every == 0

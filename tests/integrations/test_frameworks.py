@@ -85,6 +85,33 @@ def test_rounds_of_xgboost_are_steps_and_a_second_attempt_goes_on():
     assert trial.reports[0][1].keys() == {"val_rmse"}
 
 
+def test_a_ranking_reports_its_metrics_by_names_that_metrics_may_have():
+    boosters = real("xgboost"), real("lightgbm")
+    x, _ = a_table()
+    relevance, trials = np.arange(200) % 3, (LocalTrial(tell=lambda *_: True), LocalTrial(tell=lambda *_: True))
+
+    held_out = boosters[0].DMatrix(x, relevance, qid=np.arange(200) // 10)
+    boosters[0].train(
+        {"objective": "rank:ndcg", "eval_metric": "ndcg@5", "nthread": 1},
+        held_out,
+        num_boost_round=1,
+        evals=[(held_out, "val")],
+        callbacks=[xgboost.report_to(trials[0])],
+        verbose_eval=False,
+    )
+    data = boosters[1].Dataset(x, relevance, group=[10] * 20)
+    boosters[1].train(
+        {"objective": "lambdarank", "eval_at": [5], "verbosity": -1, "num_threads": 1},
+        data,
+        num_boost_round=1,
+        valid_sets=[data],
+        valid_names=["val"],
+        callbacks=[lightgbm.report_to(trials[1])],
+    )
+
+    assert [trial.reports[0][1].keys() for trial in trials] == [{"val_ndcg_5"}, {"val_ndcg_5"}]
+
+
 def test_a_cross_validation_of_xgboost_reports_the_mean_of_its_folds():
     library = real("xgboost")
     x, y = a_table()
