@@ -42,8 +42,8 @@ class Patiences:
     """The same, when the worker itself is going away."""
     kill_after_s: float = 5.0
     """Between terminating and killing it."""
-    exit_s: float = 2.0
-    """Between a trial's last word and the end of its process."""
+    exit_s: float = 10.0
+    """Between a trial's last word and the end of its process, which runs what was registered for its exit."""
     timeout_s: float = 86_400.0
     """For a whole attempt; a task may ask for less."""
     outage_s: float = 1800.0

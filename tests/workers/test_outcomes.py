@@ -52,6 +52,12 @@ def test_a_function_that_has_closed_its_output_has_a_result(run_trial):
     assert run_trial(task("closes_its_output")).ending.metrics == {"loss": 0.5}
 
 
+def test_what_a_function_has_registered_for_its_exit_is_done(run_trial, tmp_path):
+    run_trial(task("has_something_to_do_at_its_exit"), file=str(tmp_path / "file"))
+
+    assert (tmp_path / "file").read_text() == "done"
+
+
 @pytest.mark.catalogue("WK-003", "WK-005", "WK-008", "WK-009", "WK-012")
 @pytest.mark.parametrize(
     ("function", "kind", "message"),

@@ -1,6 +1,7 @@
 """What users' code may do to a worker: the good, the bad and the ugly. Entry points of the tests."""
 # ruff: noqa: T201, BLE001, PTH109, PTH115, PTH208 - code of users prints, catches everything and knows `os` only
 
+import atexit
 import contextlib
 import ctypes
 import json
@@ -91,6 +92,11 @@ def ignores_sigterm(params, trial):
 def closes_its_output(params, trial):
     sys.stdout.close()
     sys.stderr = None
+    return 0.5
+
+
+def has_something_to_do_at_its_exit(params, trial):
+    atexit.register(lambda: Path(params["file"]).write_text("done"))
     return 0.5
 
 

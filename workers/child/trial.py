@@ -1,5 +1,6 @@
 """The trial's own process: waits for its order, runs the user's code once, says how it went, and is gone."""
 
+import atexit
 import contextlib
 import logging
 import os
@@ -57,6 +58,7 @@ def _serve(start: Start, channel: Channel) -> None:
     _flush()
     if not trial.verdict_sent:
         channel.send(verdict)
+    atexit._run_exitfuncs()  # noqa: SLF001 - a logger's run is closed there; nothing public runs them before os._exit
 
 
 def _keep_apart(start: Start) -> WentWrong | None:
@@ -99,6 +101,7 @@ def _judge(result: object, trial: ChannelTrial) -> Verdict:
 
 
 def _enter(start: Start) -> None:
+    atexit._clear()  # noqa: SLF001 - what the nursery has imported ends with the nursery
     os.environ.clear()
     os.environ.update(start.environment)
     time.tzset()
