@@ -1,13 +1,9 @@
 """Queries that change nothing: pages, bests, events, histories. On connections that cannot write.
 
 A list is read by its key, never by offset (flat at any depth), and always bounded. A cursor says where the last page
-ended and which list it was; it is opaque to clients and worthless to another list.
+ended (`cursors`).
 """
 
-import base64
-import binascii
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -17,6 +13,7 @@ from sqlalchemy import Connection as Connection  # services name it in their que
 
 from app.meters import Stock
 from app.storage import tables
+from app.storage.cursors import cursor_after, id_in, list_of, number_in, pair_in
 from app.storage.domain import (
     attempt_from,
     event_from,
@@ -29,7 +26,6 @@ from app.storage.domain import (
 )
 from app.storage.json_text import from_text
 from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, WorkerRow
-from studyhall.errors import InvalidCursor
 from studyhall.study import Study, StudyState
 from studyhall.trial import Attempt, RecordedMeasurement, Trial, TrialState
 from studyhall.wire.fleet import TrainableInfo, Worker
@@ -95,12 +91,12 @@ def studies_page(
         query = query.where(_S.name.contains(name, autoescape=True))
     if label:
         query = query.where(_has_label(connection, _S.definition, "labels", label=label))
-    of = _list_of("studies", project, *state, name, label, "archived" if archived else "")
+    of = list_of("studies", project, *state, name, label, "archived" if archived else "")
     if cursor is not None:
-        query = query.where(_S.id < _place(cursor, of))
+        query = query.where(_S.id < id_in(cursor, of))
     rows = [StudyRow(*row) for row in connection.execute(query.order_by(_S.id.desc()).limit(limit + 1))]
     return _page(
-        [study_from(row) for row in rows[:limit]], _cursor(of, rows[limit - 1].id) if len(rows) > limit else None
+        [study_from(row) for row in rows[:limit]], cursor_after(of, rows[limit - 1].id) if len(rows) > limit else None
     )
 
 
@@ -121,17 +117,17 @@ def trials_page(
 ) -> Page[Trial]:
     """Trials of a study."""
     query = select(*tables.trials.columns).where(_T.study_id == study_id, *_conditions(connection, filter))
-    of = _list_of("trials", study_id, *map(str, astuple(filter)))
+    of = list_of("trials", study_id, *map(str, astuple(filter)))
     by_value = filter.sort.endswith("value")
     if by_value:
         query = query.where(_T.value.is_not(None))
     if cursor is not None:
-        query = query.where(_after(filter.sort, _place(cursor, of)))
+        query = query.where(_after(filter.sort, cursor, of))
     rows = [TrialRow(*row) for row in connection.execute(query.order_by(*_order(filter.sort)).limit(limit + 1))]
     more = len(rows) > limit
     last = rows[limit - 1] if more else None
     place = None if last is None else [last.value, last.number] if by_value else last.number
-    return _page([trial_from(row) for row in rows[:limit]], None if place is None else _cursor(of, place))
+    return _page([trial_from(row) for row in rows[:limit]], None if place is None else cursor_after(of, place))
 
 
 def trials_from(connection: Connection, study_id: str, after: int, before: int) -> list[Trial]:
@@ -153,15 +149,15 @@ def trial_columns(
 
     Parameters, metrics and labels are JSON texts, as they are stored: nobody here looks into them.
     """
-    of = _list_of("columns", study_id)
+    of = list_of("columns", study_id)
     query = select(*TRIAL_COLUMNS).where(_T.study_id == study_id).order_by(_T.number.desc()).limit(limit)
     if cursor is not None:
-        query = query.where(_T.number < _whole(_place(cursor, of)))
+        query = query.where(_T.number < number_in(cursor, of))
     rows = connection.execute(query).all()
     told = list(zip(*rows, strict=True)) or [()] * len(TRIAL_COLUMNS)
     columns = {column.name: list(values) for column, values in zip(TRIAL_COLUMNS, told, strict=True)}
     last = rows[-1].number if rows else 0
-    return columns, _cursor(of, last) if len(rows) == limit and last > 0 else None
+    return columns, cursor_after(of, last) if len(rows) == limit and last > 0 else None
 
 
 def trial_row(connection: Connection, project: str, trial_id: str) -> TrialRow | None:
@@ -185,16 +181,16 @@ def measurements_page(
     query = select(*tables.measurements.columns).where(m.trial_id == trial_id)
     if attempt is not None:
         query = query.where(m.attempt == attempt)
-    of = _list_of("measurements", trial_id, str(attempt))
+    of = list_of("measurements", trial_id, str(attempt))
     if cursor is not None:
-        last_attempt, last_step = _pair(_place(cursor, of))
+        last_attempt, last_step = pair_in(cursor, of)
         query = query.where(or_(m.attempt > last_attempt, and_(m.attempt == last_attempt, m.step > last_step)))
     rows = connection.execute(query.order_by(m.attempt, m.step).limit(limit + 1)).all()
     items = [
         RecordedMeasurement.model_construct(attempt=row[1], step=row[2], metrics=from_text(row[3]), elapsed_s=row[4])
         for row in rows[:limit]
     ]
-    return _page(items, _cursor(of, [items[-1].attempt, items[-1].step]) if len(rows) > limit else None)
+    return _page(items, cursor_after(of, [items[-1].attempt, items[-1].step]) if len(rows) > limit else None)
 
 
 def attempts_of(connection: Connection, trial_id: str) -> list[Attempt]:
@@ -387,16 +383,16 @@ def audit_page(connection: Connection, project: str, *, limit: int, cursor: str 
     """The audit log of a project, newest first."""
     a = tables.audit.c
     query = select(*tables.audit.columns).where(a.project == project)
-    of = _list_of("audit", project)
+    of = list_of("audit", project)
     if cursor is not None:
-        query = query.where(a.id < _whole(_place(cursor, of)))
+        query = query.where(a.id < number_in(cursor, of))
     rows = connection.execute(query.order_by(a.id.desc()).limit(limit + 1)).all()
     items = [
         Audited(id=row.id, at=moment(row.at), key=row.key_id, action=row.action, subject=row.subject,
                 data=from_text(row.data or "{}"))
         for row in rows[:limit]
     ]  # fmt: skip
-    return _page(items, _cursor(of, items[-1].id) if len(rows) > limit else None)
+    return _page(items, cursor_after(of, items[-1].id) if len(rows) > limit else None)
 
 
 def guests(connection: Connection, study_id: str) -> list[KeyRow]:
@@ -442,47 +438,15 @@ def _order(sort: Sort) -> tuple[ColumnElement[Any], ...]:
     return (_T.number.asc(),)
 
 
-def _after(sort: Sort, place: Any) -> ColumnElement[bool]:
+def _after(sort: Sort, cursor: str, of: str) -> ColumnElement[bool]:
     if sort == "number":
-        return _T.number > _whole(place)
+        return _T.number > number_in(cursor, of)
     if sort == "-number":
-        return _T.number < _whole(place)
-    value, number = _pair(place)
+        return _T.number < number_in(cursor, of)
+    value, number = pair_in(cursor, of)
     beyond = _T.value > value if sort == "value" else _T.value < value
     return or_(beyond, and_(_T.value == value, _T.number > number))
 
 
 def _page(items: list[T], cursor: str | None) -> Page[T]:
     return Page.model_construct(items=tuple(items), next_cursor=cursor)
-
-
-def _list_of(*parts: str | None) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
-
-
-def _cursor(of: str, place: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps([of, place]).encode()).decode().rstrip("=")
-
-
-def _place(cursor: str, of: str) -> Any:
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        made_for, place = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error, TypeError, RecursionError) as error:
-        raise InvalidCursor from error
-    if made_for != of:
-        raise InvalidCursor
-    return place
-
-
-def _whole(place: Any) -> int:
-    if isinstance(place, bool) or not isinstance(place, int):
-        raise InvalidCursor
-    return place
-
-
-def _pair(place: Any) -> tuple[float, int]:
-    match place:
-        case [int() | float() as value, int() as number]:
-            return value, number
-    raise InvalidCursor

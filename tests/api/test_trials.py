@@ -1,5 +1,9 @@
 """Trials over HTTP: what people do with them, and what workers tell."""
 
+import base64
+import json
+import math
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -171,6 +175,27 @@ def test_a_cursor_belongs_to_its_list(user: Caller, study: str) -> None:
     answer = user.get(f"/v1/studies/{other}/trials?limit=1&cursor={cursor}")
 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid-cursor")
+
+
+STRANGE_PLACES: list[Any] = [10**30, -(10**30), 1.5, "x\0", "\ud800", None, True, [], {}, [10**30, 1],
+                             [0.5, 10**30], [True, 1], [math.nan, 1], [math.inf, 1], [[1], 2]]  # fmt: skip
+
+
+@pytest.mark.catalogue("HT-029")
+@pytest.mark.parametrize("path", ["trials?", "trials?sort=value&", "trials/columns?", "measurements?", "studies?"])
+def test_a_cursor_that_was_made_up_for_its_list_is_refused(user: Caller, study: str, path: str) -> None:
+    result = {"metrics": {"loss": 1.0}, "measurements": [{"step": step, "metrics": {"loss": 1.0}} for step in (1, 2)]}
+    trials = [{"parameters": {"x": 0.1}, "state": "completed", **result}] * 2
+    made = user.post(f"/v1/studies/{study}/trials", {"trials": trials}).json()["items"]
+    below = {"measurements?": f"/v1/trials/{made[0]['id']}/", "studies?": "/v1/"}.get(path, f"/v1/studies/{study}/")
+    user.make_study()
+    cursor = user.get(f"{below}{path}limit=1").json()["next_cursor"]
+    of, _ = json.loads(base64.urlsafe_b64decode(cursor + "=="))
+
+    for place in STRANGE_PLACES:
+        forged = base64.urlsafe_b64encode(json.dumps([of, place]).encode()).decode().rstrip("=")
+        answer = user.get(f"{below}{path}limit=1&cursor={forged}")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid-cursor"), place
 
 
 def test_a_trial_is_annotated(user: Caller, hold: Hold) -> None:
