@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from sqlalchemy import JSON, ColumnElement, and_, case, cast, func, or_, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, and_, case, cast, func, literal_column, or_, select, type_coerce
 from sqlalchemy import Connection as Connection  # services name it in their queries, and know no SQL
 
 from app.meters import Stock
@@ -26,6 +26,7 @@ from app.storage.domain import (
 )
 from app.storage.json_text import from_text
 from app.storage.rows import AttemptRow, EventRow, KeyRow, StudyRow, TrialRow, WorkerRow
+from app.storage.sql import OF_PROJECT
 from studyhall.study import Study, StudyState
 from studyhall.trial import Attempt, RecordedMeasurement, Trial, TrialState
 from studyhall.wire.fleet import TrainableInfo, Worker
@@ -37,6 +38,14 @@ LONGEST_PAGE = 500
 WORKER_STATES = ("online", "offline", "draining", "quarantined")
 
 _T, _S = tables.trials.c, tables.studies.c
+
+_RUNNING_BY_WORKER = (
+    select(_T.worker, func.count())
+    .join(tables.studies, _S.id == _T.study_id)
+    .where(_T.state == literal_column("'running'"), _T.expires_at > literal_column("0"), OF_PROJECT)
+    .group_by(_T.worker)
+)
+"""Constants as text: the leases' index is of running trials only, and is used where that can be seen."""
 
 Sort = Literal["number", "-number", "value", "-value"]
 T = TypeVar("T")
@@ -305,12 +314,7 @@ def last_ends(connection: Connection, study_id: str, *, most: int, since: float)
 def workers(connection: Connection, project: str, *, now: float, offline_after_s: float) -> list[Worker]:
     """The workers of a project, by name."""
     w = tables.workers.c
-    running: dict[str | None, int] = dict(
-        connection.execute(
-            select(_T.worker, func.count()).join(tables.studies, _S.id == _T.study_id)
-            .where(_T.state == "running", _S.project == project).group_by(_T.worker)
-        ).all()
-    )  # fmt: skip
+    running: dict[str | None, int] = dict(connection.execute(_RUNNING_BY_WORKER, {"project": project}).all())
     rows = connection.execute(select(*tables.workers.columns).where(w.project == project).order_by(w.name).limit(2000))
     return [
         worker_from(WorkerRow(*row), running=running.get(row[1], 0), now=now, offline_after_s=offline_after_s)

@@ -16,6 +16,8 @@ def _select(table: Table) -> Any:
 
 
 _T, _S, _A = tables.trials.c, tables.studies.c, tables.attempts.c
+OF_PROJECT: Final = _S.project + "" == bindparam("project")
+"""A trial's study is of a project; by no index, so that SQLite begins with the leases' and not with all its trials."""
 _EACH: Final = func.unnest(array("tokens", _T.token)).alias("each")
 
 STUDIES: Final = Statement(_select(tables.studies).where(among(_S.id, "ids")).order_by(_S.id).with_for_update())
@@ -217,12 +219,7 @@ OTHERS_SUCCEED: Final = Statement(
 HELD_BY: Final = Statement(
     select(func.count())
     .select_from(tables.trials.join(tables.studies, _S.id == _T.study_id))
-    .where(
-        _T.state == "running",
-        _T.expires_at > 0,  # by the leases' index
-        _T.worker == bindparam("name"),
-        _S.project == bindparam("project"),
-    )
+    .where(_T.state == "running", _T.expires_at > 0, _T.worker == bindparam("name"), OF_PROJECT)
 )
 HELD_BY_QUARANTINED: Final = Statement(
     select(_T.id, _T.study_id)

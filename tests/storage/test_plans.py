@@ -4,10 +4,13 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
-from app.storage import sql
+from app.storage import reader, sql
+from app.storage.connect import make_engine
 from app.storage.statement import Statement
 
 WALKED = {"KEYS", "RENEW_LEASES", "END_PAUSES"}
@@ -17,6 +20,7 @@ INDEXES = {
     "CLAIMABLE": "ix_studies_claimable",
     "EXPIRED": "ix_trials_expires_at",
     "FRONT": "ix_trials_front",
+    "HELD_BY": "ix_trials_expires_at",
     "HELD_BY_QUARANTINED": "ix_trials_expires_at",
     "TWIN": "ix_trials_identity",
     "WAITING": "ix_trials_waiting",
@@ -61,3 +65,18 @@ def test_what_is_asked_at_every_turn_has_an_index_of_its_own(connection: sqlite3
     steps = plan(connection, getattr(sql, name))
 
     assert any(INDEXES[name] in step for step in steps), steps
+
+
+def test_counting_what_workers_run_reads_no_trial_that_has_ended(
+    connection: sqlite3.Connection, sqlite_url: str
+) -> None:
+    asked: list[tuple[str, Any]] = []
+    with make_engine(sqlite_url).connect() as database:
+        event.listen(database, "before_cursor_execute", lambda _1, _2, text, values, *_: asked.append((text, values)))
+        reader.workers(database, "default", now=0.0, offline_after_s=90.0)
+
+    steps = [row[3] for text, values in asked[1:] for row in connection.execute(f"EXPLAIN QUERY PLAN {text}", values)]
+
+    assert [step for step in steps if "trials" in step] == [
+        "SEARCH trials USING INDEX ix_trials_expires_at (expires_at>?)"
+    ]
