@@ -44,6 +44,8 @@ class StoredKey(Protocol):
     def expires_at(self) -> float | None: ...
     @property
     def revoked_at(self) -> float | None: ...
+    @property
+    def taken_until(self) -> float | None: ...
 
 
 FindKey = Callable[[str], Awaitable[StoredKey | None]]
@@ -109,7 +111,7 @@ class Authenticator:
         is_right = hmac.compare_digest(key.hash if key else _NOBODY, digest)
         if key is None or not is_right or key.revoked_at is not None:
             return None
-        if key.expires_at is not None and key.expires_at <= self._now():
+        if any(end is not None and end <= self._now() for end in (key.expires_at, key.taken_until)):
             return None
         return Principal(key_id=key.id, project=key.project, scope=_SCOPES[key.scope], study=key.study_id)
 

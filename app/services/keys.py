@@ -77,8 +77,8 @@ def rotate_key(tx: Transaction, principal: Principal, key_id: str, request: Rota
     ends_at = tx.now + request.grace_s
     if request.grace_s == 0:
         tx.change(old, revoked_at=tx.now)
-    elif old.expires_at is None or old.expires_at > ends_at:
-        tx.change(old, expires_at=ends_at)
+    elif old.taken_until is None or old.taken_until > ends_at:
+        tx.change(old, taken_until=ends_at)
     audited = {"new": new.id, "scope": old.scope, "grace_s": request.grace_s}
     tx.audit(project=old.project, key_id=principal.key_id, action="key.rotated", subject=old.id, **audited)
     return new
@@ -94,7 +94,7 @@ def revoke_key(tx: Transaction, principal: Principal, key_id: str) -> None:
     key = _found(tx, principal, key_id)
     if key.revoked_at is not None:
         return
-    if key.scope == "admin" and _working_admins(tx) == 1:
+    if key.scope == "admin" and not _has_ended(tx, key) and _working_admins(tx) == 1:
         raise LastAdmin
     tx.change(key, revoked_at=tx.now)
     tx.audit(project=key.project, key_id=principal.key_id, action="key.revoked", subject=key.id)
@@ -125,7 +125,9 @@ def _found(tx: Transaction, principal: Principal, key_id: str) -> KeyRow:
 
 
 def _has_ended(tx: Transaction, key: KeyRow) -> bool:
-    return key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= tx.now)
+    return key.revoked_at is not None or any(
+        end is not None and end <= tx.now for end in (key.expires_at, key.taken_until)
+    )
 
 
 def _working_admins(tx: Transaction) -> int:

@@ -162,7 +162,8 @@ def trainables_from(row: WorkerRow) -> list[TrainableInfo]:
 
 
 def key_from(row: KeyRow, secret: str | None = None) -> Key:
-    """A key as the server tells it."""
+    """A key as the server tells it; of one that was rotated, the end of its grace as its end."""
+    ends = [end for end in (row.expires_at, row.taken_until) if end is not None]
     return trusted(
         Key,
         id=row.id,
@@ -170,7 +171,7 @@ def key_from(row: KeyRow, secret: str | None = None) -> Key:
         scope=_stored(row.scope),
         project=row.project,
         created_at=moment(row.created_at),
-        expires_at=moment_or_none(row.expires_at),
+        expires_at=moment_or_none(min(ends, default=None)),
         revoked_at=moment_or_none(row.revoked_at),
         last_used_at=moment_or_none(row.last_used_at),
         secret=secret,

@@ -375,11 +375,10 @@ def key_row(connection: Connection, key_id: str) -> KeyRow | None:
     return None if found is None else KeyRow(*found)
 
 
-def keys(connection: Connection, project: str | None) -> list[Key]:
-    """The keys of a project, or of all, oldest first."""
-    query = select(*tables.keys.columns).order_by(tables.keys.c.created_at).limit(2000)
-    if project is not None:
-        query = query.where(tables.keys.c.project == project)
+def keys(connection: Connection, project: str) -> list[Key]:
+    """The keys of a project, oldest first."""
+    k = tables.keys.c
+    query = select(*tables.keys.columns).where(k.project == project).order_by(k.created_at).limit(2000)
     return [key_from(KeyRow(*row)) for row in connection.execute(query)]
 
 

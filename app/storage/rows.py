@@ -211,6 +211,8 @@ class KeyRow:
     expires_at: float | None
     revoked_at: float | None
     last_used_at: float | None = None
+    taken_until: float | None = None
+    """The end of its grace, once it was rotated."""
 
 
 @dataclass(slots=True, eq=False)

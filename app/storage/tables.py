@@ -261,6 +261,7 @@ keys = Table(
     Column("expires_at", Double),
     Column("revoked_at", Double),
     Column("last_used_at", Double),  # to the hour
+    Column("taken_until", Double),  # once it was rotated, if that is sooner than it expires
 )
 
 webhooks = Table(

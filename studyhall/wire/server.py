@@ -23,7 +23,7 @@ class RotateKey(Word):
 
     grace_s: Annotated[float, Field(ge=0, le=30 * 86400)] = 86400.0
     expires_in_s: Annotated[float, Field(gt=0, le=10 * 365 * 86400)] | None = None
-    """Absent: as long as from the making of the old one to its end."""
+    """Absent: as long as the old one was made to live."""
 
 
 class Key(Word):

@@ -114,6 +114,7 @@ def test_unknown_revoked_and_expired_keys_get_the_same_answer(door: Door) -> Non
         make_key().text,
         door.keyring.make("user", revoked_at=1.0),
         door.keyring.make("user", expires_at=door.clock.now - 1),
+        door.keyring.make("user", taken_until=door.clock.now - 1),
     ]
     said = set()
     for key in keys:

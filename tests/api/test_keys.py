@@ -40,6 +40,21 @@ def test_a_rotated_key_has_a_successor_and_is_taken_for_its_grace(admin: Caller)
     assert lifetime_s(made.created_at, made.expires_at) == 864_000
 
 
+def test_a_key_that_is_rotated_in_its_grace_has_a_successor_that_lives_as_long(admin: Caller) -> None:
+    worker = admin.post("/v1/keys", {"name": "ci", "scope": "worker", "expires_in_s": 864_000}).json()
+    root = admin.post("/v1/keys", {"name": "root", "scope": "admin"}).json()
+    for key in (worker, root):
+        admin.post(f"/v1/keys/{key['id']}/rotate", {"grace_s": 3600})
+
+    successors = [Key.model_validate(admin.post(f"/v1/keys/{key['id']}/rotate").json(), strict=False)
+                  for key in (worker, root)]  # fmt: skip
+
+    assert lifetime_s(successors[0].created_at, successors[0].expires_at) == 864_000
+    assert successors[1].expires_at is None
+    kept = {key.id: key for key in Page[Key].model_validate_json(admin.get("/v1/keys").content).items}[worker["id"]]
+    assert lifetime_s(kept.created_at, kept.expires_at) == 3600  # the shorter grace holds
+
+
 def lifetime_s(begin: datetime, end: datetime | None) -> int:
     assert end is not None
     return round((end - begin).total_seconds())
@@ -79,6 +94,19 @@ def test_the_last_admin_key_stays(admin: Caller) -> None:
     answer = admin.delete(f"/v1/keys/{key['id']}")
 
     assert (answer.status_code, answer.json()["code"]) == (409, "last-admin")
+
+
+def test_an_admin_key_that_has_ended_may_be_revoked_beside_the_only_one_that_works(
+    client: TestClient, api: Api, services: Services
+) -> None:
+    ended = services.database.writer.write_now(create_admin_key)
+    services.database.writer.write_now(lambda tx: tx.change(tx.all_keys()[0], expires_at=tx.now))
+    api.authenticator = Authenticator(services.find_key)
+    only = services.database.writer.write_now(create_admin_key)
+
+    answer = Caller(client, only.secret).delete(f"/v1/keys/{ended.id}")
+
+    assert answer.status_code == 204
 
 
 @pytest.mark.catalogue("AU-011")
