@@ -3,12 +3,13 @@
 Everything that changes a trial's state passes through `move`; the callers check who may ask for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import uuid4
 
 from app.search.stopping import dominates
 from app.services.fleet import count_outcome
+from app.storage import results
 from app.storage.domain import definition_from
 from app.storage.json_text import from_text
 from app.storage.rows import AttemptRow, StudyRow, TrialRow
@@ -184,13 +185,43 @@ def point_of(objectives: tuple[Objective, ...], metrics: Mapping[str, float]) ->
     return tuple(metrics[o.metric] if o.goal == "minimize" else -metrics[o.metric] for o in objectives)
 
 
-def rescore(tx: Transaction, study: StudyRow) -> None:
-    """Finds the best, or the front, again; after a correction or an exclusion."""
-    tx.change(study, best_trial=None, best_number=None, best_value=None)
-    for trial in tx.front(study):
-        tx.change(trial, on_front=False)
-    for trial in tx.valued(study):
-        tx.change(trial, **score(tx, study, trial, from_text(trial.metrics or "{}")))
+def rescore(tx: Transaction, study: StudyRow, trial: TrialRow) -> None:
+    """Finds the best, or the front, again; after a completed trial was corrected, excluded or included."""
+    definition, metrics = definition_from(study.definition), from_text(trial.metrics or "{}")
+    if len(definition.objectives) > 1:
+        _find_front(tx, study, definition)
+        return
+    counts = not trial.excluded and definition.meets_constraints(metrics)
+    tx.change(trial, value=metrics[definition.objectives[0].metric] if counts else None)
+    best, number, value = results.best(tx, study.id, definition.objectives[0].goal) or (None, None, None)
+    tx.change(study, best_trial=best, best_number=number, best_value=value)
+
+
+def _find_front(tx: Transaction, study: StudyRow, definition: StudyDefinition) -> None:
+    points: dict[str, tuple[float, ...]] = {}
+    for id, metrics in results.completed(tx, study.id):
+        told = from_text(metrics)
+        if definition.meets_constraints(told):
+            points[id] = point_of(definition.objectives, told)
+    front, before = _non_dominated(points.values()), {trial.id: trial for trial in tx.front(study)}
+    after = {id for id, point in points.items() if point in front}
+    for id in before.keys() ^ after:
+        trial = before.get(id) or tx.trial(id)
+        if trial is not None:
+            tx.change(trial, on_front=id in after)
+
+
+def _non_dominated(points: Iterable[tuple[float, ...]]) -> set[tuple[float, ...]]:
+    """The points that no other one dominates."""
+    front: list[tuple[float, ...]] = []
+    for point in sorted(set(points)):  # whoever dominates one stands before it
+        for at, other in enumerate(front):
+            if all(x <= y for x, y in zip(other, point, strict=True)):
+                front.insert(0, front.pop(at))  # who dominates one dominates many: it is asked first
+                break
+        else:
+            front.append(point)
+    return set(front)
 
 
 def settle(tx: Transaction, study: StudyRow) -> None:

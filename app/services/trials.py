@@ -127,8 +127,7 @@ def patch_trial(tx: Transaction, principal: Principal, trial_id: str, patch: Pat
         action = "trial.excluded" if patch.excluded else "trial.included"
         tx.audit(project=study.project, key_id=principal.key_id, action=action, subject=trial.id)
         if trial.state == TrialState.COMPLETED:
-            rescore(tx, study)
-            tx.change(trial, **score(tx, study, trial, from_text(trial.metrics or "{}")))
+            rescore(tx, study, trial)
     tx.record(study, "trial.changed", trial, fields=sorted(patch.model_fields_set))
     return trial_from(trial)
 
@@ -150,7 +149,7 @@ def _correct(
         after=after,
     )
     tx.change(trial, metrics=to_text(after))
-    rescore(tx, study)
+    rescore(tx, study, trial)
 
 
 def _refuse_final(trial: TrialRow) -> None:

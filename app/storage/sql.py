@@ -78,8 +78,16 @@ IN_STATE: Final = Statement(
     .order_by(_T.number)
 )
 FRONT: Final = Statement(_select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.on_front))
-VALUED: Final = Statement(
-    _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.state == "completed", _T.excluded.is_(False))
+_VALUED: Final = select(_T.id, _T.number, _T.value).where(_T.study_id == bindparam("study_id"), _T.value.is_not(None))
+LEAST: Final = Statement(_VALUED.order_by(_T.value, _T.number).limit(1))
+GREATEST: Final = Statement(_VALUED.order_by(_T.value.desc(), _T.number).limit(1))
+RESULTS: Final = Statement(
+    select(_T.id, _T.metrics).where(
+        _T.study_id == bindparam("study_id"),
+        _T.state == "completed",
+        _T.excluded.is_(False),
+        _T.metrics.is_not(None),
+    )
 )
 TWIN: Final = Statement(
     _select(tables.trials)

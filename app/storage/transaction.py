@@ -121,10 +121,6 @@ class Transaction:
         """The trials on the Pareto front."""
         return self._known.trials_of(self._fresh(sql.FRONT, {"study_id": study.id}))
 
-    def valued(self, study: StudyRow) -> list[TrialRow]:
-        """All completed trials that count; for corrections, which may change the best."""
-        return self._known.trials_of(self._fresh(sql.VALUED, {"study_id": study.id}))
-
     def twin(self, study: StudyRow, identity: str) -> TrialRow | None:
         """The first completed trial of a study that counts and comes to the same network."""
         found = self._known.trials_of(self._fresh(sql.TWIN, {"study_id": study.id, "identity": identity}))

@@ -1,11 +1,13 @@
 """The best, the front, corrections, exclusion, and what the world sees of a study."""
 
 import json
+from random import Random
 
 import pytest
 
 from app.services.keys import create_first_key, create_key, revoke_key
 from app.services.once import Once, Replay, do_once
+from app.services.principal import Principal
 from app.services.reading import best, get_study, get_trial, summary
 from app.services.studies import create_study, delete_study, patch_study
 from app.services.telling import complete
@@ -91,6 +93,39 @@ def test_a_corrected_value_moves_the_best(house: House) -> None:
     house.do(patch_trial, first, PatchTrial(metrics={"loss": 0.9}))
 
     assert best_ids(house, study.id) == [second]
+
+
+def test_a_correction_finds_the_front_that_all_results_have(house: House) -> None:
+    study = house.study(objectives=[{"metric": "loss"}, {"metric": "accuracy", "goal": "maximize"}])
+    chance = Random(5)
+    points = {run(house, study.id, **point): point for point in (any_point(chance) for _ in range(40))}
+
+    for id in chance.choices(list(points), k=30):
+        points[id] = any_point(chance)
+        house.do(patch_trial, id, PatchTrial(metrics=points[id]))
+        on_front = [each for each, point in points.items() if not any(beats(p, point) for p in points.values())]
+        assert best_ids(house, study.id) == on_front
+
+
+def any_point(chance: Random) -> dict[str, float]:
+    """Of so few values that many are equal."""
+    return {"loss": chance.randrange(8) / 8, "accuracy": chance.randrange(8) / 8}
+
+
+def beats(one: dict[str, float], other: dict[str, float]) -> bool:
+    return one != other and one["loss"] <= other["loss"] and one["accuracy"] >= other["accuracy"]
+
+
+@pytest.mark.parametrize("metrics", [["loss"], ["loss", "size"]])
+def test_a_correction_writes_no_more_in_a_large_study_than_in_a_small_one(house: House, metrics: list[str]) -> None:
+    study = house.study(objectives=[{"metric": metric} for metric in metrics])
+    first, *_ = [run(house, study.id, **dict.fromkeys(metrics, 1.0 / (n + 1))) for n in range(50)]
+
+    def corrected(tx: Transaction, principal: Principal) -> int:
+        patch_trial(tx, principal, first, PatchTrial(metrics=dict.fromkeys(metrics, 0.5)))
+        return tx.writes
+
+    assert house.do(corrected) < 10
 
 
 def test_final_metrics_must_hold_every_objective(house: House) -> None:

@@ -20,8 +20,10 @@ INDEXES = {
     "CLAIMABLE": "ix_studies_claimable",
     "EXPIRED": "ix_trials_expires_at",
     "FRONT": "ix_trials_front",
+    "GREATEST": "ix_trials_value",
     "HELD_BY": "ix_trials_expires_at",
     "HELD_BY_QUARANTINED": "ix_trials_expires_at",
+    "LEAST": "ix_trials_value",
     "TWIN": "ix_trials_identity",
     "WAITING": "ix_trials_waiting",
 }
