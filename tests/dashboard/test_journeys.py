@@ -351,7 +351,9 @@ def test_two_objectives_have_a_front_instead_of_a_best(visit: Visit, server: Fak
 
 
 def test_what_breaks_a_constraint_is_hollow_beside_the_front(visit: Visit, server: FakeServer) -> None:
-    two = FakeStudy(GOALS | {"name": "two", "objectives": GOALS["objectives"][:2], "constraints": ["latency_ms <= 0.5"]})
+    two = FakeStudy(
+        GOALS | {"name": "two", "objectives": GOALS["objectives"][:2], "constraints": ["latency_ms <= 0.5"]}
+    )
     two.scatter(30)
     server.studies[two.id] = two
     slow = sum(trial.metrics["latency_ms"] > 0.5 for trial in two.trials)
