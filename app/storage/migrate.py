@@ -8,6 +8,7 @@ longer reads it. So servers of two versions share a database while one replaces 
 start anew. A migration that takes something away raises `schema_floor`, the oldest revision that a server must know.
 """
 
+import sqlite3
 from importlib import resources
 from pathlib import Path
 
@@ -16,11 +17,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, select, text
+from sqlalchemy.exc import DBAPIError
 
 from app.storage.connect import make_engine
 from app.storage.faults import translate
 from app.storage.tables import schema_floor
-from studyhall.errors import StorageUnavailable
+from studyhall.errors import StorageUnavailable, StudyhallError
 
 LOCK = 0x5374756479  # "Study"
 
@@ -36,7 +38,7 @@ def upgrade(url: str, *, to: str = "head") -> None:
 
     Raises:
         SchemaTooNew: when the database has a revision that this program does not know and cannot work with.
-        Unavailable: when the database cannot be reached or written.
+        Unavailable: when the database cannot be reached or written, or is none.
     """
     engine = make_engine(url, writes=True)
     try:
@@ -44,10 +46,21 @@ def upgrade(url: str, *, to: str = "head") -> None:
             _lock(connection)
             if not _is_newer(connection):
                 command.upgrade(_config(connection), to)
+    except StudyhallError:
+        raise
     except Exception as error:
-        raise translate(error) from error
+        ours = translate(error)
+        if isinstance(ours, StorageUnavailable | DBAPIError | sqlite3.Error):
+            ours = StorageUnavailable(f"the database cannot be opened: {_reason(error)}")
+        raise ours from error
     finally:
         engine.dispose()
+
+
+def _reason(error: Exception) -> str:
+    """What the driver says, in a line: without the statement, and drivers never repeat a password."""
+    said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
+    return said.partition("\n")[0]
 
 
 def current_revision(connection: Connection) -> str | None:

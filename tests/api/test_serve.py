@@ -293,6 +293,27 @@ def test_a_wrong_password_is_not_repeated(
     assert "hunter2" not in told
 
 
+def test_a_database_that_does_not_answer_is_told_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], unused_port: Any
+) -> None:
+    monkeypatch.setenv("STUDYHALL_DATABASE_URL", f"postgresql://studyhall@127.0.0.1:{unused_port}/studyhall")
+
+    assert main(["migrate"]) == 1
+
+    assert "cannot be opened: connection failed" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_database_is_said_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("to do: read the manual")
+    monkeypatch.setenv("STUDYHALL_DATABASE_URL", f"sqlite:///{tmp_path}/notes.txt")
+
+    assert main(["migrate"]) == 1
+
+    assert capsys.readouterr().err == "migrate: the database cannot be opened: file is not a database\n"
+
+
 @pytest.fixture
 def unused_port() -> int:
     with socket.socket() as probe:
