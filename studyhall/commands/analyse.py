@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from datetime import UTC, datetime
+from itertools import starmap
 from typing import Any
 
 from studyhall.commands.asking import client_for, limited
@@ -25,5 +27,12 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if found.note:
         sys.stderr.write(f"{found.note}\n")
-    rows = (tuple(row.values()) for row in limited(found.rows(), arguments.limit))
+    rows = (tuple(starmap(_cell, row.items())) for row in limited(found.rows(), arguments.limit))
     print_table([name.upper() for name in found.columns], rows, empty="nothing to show yet")
+
+
+def _cell(column: str, value: object) -> object:
+    """Moments are seconds since 1970 in an analysis; nobody reads those."""
+    if column.endswith("_at") and isinstance(value, float):
+        return datetime.fromtimestamp(value, UTC).isoformat(sep=" ", timespec="seconds")
+    return value

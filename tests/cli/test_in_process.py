@@ -1,6 +1,7 @@
 """Commands against the real application: what one prints, the next one can use."""
 
 import json
+import re
 
 import pytest
 
@@ -68,6 +69,14 @@ def test_trials_are_listed_shown_and_repeated(studyhall, study, door):
     shown = studyhall("trial", "show", trials[0]["id"], "--json")
     assert [measurement["step"] for measurement in shown["measurements"]] == [1]
     studyhall("trial", "retry", trials[0]["id"], code=5)
+
+
+def test_an_analysis_tells_moments_as_moments(studyhall, study, door):
+    evaluate(door, study)
+
+    assert re.search(
+        r"0 +completed +0.5 +0.5 +20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\+00:00", studyhall("analyse", study, "history")
+    )
 
 
 def test_a_trial_is_explained(door, studyhall):
