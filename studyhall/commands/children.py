@@ -12,10 +12,12 @@ from threading import Event, Thread
 from types import FrameType
 from typing import IO, Final, cast
 
-from studyhall.errors import Unavailable
+from studyhall.errors import InvalidInput, Unavailable
 
 READY: Final = "ready "
 """A child that serves prints this word and its address once it does."""
+BAD_SETTINGS: Final = 2
+"""How the server ends when it was not told rightly how to start."""
 LOG_TAIL_LINES: Final = 3
 LONGEST_LOG_BYTES: Final = 20 * 1024 * 1024
 """A log that is longer at a start is put aside, one is kept."""
@@ -46,6 +48,7 @@ class Child:
         """None while it runs; negative when a signal ended it."""
         self._ready, self._ended = Event(), Event()
         with log.open("ab") as errors:
+            self._log_start = errors.tell()  # what stands before was said by others
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "studyhall.commands.leash", str(os.getpid()), sys.executable, *arguments],
                 stdin=subprocess.DEVNULL,
@@ -66,6 +69,7 @@ class Child:
         """The address it serves at.
 
         Raises:
+            InvalidInput: when it ended because of its settings.
             Unavailable: when it ended, or was not ready in time; with the end of its log.
         """
         self._ready.wait(timeout_s)
@@ -75,12 +79,15 @@ class Child:
                 if self.exit_code is not None
                 else f"is not ready after {timeout_s:g} s"
             )
-            raise Unavailable(f"the {self.name} {why}: {self.log_tail() or 'it said nothing'} (see {self.log})")
+            kind = InvalidInput if self.exit_code == BAD_SETTINGS else Unavailable
+            raise kind(f"the {self.name} {why}: {self.log_tail() or 'it said nothing'} (see {self.log})")
         return self.address
 
     def log_tail(self) -> str:
-        """The last lines of its log, as one."""
-        lines = self.log.read_text("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:]
+        """The last lines that it has printed, as one."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode("utf-8", "replace").splitlines()[-LOG_TAIL_LINES:]
         return " | ".join(line.strip() for line in lines if line.strip())
 
     def ask_to_end(self) -> None:

@@ -137,6 +137,17 @@ def test_a_port_in_use_is_one_line(home, tmp_path):
     assert "Traceback" not in other.stderr
 
 
+def test_a_setting_that_does_not_fit_is_wrong_use_and_not_said_again_the_next_time(home):
+    wrong = home.run("up", "--port", "99999", "--workers", "0")
+    (home.directory / "key").unlink(missing_ok=True)
+    (home.directory / "studyhall.db").mkdir()
+    other = home.run("up", "--port", "0", "--workers", "0")
+
+    assert (wrong.returncode, other.returncode) == (2, 6)
+    assert "setting port" in wrong.stderr
+    assert "setting port" not in other.stderr
+
+
 @pytest.mark.timeout(400)  # two starts of torch in three processes, on however busy a machine
 def test_the_demo_can_be_interrupted_and_ends_with_a_model_that_predicts(tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STUDYHALL_")}
