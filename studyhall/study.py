@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
@@ -15,6 +15,8 @@ from studyhall.words import Count, Finite, Labels, MetricName, PlainText, StudyN
 
 Goal = Literal["minimize", "maximize"]
 LONGEST_PATTERN = 500
+PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_./-]*)\}")
+"""What stands for a value in a command; braces that are doubled stand for themselves."""
 
 
 class Objective(Word):

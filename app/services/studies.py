@@ -27,7 +27,7 @@ from studyhall.errors import (
 )
 from studyhall.parameters import has_default
 from studyhall.space import Space
-from studyhall.study import Study, StudyDefinition, Transfer
+from studyhall.study import PLACEHOLDER, Study, StudyDefinition, Transfer
 from studyhall.wire.studies import CreateStudy, PatchStudy, PauseStudy, StopStudy
 
 _GO_ON = PauseStudy()
@@ -37,12 +37,14 @@ def check_definition(definition: CreateStudy) -> None:
     """Refuses what is well-formed but cannot work; call it outside of the transaction, it draws samples.
 
     Raises:
-        InvalidInput: unknown algorithm or stopping rule, or options that do not fit them.
+        InvalidInput: unknown algorithm or stopping rule, or options that do not fit them; a command that asks for what
+            is no parameter of every trial.
         SpaceInfeasible: hardly any assignment satisfies the constraints.
     """
     registry.check(definition.algorithm)
     rule(definition.stopping)
     check_convergence(definition)
+    _check_command(definition)
     check_feasible(definition.space, definition.algorithm.seed or 0)
 
 
@@ -246,8 +248,33 @@ def _patched(study: StudyRow, patch: PatchStudy) -> StudyDefinition:
     rule(new.stopping)
     check_convergence(new)
     if patch.space is not None:
+        _check_command(new)
         check_feasible(new.space, study.seed)
     return StudyDefinition.model_validate_json(json.dumps(kept))
+
+
+def _check_command(definition: StudyDefinition) -> None:
+    """Every trial without a value for one of the command's placeholders would fail at its worker."""
+    command = definition.task.command if definition.task else None
+    faults = [
+        FieldError(f"/task/command/{index}", fault)
+        for index, argument in enumerate(command or ())
+        if argument != "{args}"
+        for found in PLACEHOLDER.finditer(argument)
+        if found[1] and (fault := _placeholder_fault(found[1], definition.space))
+    ]
+    if faults:
+        raise InvalidInput(errors=faults)
+
+
+def _placeholder_fault(name: str, space: Space) -> str | None:
+    if name == "params_json" or name.startswith("trial."):
+        return None
+    if name not in space.by_name:
+        return f"{{{name}}} is no parameter of the space; double braces that are meant as such: {{{{ and }}}}"
+    if space.by_name[name].when is not None:
+        return f"'{name}' is not active in every trial; an argument '{{args}}' passes those that are"
+    return None
 
 
 def _refuse_immutable(patch: PatchStudy) -> None:

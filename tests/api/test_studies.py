@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.api.people import Caller, definition
+from tests.api.people import SPACE, Caller, definition
 
 Make = Callable[..., Caller]
 
@@ -32,6 +32,41 @@ def test_a_taken_name_may_mean_the_study_that_has_it(user: Caller) -> None:
     again = user.post("/v1/studies", definition(name="digits", if_exists="get"))
 
     assert (again.status_code, again.json()["id"]) == (200, study["id"])
+
+
+CONDITIONAL = {"name": "momentum", "type": "float", "low": 0, "high": 1, "when": "x > 0.5"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("--lr={lr}", "{lr} is no parameter of the space; double braces that are meant as such: {{ and }}"),
+        ("{momentum}", "'momentum' is not active in every trial; an argument '{args}' passes those that are"),
+        ("with {args}", "{args} is no parameter of the space; double braces that are meant as such: {{ and }}"),
+    ],
+)
+def test_a_command_that_no_trial_could_run_is_refused(user: Caller, argument: str, said: str) -> None:
+    space = {"parameters": [*SPACE["parameters"], CONDITIONAL]}
+
+    answer = user.post("/v1/studies", definition(space=space, task={"command": ["train", argument]}))
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"pointer": "/task/command/1", "message": said}]
+
+
+def test_a_command_gets_parameters_facts_of_the_trial_and_braces(user: Caller) -> None:
+    command = ["train", "{x}", "{args}", "{params_json}", "{trial.seed}", "{{x: {x}}}", "{print $1}"]
+
+    assert user.post("/v1/studies", definition(task={"command": command})).status_code == 201
+
+
+def test_a_space_without_what_the_command_asks_for_is_refused(user: Caller) -> None:
+    made = user.make_study(task={"command": ["train", "{x}"]})
+    other = {"parameters": [{"name": "y", "type": "float", "low": 0, "high": 1, "default": 0.5}]}
+
+    answer = user.patch(f"/v1/studies/{made['id']}", {"space": other})
+
+    assert answer.json()["errors"][0]["pointer"] == "/task/command/1"
 
 
 def test_the_same_request_has_its_effect_once(user: Caller) -> None:

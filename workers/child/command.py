@@ -26,6 +26,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from studyhall.errors import InvalidInput
+from studyhall.study import PLACEHOLDER
 from studyhall.trial import FailureKind
 from studyhall.trial_context import TrialContext
 from workers.child.metric_lines import LONGEST_LINE, STEP, MetricLines, MetricsFile, metrics_in
@@ -35,7 +36,6 @@ CHECK_EVERY_S: Final = 0.5
 LAST_OUTPUT_S: Final = 1.0
 """For what a program that has ended has written to come through, where others pass it on (`exec > >(tee log)`)."""
 PIECE: Final = 65_536
-_PLACEHOLDER: Final = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_./-]*)\}")
 
 
 class CommandFailed(Exception):
@@ -86,7 +86,7 @@ def fill_template(template: Sequence[str], parameters: Mapping[str, Any], trial:
         if argument == "{args}":
             filled += [part for name, value in parameters.items() for part in (f"--{name}", _text(value))]
         else:
-            filled.append(_PLACEHOLDER.sub(lambda found: _value(found, known), argument))
+            filled.append(PLACEHOLDER.sub(lambda found: _value(found, known), argument))
     return filled
 
 
