@@ -22,17 +22,19 @@ FACTS: Final = (
 
 
 def columns_of(study: Study, trials: Iterable[Trial]) -> dict[str, list[Any]]:
-    """Columns of equal length: facts, then `parameters.NAME` of the whole space, then `metrics.NAME` of all there are.
+    """Columns of equal length: facts, then `parameters.NAME` and `metrics.NAME`, of the study and of all trials.
 
     What a trial lacks is None: an inactive parameter, the metrics of one that failed.
     """
     rows = list(trials)
+    parameters = [parameter.name for parameter in study.space.scalars]
+    parameters += sorted({name for trial in rows for name in trial.parameters} - {*parameters})
     metrics = [objective.metric for objective in study.objectives]
     metrics += sorted({name for trial in rows for name in trial.metrics} - {*metrics})
     columns: dict[str, list[Any]] = {fact: [getattr(trial, fact) for trial in rows] for fact in FACTS}
     columns["state"] = [trial.state.value for trial in rows]
-    for parameter in study.space.scalars:
-        columns[f"parameters.{parameter.name}"] = [trial.parameters.get(parameter.name) for trial in rows]
+    for name in parameters:
+        columns[f"parameters.{name}"] = [trial.parameters.get(name) for trial in rows]
     for metric in metrics:
         columns[f"metrics.{metric}"] = [trial.metrics.get(metric) for trial in rows]
     return columns

@@ -1,7 +1,7 @@
 """Trials as the rows of one table, the same in CSV and in Parquet, and rows as trials to add to a study.
 
 A column has one type: a parameter whose values are of several types, or lists, is a column of JSON text, and so are the
-metrics that are no objective, and the labels.
+parameters of earlier versions of the space, the metrics that are no objective, and the labels.
 """
 
 import json
@@ -31,7 +31,8 @@ FACTS: Final[dict[str, Kind]] = {
     "reason": "text",
     "note": "text",
 }
-PARAMETER, METRIC, OTHER_METRICS, LABELS = "parameters.", "metrics.", "other_metrics", "labels"
+PARAMETER, METRIC = "parameters.", "metrics."
+OTHER_PARAMETERS, OTHER_METRICS, LABELS = "other_parameters", "other_metrics", "labels"
 IMPORTED: Final = ("completed", "pruned", "infeasible", "failed", "waiting")
 """The states that a trial may be added in; one that was running or cancelled has no result to add."""
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "'")
@@ -57,21 +58,26 @@ class TrialTable:
             **FACTS,
             **{PARAMETER + name: kind for name, kind in self.parameters.items()},
             **dict.fromkeys((METRIC + name for name in self.metrics), "float"),
+            OTHER_PARAMETERS: "json",
             OTHER_METRICS: "json",
             LABELS: "json",
         }
 
     def cells(self, trial: Trial) -> list[Any]:
         """A trial as values in the order of the columns; what it lacks is None."""
-        others = {name: value for name, value in trial.metrics.items() if name not in self.metrics}
+        fit = {
+            name: _typed(value, self.parameters[name])
+            for name, value in trial.parameters.items()
+            if name in self.parameters
+        }
+        others = {name: value for name, value in trial.parameters.items() if fit.get(name) is None}
+        other_metrics = {name: value for name, value in trial.metrics.items() if name not in self.metrics}
         return [
             *(_fact(trial, name) for name in FACTS),
-            *(
-                _typed(trial.parameters[name], kind) if name in trial.parameters else None
-                for name, kind in self.parameters.items()
-            ),
+            *(fit.get(name) for name in self.parameters),
             *(trial.metrics.get(name) for name in self.metrics),
             json.dumps(others) if others else None,
+            json.dumps(other_metrics) if other_metrics else None,
             json.dumps(trial.labels) if trial.labels else None,
         ]
 
@@ -84,8 +90,9 @@ class TrialTable:
         if row.get("state") not in IMPORTED:
             return None
         metrics = _json(row, OTHER_METRICS) | _present(row, dict.fromkeys(self.metrics, "float"), METRIC)
+        others = {name: value for name, value in _json(row, OTHER_PARAMETERS).items() if name in self.parameters}
         told = {
-            "parameters": _present(row, self.parameters, PARAMETER),
+            "parameters": others | _present(row, self.parameters, PARAMETER),
             "state": row["state"],
             "metrics": metrics,
             "reason": row.get("reason"),

@@ -130,8 +130,8 @@ def test_a_study_is_exported_as_csv_and_as_json_lines(door, home, monkeypatch, c
     main(["export", "csv", "exported"], transport=door.transport, patience_s=0)
     head, row = capsys.readouterr().out.splitlines()
     assert head.startswith("number,id,state")
-    assert head.endswith("parameters.kind,metrics.loss,other_metrics,labels")
-    assert row.endswith("""'=1+1,0.5,"{""size"": 3.0}",""")  # a quote before what a spreadsheet would compute
+    assert head.endswith("parameters.kind,metrics.loss,other_parameters,other_metrics,labels")
+    assert row.endswith("""'=1+1,0.5,,"{""size"": 3.0}",""")  # a quote before what a spreadsheet would compute
 
     file = tmp_path / "trials.jsonl"
     main(["export", "jsonl", "exported", str(file)], transport=door.transport, patience_s=0)

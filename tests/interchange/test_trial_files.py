@@ -58,6 +58,27 @@ def test_what_was_exported_can_be_added_to_another_study(study, door, tmp_path, 
     assert [told(trial) for trial in copy.trials()] == [told(trial) for trial in ended]
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_what_earlier_versions_of_a_space_had_is_in_the_table(study, door, tmp_path, ending):
+    before = [trial.parameters for trial in study.trials() if trial.state != "running"]
+    later = [{"name": "layers", "type": "categorical", "choices": ["few", "many"], "default": "few"}, SPACE[0]]
+    study.refresh()
+    study.change(space={"parameters": later})
+    copy = study_of(door)
+
+    copy.add_file(study.export(tmp_path / f"trials.{ending}"))
+
+    assert [trial.parameters for trial in copy.trials()] == before
+
+
+def test_what_earlier_versions_of_a_space_had_is_a_column_of_the_data_frame(study):
+    before = [trial.parameters.get("sign") for trial in study.trials()]
+    study.refresh()
+    study.change(space={"parameters": [SPACE[0]]})
+
+    assert list(study.trials_dataframe()["parameters.sign"]) == before
+
+
 def test_a_parquet_column_has_the_type_of_its_parameter(study, tmp_path):
     from pyarrow import parquet
 
