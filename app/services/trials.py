@@ -234,5 +234,5 @@ def _insert(tx: Transaction, study: StudyRow, trial: TrialRow) -> None:
 
 def _import_record(tx: Transaction, trial: TrialRow, item: QueueTrial) -> None:
     tx.add_attempt(AttemptRow(trial.id, 1, "import", tx.now, tx.now, item.state, item.reason))
-    for m in {m.step: m for m in item.measurements}.values():
+    for m in item.measurements:
         tx.add_measurement(MeasurementRow(trial.id, 1, m.step, to_text(m.metrics), m.elapsed_s))

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from studyhall.architecture.graph import Counts
+from studyhall.errors import invalid
 from studyhall.parameters import Parameter
 from studyhall.space import Space
 from studyhall.study import Algorithm, Budget, Objective, Stopping, StudyDefinition
@@ -69,6 +70,19 @@ class QueueTrial(Word):
     reason: PlainText | None = None
     labels: Labels = Field(default_factory=dict)
     note: PlainText = ""
+
+    @field_validator("measurements")
+    @classmethod
+    def _one_a_step(cls, told: tuple[Measurement, ...]) -> tuple[Measurement, ...]:
+        """Metrics of one step that were told apart belong together, as in reports."""
+        by_step: dict[int, Measurement] = {}
+        for index, one in enumerate(told):
+            before = by_step[one.step].metrics if one.step in by_step else {}
+            if clash := [name for name in one.metrics if before.get(name, one.metrics[name]) != one.metrics[name]]:
+                at = [(f"/{index}/metrics/{name}", f"step {one.step} has {before[name]!r} already") for name in clash]
+                raise invalid(at)
+            by_step[one.step] = one.model_copy(update={"metrics": before | one.metrics})
+        return tuple(by_step.values())
 
 
 class QueueTrials(Word):

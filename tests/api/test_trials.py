@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from httpx2 import Response
 
 from tests.api.people import Caller, Hold
 
@@ -33,6 +34,29 @@ def test_a_trial_runs_from_claim_to_end(worker: Caller, user: Caller, hold: Hold
     assert user.get(hold.path).json() == ended.json()["trial"]
     assert [point["step"] for point in user.get(f"{hold.path}/measurements").json()["items"]] == [0, 1, 2]
     assert [attempt["outcome"] for attempt in user.get(f"{hold.path}/attempts").json()["items"]] == ["completed"]
+
+
+def imported(study: str, user: Caller, *points: tuple[int, dict[str, float]]) -> Response:
+    curve = [{"step": step, "metrics": metrics} for step, metrics in points]
+    trial = {"parameters": {"x": 0.5}, "state": "completed", "metrics": {"loss": 1.0}, "measurements": curve}
+    return user.post(f"/v1/studies/{study}/trials", {"trials": [trial]})
+
+
+def test_metrics_of_one_step_that_are_imported_apart_belong_together(user: Caller, study: str) -> None:
+    answer = imported(study, user, (1, {"loss": 2.0}), (1, {"accuracy": 0.5, "loss": 2.0}), (2, {"loss": 1.0}))
+
+    trial = answer.json()["items"][0]["id"]
+    points = user.get(f"/v1/trials/{trial}/measurements").json()["items"]
+    assert [point["metrics"] for point in points] == [{"loss": 2.0, "accuracy": 0.5}, {"loss": 1.0}]
+
+
+def test_an_imported_step_has_one_value(user: Caller, study: str) -> None:
+    answer = imported(study, user, (1, {"loss": 2.0}), (1, {"loss": 3.0}))
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"pointer": "/trials/0/measurements/1/metrics/loss", "message": "step 1 has 2.0 already"}
+    ]
 
 
 def test_many_trials_are_told_as_columns_newest_first_part_by_part(user: Caller, worker: Caller, study: str) -> None:
