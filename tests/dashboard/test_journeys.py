@@ -486,6 +486,13 @@ def test_a_lost_server_makes_the_page_stale_and_its_return_makes_it_live(
     expect(unwatched.locator(PLOT)).to_have_attribute("aria-label", re.compile("61 trials"))
 
 
+def test_workers_that_are_gone_stand_below_those_that_are_there(visit: Visit, server: FakeServer) -> None:
+    server.workers.reverse()
+    page = visit("/workers")
+
+    expect(page.locator("tbody th.name")).to_contain_text(["gpu-2", "gpu-1", "gpu-0", "gpu-3"])
+
+
 def test_workers_are_listed(visit: Visit) -> None:
     page = visit("/workers")
 

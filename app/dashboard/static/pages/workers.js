@@ -21,7 +21,8 @@ export async function openPage({ api, fail, title }) {
   keepFresh();
 
   async function refresh() {
-    const workers = await api.workers(ending.signal);
+    const told = await api.workers(ending.signal);
+    const workers = [...told.filter(({ state }) => state !== "offline"), ...told.filter(({ state }) => state === "offline")];
     const online = workers.filter(({ state }) => state === "online").length;
     fill(hint, workers.length ? `${formatNumber(online)} of ${plural(workers.length, "worker")} online` : "");
     fill(
