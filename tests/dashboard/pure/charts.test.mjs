@@ -153,6 +153,17 @@ test("names that every object inherits are parameters like any other", () => {
   }
 });
 
+test("an axis without a value has no ticks", () => {
+  const { scene } = historyChart({ points: points(null, null), objective: accuracy }, size);
+  assert.ok(!textsOf(scene).includes("0.5") && !textsOf(scene).includes("0.4"));
+});
+
+test("an axis that cannot be logarithmic does not say that it is", () => {
+  const titlesOf = (...values) => textsOf(historyChart({ points: points(...values), objective: accuracy, range: "log" }, size).scene);
+  assert.ok(titlesOf(-3, -2).includes("accuracy ↑"));
+  assert.ok(titlesOf(2, 3).includes("accuracy ↑ (log)"));
+});
+
 test("what lies beyond the range of a slice is marked at its edge, and is no value there", () => {
   const rows = Array.from({ length: 40 }, (_, number) => ({ number, state: "completed", parameters: { lr: 0.5 }, metrics: { accuracy: number ? 0.9 + number / 1000 : -1e6 } }));
   const { scene, hits } = sliceChart({ rows, parameter: { name: "lr", type: "float", low: 0, high: 1 }, objective: accuracy }, size);

@@ -30,7 +30,7 @@ export function curvesChart({ curves, metric, goal = "minimize", range = "focus"
   const scene = drawing(
     size,
     label,
-    verticalAxis(y, room, { title: `${metric}${range === "log" ? " (log)" : ""}` }),
+    verticalAxis(y, room, { title: `${metric}${y.log ? " (log)" : ""}` }),
     horizontalAxis(x, room, { title: "step", ticks: x.ticks(room.width / 90).filter(Number.isInteger) }),
     placed.filter(({ isBest }) => !isBest).map(curveLine),
     placed.filter(({ isBest }) => isBest).map(curveLine),

@@ -36,7 +36,7 @@ export function historyChart({ points, objective, range = "focus", zoom = null, 
   const scene = drawing(
     size,
     label,
-    verticalAxis(y, room, { title: titleOf(objective, range) }),
+    verticalAxis(y, room, { title: titleOf(objective, y.log), ...(places.some(({ hasValue }) => hasValue) ? {} : { ticks: [] }) }),
     horizontalAxis(x, room, {
       title: "trial",
       at: room.bottom + RUG,
@@ -63,8 +63,8 @@ function describe(points, objective) {
   return `${objective.metric} of ${plural(points.length, "trial")} by number${sofar}`;
 }
 
-function titleOf({ metric, goal }, range) {
-  return `${metric} ${goal === "maximize" ? "↑" : "↓"}${range === "log" ? " (log)" : ""}`;
+function titleOf({ metric, goal }, isLog) {
+  return `${metric} ${goal === "maximize" ? "↑" : "↓"}${isLog ? " (log)" : ""}`;
 }
 
 function spread([low, high]) {
