@@ -133,70 +133,6 @@ def test_where_streams_do_not_come_through_the_page_is_live_all_the_same(
     expect(page.locator(PLOT)).to_have_attribute("aria-label", re.compile("61 trials"))
 
 
-def test_the_table_of_parallel_coordinates_tells_values_beyond_the_axis(visit: Visit, study: FakeStudy) -> None:
-    study.put(state=TrialState.COMPLETED, parameters=study.trials[0].parameters, metrics={"accuracy": -1234.5})
-    page = visit("/studies/digits/parallel")
-    expect(page.locator(".hint", has_text="trials").first).to_contain_text("trials")
-
-    page.locator("details.twin summary").click()
-
-    expect(page.locator("details.twin tbody")).to_contain_text("-1,234.5")
-
-
-def test_what_lies_beyond_the_range_of_the_history_is_explained(visit: Visit, study: FakeStudy) -> None:
-    page = visit("/studies/digits")
-    expect(page.locator(".main-card .legend")).not_to_contain_text("beyond")
-
-    study.put(state=TrialState.COMPLETED, parameters=study.trials[0].parameters, metrics={"accuracy": -1e6})
-
-    expect(page.locator(".main-card .legend")).to_contain_text("◆ beyond the range shown")
-    page.get_by_role("button", name="All", exact=True).click()
-    expect(page.locator(".main-card .legend")).not_to_contain_text("beyond")
-
-
-def test_a_zoom_into_nothing_is_none(visit: Visit, server: FakeServer) -> None:
-    server.studies["st_empty"] = FakeStudy(DIGITS | {"name": "empty"})
-    page = visit("/studies/empty")
-    box = page.locator(".main-card .plot").bounding_box()
-    assert box is not None
-
-    page.mouse.move(box["x"] + 50, box["y"] + 50)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 250, box["y"] + 50)
-    page.mouse.up()
-
-    expect(page.locator(".main-card .plot")).to_contain_text("No trials yet")
-
-
-def test_long_names_do_not_widen_the_page(page: Page, visit: Visit, server: FakeServer) -> None:
-    metric = "validation.really.long.metric_name.of_the_multi_task_loss"
-    named = FakeStudy(DIGITS | {"name": "long" * 20, "description": "words " * 99, "objectives": [{"metric": metric}]})
-    named.scatter(20)
-    server.studies[named.id] = named
-    page.set_viewport_size({"width": 360, "height": 800})
-    signs = {"overview": ".feed li", "parallel": ".ramp", "progress": ".plot .axis", "space": ".space td"}
-    for tab, sign in signs.items():
-        visit(f"/studies/{'long' * 20}/{tab}")
-        page.locator(sign).first.wait_for(state="attached")
-
-        assert page.evaluate("document.documentElement.scrollWidth") == 360, tab
-
-
-def test_what_a_menu_offers_is_on_the_screen_of_a_phone(visit: Visit) -> None:
-    page = visit("/studies/digits/parallel")
-    page.set_viewport_size({"width": 360, "height": 800})
-    for name in ("Key", "Axes", "Save parallel coordinates"):
-        page.locator("summary").and_(page.get_by_label(name)).click()
-
-        box = page.locator("details.menu[open] .actions").bounding_box()
-
-        assert box is not None
-        assert box["x"] >= 0, name
-        assert box["x"] + box["width"] <= 360, name
-        page.keyboard.press("Escape")
-        expect(page.locator("details.menu[open]")).to_have_count(0)
-
-
 def test_a_study_is_paused_and_the_pause_undone(visit: Visit, study: FakeStudy) -> None:
     page = visit("/studies/digits")
 
@@ -350,19 +286,6 @@ def test_two_objectives_have_a_front_instead_of_a_best(visit: Visit, server: Fak
     expect(page.locator(".plot svg")).to_have_attribute("aria-label", re.compile(rf"{len(two.front())} on the front"))
 
 
-def test_what_breaks_a_constraint_is_hollow_beside_the_front(visit: Visit, server: FakeServer) -> None:
-    two = FakeStudy(
-        GOALS | {"name": "two", "objectives": GOALS["objectives"][:2], "constraints": ["latency_ms <= 0.5"]}
-    )
-    two.scatter(30)
-    server.studies[two.id] = two
-    slow = sum(trial.metrics["latency_ms"] > 0.5 for trial in two.trials)
-    page = visit("/studies/two/pareto")
-
-    expect(page.locator(".pareto .hint")).to_contain_text(f"{slow} that break a constraint are hollow")
-    expect(page.locator(".broken path")).to_be_attached()
-
-
 def test_three_objectives_are_seen_in_a_space_that_is_turned(visit: Visit, server: FakeServer) -> None:
     three = FakeStudy(GOALS)
     three.scatter(30)
@@ -484,13 +407,6 @@ def test_a_lost_server_makes_the_page_stale_and_its_return_makes_it_live(
 
     expect(unwatched.locator(".freshness")).to_have_attribute("data-state", "live")
     expect(unwatched.locator(PLOT)).to_have_attribute("aria-label", re.compile("61 trials"))
-
-
-def test_workers_that_are_gone_stand_below_those_that_are_there(visit: Visit, server: FakeServer) -> None:
-    server.workers.reverse()
-    page = visit("/workers")
-
-    expect(page.locator("tbody th.name")).to_contain_text(["gpu-2", "gpu-1", "gpu-0", "gpu-3"])
 
 
 def test_workers_are_listed(visit: Visit) -> None:

@@ -28,14 +28,14 @@ let current = null;
 let visit = 0;
 
 /** Opens the page of the address, or lets the page that is open follow it. */
-async function go() {
+async function go(event) {
   takeKeyFromAddress(window);
   const route = readRoute(location.hash);
   const kind = route.page === "studies" && route.name !== null ? "study" : route.page;
   document.body.classList.toggle("guest", isGuest());
   bar.update(kind);
   if (!keptKey()) return askForKey();
-  if (current?.follow?.(kind, route)) return undefined;
+  if (current?.follow?.(kind, route, readRoute(event?.oldURL ? new URL(event.oldURL).hash : ""))) return undefined;
   leave();
   const mine = (visit += 1);
   fill(main, loadingPlace());

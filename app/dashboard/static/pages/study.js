@@ -193,10 +193,11 @@ export async function openPage({ api, route, fail, title }) {
     }
   }
 
-  async function showTab({ tab, query }) {
+  /** A tab that does not follow its address is opened anew when another question is asked there than before. */
+  async function showTab({ tab, query }, before = query) {
     const wanted = TABS.find(({ name, when }) => name === (tab ?? "overview") && (!when || when(feed.study))) ?? TABS[0];
     showTabs(wanted.name);
-    if (shown.name === wanted.name) return shown.tab.follow?.(query);
+    if (shown.name === wanted.name && (shown.tab?.follow || asked(query) === asked(before))) return shown.tab?.follow?.(query);
     shown.tab?.close();
     shown = { tab: null, name: wanted.name };
     fill(place, loadingPlace());
@@ -228,9 +229,9 @@ export async function openPage({ api, route, fail, title }) {
 
   return {
     node,
-    follow(kind, to) {
+    follow(kind, to, from) {
       if (kind !== "study" || to.name !== feed.name) return false;
-      showTab(to).catch(fail);
+      showTab(to, from.query).catch(fail);
       drawer.show(to.query.get("trial"));
       return true;
     },
@@ -242,4 +243,9 @@ export async function openPage({ api, route, fail, title }) {
       feed.close();
     },
   };
+}
+
+/** What a tab is asked: the trial that is open beside it is no part of that. */
+function asked(query) {
+  return [...query].filter(([key]) => key !== "trial").join();
 }

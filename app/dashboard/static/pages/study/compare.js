@@ -32,12 +32,12 @@ export function openTab({ api, feed, query, openTrial, fail }) {
   read().catch((error) => ending.signal.aborted || fail(error));
 
   async function read() {
-    if (numbers.length < 2) {
+    const asked = { number: numbers.join(","), sort: "number", signal: ending.signal };
+    if (numbers.length > 1) trials = (await api.trials(feed.study.id, asked)).items;
+    if (trials.length < 2) {
       fill(sheet, emptyPlace("Choose trials to compare", "Mark two to eight of them in the table of trials."));
       return;
     }
-    const { items } = await api.trials(feed.study.id, { number: numbers.join(","), sort: "number", signal: ending.signal });
-    trials = items;
     show();
     const told = await Promise.all(trials.map(({ id }) => api.measurements(id, ending.signal)));
     curves = trials
