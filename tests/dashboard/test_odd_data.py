@@ -1,5 +1,7 @@
 """What charts and pages show of odd data: outliers, long names, broken constraints, small screens, other questions."""
 
+from pathlib import Path
+
 from playwright.sync_api import Page, expect
 
 from studyhall.trial import TrialState
@@ -108,3 +110,17 @@ def test_workers_that_are_gone_stand_below_those_that_are_there(visit: Visit, se
     page = visit("/workers")
 
     expect(page.locator("tbody th.name")).to_contain_text(["gpu-2", "gpu-1", "gpu-0", "gpu-3"])
+
+
+def test_a_saved_drawing_has_its_names_and_its_letters_lie_above_their_halo(visit: Visit) -> None:
+    page = visit("/studies/digits/parallel")
+    page.locator(".plot.parallel svg").wait_for()
+    page.locator("summary").and_(page.get_by_label("Save parallel coordinates")).click()
+
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Drawing (SVG)").click()
+
+    drawing = Path(saved.value.path()).read_text()
+    assert ">momentum</text>" in drawing
+    assert 'paint-order="stroke' in drawing
+    assert "<rect" in drawing

@@ -134,6 +134,7 @@ export function parallelAxes(layout, { brushes = new Map(), absents = new Set(),
     const end = index === axes.length - 1;
     return group(
       "dimension",
+      shape("text.title.saved", { x, y: -6, "text-anchor": "middle" }, shorten(axis.name, room)),
       shape("line.base", { x1: x, x2: x, y1: top, y2: bottom }),
       absents.has(axis.name)
         ? shape("text.tick.halo", { x: end ? x - 7 : x + 7, y: absent + 4, "text-anchor": end ? "end" : "start" }, "inactive")

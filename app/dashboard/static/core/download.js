@@ -19,9 +19,11 @@ export function csvOf({ columns, rows }) {
 
 /**
  * The SVG of a chart on its own: the colours and fonts that the stylesheet gave it become its own.
- * @param {SVGElement} svg @param {{below?: HTMLCanvasElement | null}} picture a canvas to lie under it, as a picture
+ * @param {SVGElement} svg
+ * @param {{below?: HTMLCanvasElement | null, above?: number, background?: string | null}} picture a canvas to lie under it,
+ *   as a picture; pixels to add above; what all lies on
  */
-export function standaloneSvg(svg, { below = null } = {}) {
+export function standaloneSvg(svg, { below = null, above = 0, background = null } = {}) {
   const copy = svg.cloneNode(true);
   const [from, to] = [
     [svg, ...svg.querySelectorAll("*")],
@@ -32,6 +34,8 @@ export function standaloneSvg(svg, { below = null } = {}) {
     "stroke",
     "stroke-width",
     "stroke-dasharray",
+    "stroke-linejoin",
+    "paint-order",
     "opacity",
     "fill-opacity",
     "stroke-opacity",
@@ -46,28 +50,34 @@ export function standaloneSvg(svg, { below = null } = {}) {
     to[index].removeAttribute("class");
   });
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  const [width, height] = [svg.getAttribute("width"), Number(svg.getAttribute("height")) + above];
+  for (const [name, value] of Object.entries({ height, viewBox: `0 ${-above} ${width} ${height}` })) copy.setAttribute(name, value);
   if (below) copy.prepend(pictureOf(below, svg));
+  if (background) copy.prepend(part("rect", { y: -above, width, height, fill: background }));
   return new XMLSerializer().serializeToString(copy);
 }
 
 function pictureOf(canvas, svg) {
-  const image = document.createElementNS("http://www.w3.org/2000/svg", "image");
-  const [width, height] = [svg.getAttribute("width"), svg.getAttribute("height")];
-  for (const [name, value] of Object.entries({ href: canvas.toDataURL(), width, height })) image.setAttribute(name, value);
-  return image;
+  return part("image", { href: canvas.toDataURL(), width: svg.getAttribute("width"), height: svg.getAttribute("height") });
+}
+
+function part(tag, attributes) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
 }
 
 /** A picture of a chart: its canvas, if it has one, under its SVG, on the page's own background. */
-export async function pngOf({ svg, canvas, width, height, background, scale = 2 }) {
+export async function pngOf({ svg, canvas, width, height, background, above = 0, scale = 2 }) {
   const sheet = document.createElement("canvas");
-  Object.assign(sheet, { width: width * scale, height: height * scale });
+  Object.assign(sheet, { width: width * scale, height: (height + above) * scale });
   const context = sheet.getContext("2d");
   context.fillStyle = background;
   context.fillRect(0, 0, sheet.width, sheet.height);
-  if (canvas) context.drawImage(canvas, 0, 0, sheet.width, sheet.height);
+  if (canvas) context.drawImage(canvas, 0, above * scale, sheet.width, height * scale);
   const image = new Image();
   // A data: address, because the policy allows no blob: images.
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(standaloneSvg(svg))}`;
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(standaloneSvg(svg, { above }))}`;
   await image.decode();
   context.drawImage(image, 0, 0, sheet.width, sheet.height);
   return new Promise((resolve) => {

@@ -153,11 +153,11 @@ export function figure({
             svg: plot.querySelector("svg"),
             canvas: plot.querySelector("canvas"),
             ...sizeOf(plot),
-            background: getComputedStyle(document.body).backgroundColor,
+            background: pageColour(),
           }),
           "image/png",
         ),
-      "Drawing (SVG)": () => offer(`${filename}.svg`, standaloneSvg(plot.querySelector("svg")), "image/svg+xml"),
+      "Drawing (SVG)": () => offer(`${filename}.svg`, standaloneSvg(plot.querySelector("svg"), { background: pageColour() }), "image/svg+xml"),
       "Table (CSV)": () => offer(`${filename}.csv`, csvOf(table()), "text/csv"),
     };
     return menu(
@@ -226,6 +226,11 @@ export function tableTwin(title, table, filename) {
     );
   }
   return { node, refresh };
+}
+
+/** What a saved picture lies on: what is light on dark must not come to lie on white. */
+export function pageColour() {
+  return getComputedStyle(document.body).backgroundColor;
 }
 
 /** A canvas with as many pixels as the screen has. */

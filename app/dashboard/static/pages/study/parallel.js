@@ -25,11 +25,12 @@ import { variablesOf } from "../../core/variables.js";
 import { brushesOf, clausesOf } from "../../charts/brushes.js";
 import { readFilter, writeFilter } from "../../core/filter.js";
 import { axisNames, nearestAxis } from "../../parts/axis_names.js";
-import { canvasOf, tableTwin, within } from "../../parts/figure.js";
+import { canvasOf, pageColour, tableTwin, within } from "../../parts/figure.js";
 import { emptyPlace, loadingPlace } from "../../parts/pieces.js";
 import { dropDown, menu } from "../../parts/menu.js";
 
 const HEIGHT = 440;
+const NAMES_ROOM = 24; // pixels above a saved picture, for the names of its axes
 const AXIS_ROOM = 76; // pixels an axis needs; with less the plot scrolls sideways
 const SHOWN_STATES = new Set(["completed", "pruned"]);
 const STEPS = 24;
@@ -297,7 +298,8 @@ export function openTab({ feed, query, openTrial }) {
         canvas: picture.canvas,
         width: picture.layout.width,
         height: HEIGHT,
-        background: getComputedStyle(document.body).backgroundColor,
+        above: NAMES_ROOM,
+        background: pageColour(),
       }),
       "image/png",
     );
@@ -306,7 +308,7 @@ export function openTab({ feed, query, openTrial }) {
   function saveSvg() {
     if (!picture) return;
     const svg = plot.querySelector("svg");
-    offer(`${feed.study.name}-parallel.svg`, standaloneSvg(svg, { below: picture.canvas }), "image/svg+xml");
+    offer(`${feed.study.name}-parallel.svg`, standaloneSvg(svg, { below: picture.canvas, above: NAMES_ROOM, background: pageColour() }), "image/svg+xml");
   }
 
   function saveCsv() {
