@@ -124,3 +124,18 @@ def test_a_saved_drawing_has_its_names_and_its_letters_lie_above_their_halo(visi
     assert ">momentum</text>" in drawing
     assert 'paint-order="stroke' in drawing
     assert "<rect" in drawing
+
+
+def test_the_news_of_a_running_trial_take_nothing_from_who_writes_or_reads(visit: Visit, study: FakeStudy) -> None:
+    running = study.put(state=TrialState.RUNNING, parameters=study.trials[0].parameters, attempt=1)
+    page = visit(f"/studies/digits?trial={running.id}")
+    drawer = page.locator("dialog.drawer")
+    drawer.get_by_label("New tag").fill("half a ta")
+    drawer.get_by_text("Why was it suggested?").click()
+    expect(drawer.locator(".why p").first).to_be_visible()
+
+    study.put(number=running.number, step=7)
+
+    expect(drawer).to_contain_text("last step7")
+    expect(drawer.get_by_label("New tag")).to_have_value("half a ta")
+    expect(drawer.locator(".why p").first).to_be_visible()

@@ -7,7 +7,7 @@ import { isFinal } from "../core/values.js";
 import { ask } from "./dialog.js";
 import { parameterList } from "./parameter_list.js";
 import { loadingPlace, statePill } from "./pieces.js";
-import { correctionForm, notesOf, tagEditor } from "./trial_edits.js";
+import { correctionForm, notesOf, tagEditor, tagField } from "./trial_edits.js";
 import { aboutList, attemptsTable, curveFigure, metricsList } from "./trial_facts.js";
 import { whyDetails } from "./why_details.js";
 
@@ -19,7 +19,11 @@ export class TrialDrawer {
   #listening;
   trial = null;
   #asked = null;
+  // What somebody is writing or reading outlives the news of a running trial.
   #note = null;
+  #tag = null;
+  #why = null;
+  #looking = null;
 
   constructor({ api, feed, onClose }) {
     Object.assign(this, { api, feed, onClose });
@@ -35,8 +39,9 @@ export class TrialDrawer {
   show(id) {
     if (id === this.#id) return;
     this.#id = id;
-    this.trial = this.#note = null;
-    this.#asked?.abort();
+    this.trial = this.#note = this.#tag = this.#why = null;
+    this.#leave();
+    this.#looking = new AbortController();
     this.#chart?.close();
     if (id === null) return void this.#dialog.close();
     fill(this.#body, loadingPlace());
@@ -46,7 +51,7 @@ export class TrialDrawer {
 
   close() {
     this.#id = null;
-    this.#asked?.abort();
+    this.#leave();
     this.#chart?.close();
     this.#listening();
     this.#dialog.remove();
@@ -55,9 +60,14 @@ export class TrialDrawer {
   #closed() {
     if (this.#id === null) return;
     this.#id = null;
-    this.#asked?.abort();
+    this.#leave();
     this.#chart?.close();
     this.onClose();
+  }
+
+  #leave() {
+    this.#asked?.abort();
+    this.#looking?.abort();
   }
 
   #changed(changed) {
@@ -85,6 +95,7 @@ export class TrialDrawer {
   #show(trial, measurements, attempts) {
     const hadFocus = document.activeElement?.dataset.keep;
     const scrolled = this.#dialog.scrollTop;
+    if (this.trial?.state !== trial.state) this.#why = null; // what came out is a part of the answer
     this.trial = trial;
     this.#chart?.close();
     this.#chart = curveFigure(trial, measurements, this.feed.study.objectives);
@@ -100,7 +111,7 @@ export class TrialDrawer {
         element("h3", {}, "Parameters"),
         trial.why ? element("p.hint", {}, trial.why) : null,
         parameterList(this.feed.parameters, trial.parameters),
-        whyDetails({ api: this.api, trial, signal: this.#asked.signal }),
+        (this.#why ??= whyDetails({ api: this.api, trial, signal: this.#looking.signal })),
       ),
       this.#chart ? element("section", {}, this.#chart.node) : null,
       element("section", {}, element("h3", {}, "About"), aboutList(trial)),
@@ -160,7 +171,8 @@ export class TrialDrawer {
 
   #tags(trial) {
     const put = (labels) => this.api.changeTrial(trial.id, { labels });
-    return tagEditor(trial, (labels, text) => this.#change(() => put(labels), text, () => this.#change(() => put(trial.labels), "Undone.")));
+    this.#tag ??= tagField();
+    return tagEditor(trial, this.#tag, (labels, text) => this.#change(() => put(labels), text, () => this.#change(() => put(trial.labels), "Undone.")));
   }
 
   #correction(trial) {
@@ -171,7 +183,6 @@ export class TrialDrawer {
   }
 
   #noteForm(trial) {
-    // What somebody is writing outlives the news of a running trial.
     const note = (this.#note ??= element(
       "textarea",
       { name: "note", rows: 2, maxlength: 4096, "aria-label": "Note", "data-keep": "note" },

@@ -5,12 +5,17 @@ import { formatNumber } from "../core/format.js";
 import { valueOf } from "../core/values.js";
 import { labelChips } from "./pieces.js";
 
+/** Where a new tag is written. */
+export function tagField() {
+  return element("input", { type: "text", maxlength: 64, size: 14, placeholder: "tag, or key=value", "aria-label": "New tag", "data-keep": "tag" });
+}
+
 /** The labels of a trial, each to be taken away, and a field for another. @param {(labels: object, text: string) => void} change */
-export function tagEditor(trial, change) {
-  const field = element("input", { type: "text", maxlength: 64, size: 14, placeholder: "tag, or key=value", "aria-label": "New tag", "data-keep": "tag" });
+export function tagEditor(trial, field, change) {
   const add = (event) => {
     event.preventDefault();
     const [key, ...rest] = field.value.trim().split("=");
+    field.value = "";
     if (key) change({ ...trial.labels, [key]: rest.join("=") }, `Tagged ${key}.`);
   };
   const without = (name) => Object.fromEntries(Object.entries(trial.labels).filter(([each]) => each !== name));
