@@ -109,6 +109,12 @@ test("learning curves draw the best trial last, so that it lies on top", () => {
   );
 });
 
+test("a timeline of very many trials is drawn, and what was imported is not on it", () => {
+  const ran = Array.from({ length: 200_000 }, (_, number) => ({ number, worker: "a", startedAt: number, finishedAt: number + 1, state: "completed" }));
+  const imported = { number: 200_000, worker: null, startedAt: 0, finishedAt: 0, state: "completed" };
+  assert.equal(timelineChart({ rows: [...ran, imported], now: 300_000 }, size).hits.length, 200_000);
+});
+
 test("trials that overlap on one worker get lanes of their own", () => {
   const run = (number, worker, startedAt, finishedAt) => ({ number, worker, startedAt, finishedAt, state: "completed" });
   const lanes = lanesOf([run(0, "a", 0, 10), run(1, "a", 5, 15), run(2, "a", 10, 20), run(3, "b", 0, 5)], 20);

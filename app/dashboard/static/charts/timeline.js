@@ -2,7 +2,7 @@
 
 import { formatClock, formatDuration, plural, shorten } from "../core/format.js";
 import { emptyPlot, plotRoom } from "./axes.js";
-import { linearScale } from "./scale.js";
+import { extent, linearScale } from "./scale.js";
 import { drawing, group, px, shape } from "./scene.js";
 
 const LANE = 22;
@@ -10,20 +10,21 @@ const STATES = ["completed", "pruned", "running", "infeasible", "failed", "cance
 
 /** @param {{rows: import("../core/trial_rows.js").Row[], now: number}} data */
 export function timelineChart({ rows, now }, { width }) {
-  const started = rows.filter(({ startedAt }) => startedAt !== null);
+  const started = rows.filter(({ startedAt, worker }) => startedAt !== null && worker); // what was imported ran nowhere
   const lanes = lanesOf(started, now);
   const label = `${plural(started.length, "trial")} on ${plural(lanes.length, "lane")} by time`;
   const height = Math.max(120, lanes.length * LANE + 64);
   if (!started.length)
     return {
-      scene: drawing({ width, height }, label, emptyPlot({ width, height }, "No trial has started yet.")),
+      scene: drawing({ width, height }, label, emptyPlot({ width, height }, "No worker has run a trial yet.")),
       hits: [],
       room: null,
       height,
     };
   const room = plotRoom({ width, height }, { left: Math.min(170, width * 0.26), top: 12, bottom: 36 });
-  const from = Math.min(...started.map(({ startedAt }) => startedAt));
-  const to = Math.max(from + 1000, ...started.map((row) => row.finishedAt ?? (row.state === "running" ? now : row.startedAt)));
+  const [from] = extent(started.map(({ startedAt }) => startedAt));
+  const [, end] = extent(started.map((row) => row.finishedAt ?? (row.state === "running" ? now : row.startedAt)));
+  const to = Math.max(from + 1000, end);
   const x = linearScale([from, to], [room.left, room.right]);
   const hits = lanes.flatMap((lane, index) => lane.rows.map((row) => barOf(row, x, room.top + index * LANE, now)));
   const bars = STATES.map((state) => {
@@ -65,7 +66,7 @@ export function timelineTable({ rows }) {
 export function lanesOf(rows, now) {
   const byWorker = new Map();
   for (const row of [...rows].sort((a, b) => a.startedAt - b.startedAt)) {
-    const worker = row.worker ?? "(no worker)";
+    const { worker } = row;
     if (!byWorker.has(worker)) byWorker.set(worker, []);
     const lanes = byWorker.get(worker);
     const free = lanes.find((lane) => lane.end <= row.startedAt);

@@ -1,5 +1,6 @@
 /** Which worker ran which trial when, and where it waited. */
 
+import { extent } from "../../charts/scale.js";
 import { timelineChart, timelineTable } from "../../charts/timeline.js";
 import { followAnalysis, rowsOf } from "../../core/analysis.js";
 import { element, fill } from "../../core/element.js";
@@ -73,7 +74,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     if (stretch === "all") return rows;
     const end = rows.some(({ state }) => state === "running")
       ? Date.now()
-      : Math.max(0, ...rows.map(({ finishedAt, startedAt }) => finishedAt ?? startedAt));
+      : (extent(rows.map(({ finishedAt, startedAt }) => finishedAt ?? startedAt))?.[1] ?? 0);
     return rows.filter((row) => (row.finishedAt ?? end) >= end - Number(stretch) * 1000);
   }
 
