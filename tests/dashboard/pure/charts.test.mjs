@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { curvesChart } from "../../../app/dashboard/static/charts/curves.js";
 import { historyChart } from "../../../app/dashboard/static/charts/history.js";
-import { paretoChart } from "../../../app/dashboard/static/charts/pareto.js";
+import { paretoChart, paretoTable } from "../../../app/dashboard/static/charts/pareto.js";
 import { sliceChart } from "../../../app/dashboard/static/charts/slice.js";
 import { lanesOf, timelineChart } from "../../../app/dashboard/static/charts/timeline.js";
 import { bestSoFar, withTrials } from "../../../app/dashboard/static/core/history_points.js";
@@ -157,6 +157,13 @@ test("names that every object inherits are parameters like any other", () => {
       0,
     );
   }
+});
+
+test("the table of a front says what breaks a constraint, where something does", () => {
+  const rows = [0, 1].map((number) => ({ number, state: "completed", metrics: { accuracy: number } }));
+  const told = { rows, objectives: [accuracy], front: new Set([0]) };
+  assert.deepEqual(paretoTable(told).rows, [[0, true, 0], [1, false, 1]]);
+  assert.deepEqual(paretoTable({ ...told, broken: new Set([1]) }).rows, [[0, true, false, 0], [1, false, true, 1]]);
 });
 
 test("an axis without a value has no ticks", () => {

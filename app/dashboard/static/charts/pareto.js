@@ -86,14 +86,15 @@ function levelled(hits, radius) {
   );
 }
 
-export function paretoTable({ rows, objectives, front }) {
+export function paretoTable({ rows, objectives, front, broken = new Set() }) {
   return {
-    columns: ["trial", "front", ...objectives.map(({ metric }) => metric)],
+    columns: ["trial", "front", ...(broken.size ? ["broken"] : []), ...objectives.map(({ metric }) => metric)],
     rows: rows
       .filter(({ state }) => state === "completed")
       .map((row) => [
         row.number,
         front.has(row.number),
+        ...(broken.size ? [broken.has(row.number)] : []),
         ...objectives.map(({ metric }) => valueOf(row.metrics, metric) ?? null),
       ]),
   };

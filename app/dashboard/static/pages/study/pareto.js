@@ -48,7 +48,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
   const usual = {
     filename: `${feed.study.name}-pareto`,
     height: (width) => Math.max(300, Math.min(560, width * 0.55)),
-    table: () => paretoTable({ rows: shownRows(), objectives, front }),
+    table: () => paretoTable({ rows: shownRows(), objectives, front, broken }),
     open: openOrChoose,
   };
   const heading = ({ number, isFront, isBroken }) => `Trial ${number}${isFront ? " · on the front" : isBroken ? " · breaks a constraint" : ""}`;
