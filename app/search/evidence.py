@@ -118,23 +118,23 @@ def evidence_of(encoding: Encoding, history: History) -> Evidence:
 class Standard:
     """Losses `(n,)` around 0 with deviation 1, order kept, whatever their size; and the way back.
 
-    Beyond `within` robust deviations values grow with their logarithm only: one penalty of 1e6 must not make all
-    honest results look alike. With `squash` that begins at the middle for the worse half: what is bad need not be told
-    apart, and a model that does not try sees more of what is good.
+    Beyond `FAR` robust deviations what is better than usual grows with its logarithm, and what is worse with the
+    logarithm of that: a training that diverged to 1e9 must not make all honest results look alike. With `squash` all
+    that is worse than the middle is pressed together once more: what is bad need not be told apart, and a model that
+    does not try sees more of what is good.
 
-        z    standardised losses    (n,)
+        t    losses in robust deviations from the middle    (n,)
+        z    standardised losses                            (n,)
     """
 
-    def __init__(self, loss: Floats, *, within: float = FAR, squash: bool = False) -> None:
-        self._below, self._above, self._unit = within, within, 1.0
+    def __init__(self, loss: Floats, *, squash: bool = False) -> None:
         self._size = max(1.0, float(np.abs(loss).max(initial=0.0)) / 1e100)  # sums and squares of 1e308 overflow
         y = loss / self._size
         self._middle = float(np.median(y)) if len(y) else 0.0
         # The floor keeps far values within 1e12 deviations: their squares must not overflow either.
         self._spread = max(_spread(y - self._middle), 1e-12 * float(np.abs(y - self._middle).max(initial=0.0))) or 1.0
         t = (y - self._middle) / self._spread
-        if squash:
-            self._above, self._unit = 0.0, max(-float(t.min(initial=0.0)), 1e-3)
+        self._unit = max(-float(t.min(initial=0.0)), 1e-3) if squash else None
         squeezed = self._squeezed(t)
         self._mean = float(squeezed.mean()) if len(y) else 0.0
         self._deviation = float(squeezed.std()) or 1.0 if len(y) else 1.0
@@ -146,15 +146,20 @@ class Standard:
         return middle, min(high / 2 - low / 2, 1e308)
 
     def _squeezed(self, t: Floats) -> Floats:
-        high, low = np.maximum(t - self._above, 0.0), np.maximum(-t - self._below, 0.0)
-        return np.clip(t, -self._below, self._above) + self._unit * np.log1p(high / self._unit) - np.log1p(low)
+        high, low = np.maximum(t - FAR, 0.0), np.maximum(-t - FAR, 0.0)
+        found = np.clip(t, -FAR, FAR) + np.log1p(np.log1p(high)) - np.log1p(low)
+        if self._unit is None:
+            return np.asarray(found)
+        return np.minimum(found, 0.0) + self._unit * np.log1p(np.maximum(found, 0.0) / self._unit)
 
     def _loss(self, z: float) -> float:
         t = z * self._deviation + self._mean
-        if t > self._above:
-            t = self._above + self._unit * math.expm1(min((t - self._above) / self._unit, 700.0))
-        elif t < -self._below:
-            t = -self._below - math.expm1(min(-t - self._below, 700.0))
+        if self._unit is not None and t > 0.0:
+            t = self._unit * _expm1(t / self._unit)
+        if t > FAR:
+            t = FAR + _expm1(_expm1(t - FAR))
+        elif t < -FAR:
+            t = -FAR - _expm1(-t - FAR)
         return min(max((t * self._spread + self._middle) * self._size, -1e308), 1e308)
 
 
@@ -178,6 +183,10 @@ def chebyshev(losses: Floats, weights: Floats) -> Floats:
     scaled = (losses - losses.min(axis=0)) / np.where(span > 0, span, 1.0)
     weighted = scaled * weights
     return np.asarray(weighted.max(axis=1) + 0.05 * weighted.sum(axis=1), dtype=np.float64)
+
+
+def _expm1(x: float) -> float:
+    return math.expm1(min(x, 700.0))
 
 
 def _spread(centered: Floats) -> float:
