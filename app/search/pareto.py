@@ -20,20 +20,20 @@ def order_of_merit(evidence: Evidence) -> Indices:
         rank, crowd = losses[:, 0], np.zeros(len(losses))
     else:
         scaled = np.column_stack([standardized(column) for column in losses.T])
-        rank, crowd = fronts(scaled).astype(np.float64), -room(scaled, fronts(scaled))
+        front = fronts(scaled)
+        rank, crowd = front.astype(np.float64), -room(scaled, front)
     broken = np.where(evidence.is_allowed, 0.0, _violation(evidence))
     return np.lexsort((np.arange(len(losses)), crowd, rank, broken))
 
 
 def non_dominated(losses: Floats) -> Truths:
     """Which rows no other row beats in all objectives, shape `(n,)`; of equal rows the first one stays."""
-    kept = np.ones(len(losses), dtype=bool)
-    for i, loss in enumerate(losses):
-        if kept[i]:
-            # Whom a row beats, nobody need be compared with again; of its equals the later ones go.
-            beaten = kept & (losses >= loss).all(axis=1)
-            beaten[: i + 1] &= (losses[: i + 1] > loss).any(axis=1)
-            kept &= ~beaten
+    kept = np.zeros(len(losses), dtype=bool)
+    # The first of those that are left, in the order of their columns, is beaten by none of them.
+    left = np.lexsort(losses.T[::-1])
+    while len(left):
+        kept[left[0]] = True
+        left = left[(losses[left] < losses[left[0]]).any(axis=1)]
     return kept
 
 

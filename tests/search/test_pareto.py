@@ -1,5 +1,7 @@
 """Orders of merit with several objectives."""
 
+import time
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +32,16 @@ def test_every_front_is_dominated_by_the_one_before_it_only(rows):
     for i, row in enumerate(L):
         above = {int(level[j]) for j, other in enumerate(L) if (other <= row).all() and (other < row).any()}
         assert level[i] == max(above, default=-1) + 1
+
+
+def test_the_fronts_of_ten_thousand_results_are_told_in_time():
+    losses = np.random.default_rng(0).normal(size=(10_000, 2))
+    started = time.process_time()
+
+    front = fronts(losses)
+
+    assert front.max() > 100
+    assert time.process_time() - started < 2.0
 
 
 def test_the_ends_of_a_front_have_unlimited_room_and_crowds_have_little():
