@@ -36,6 +36,9 @@ DECAY: Final = 1e-3
 PARENTS: Final = 20
 CHILDREN: Final = 10
 FEW: Final = 12
+"""Up to so many values in order are one-hot."""
+WIDEST: Final = 1000
+"""Choices are one-hot while all parameters together have no more columns than this; a fit would take too long."""
 STALL: Final = 40
 """After so many results without a better one the pool is drawn from everywhere, not from the best."""
 
@@ -111,11 +114,11 @@ def _targets(evidence: Evidence, random: np.random.Generator) -> Floats:
 
 
 def _features(encoding: Encoding, rows: Floats) -> Floats:
-    """One-hot of every decision with few values (an ordered one too: scores need not be smooth), else its place."""
-    active = encoding.active(rows)
+    """One-hot of choices, and of ordered values where they are few: scores need not be smooth; else the place."""
+    active, most = encoding.active(rows), max(FEW, WIDEST // len(encoding.axes))
     blocks = []
     for j, axis in enumerate(encoding.axes):
-        if axis.cells is not None and axis.cells <= FEW:
+        if axis.cells is not None and axis.cells <= (FEW if axis.is_ordered else most):
             block = np.zeros((len(rows), axis.cells))
             block[np.arange(len(rows)), axis.index(rows[:, j])] = 1.0
         else:

@@ -3,8 +3,11 @@
 import numpy as np
 
 from app.search.neural import NETWORKS, fit
+from studyhall.parameters import CategoricalParameter
+from studyhall.space import Space
 from studyhall.study import Algorithm
-from tests.search.engine_contract import EngineContract
+from tests.search.engine_contract import EngineContract, number_of
+from tests.search.searching import best, search
 
 
 class TestNeural(EngineContract):
@@ -30,3 +33,16 @@ def test_the_ensemble_disagrees_where_it_has_seen_nothing() -> None:
     near, far = ensemble.predict(X).std(axis=0).mean(), ensemble.predict(6 * X).std(axis=0).mean()
 
     assert far > 3 * near
+
+
+def test_many_choices_have_no_order() -> None:
+    names = "abc"
+    space = Space(parameters=tuple(CategoricalParameter(name=name, choices=tuple(range(20))) for name in names))
+
+    # 7 n mod 20 visits all choices, neighbours far apart: a line through their positions says nothing.
+    reached = [
+        best(search("neural", space, lambda p: sum(7 * number_of(p, n) % 20 for n in names), 60, batch=5, seed=seed))
+        for seed in range(3)
+    ]
+
+    assert np.mean(reached) < 2
