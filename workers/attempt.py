@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,7 +20,7 @@ from workers.log_sender import LogSender
 from workers.messages import Done, Kept, NotFeasible, Reported, Saved, Start, StopNow, Verdict, WentWrong
 from workers.messages import Told as ToldTrial
 from workers.outcome import Evidence, Outcome, StopAsked, judge
-from workers.server import TEMPORARY, Patience, Server
+from workers.server import TEMPORARY, Patience, Server, insist
 from workers.store import remove
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,8 @@ FIRST_BEAT_S: Final = 1.0
 """A shorter trial needs no heartbeat: its claim is as fresh."""
 REPORTS_AT_ONCE: Final = 500
 LAST_OUTPUT_S: Final = 1.0
+LAST_ARTIFACTS_S: Final = 60.0
+"""For a server that was away to come back and take what a trial keeps, before the trial ends without that."""
 NEVER_MIND: Final = 2**31
 """Told to a trial whose reports nobody takes any more, so that it does not wait for answers."""
 
@@ -92,6 +95,7 @@ class Attempt:
         self._stop: StopAsked | None = None
         self._lost: str | None = None
         self._timed_out = self._is_storing = False
+        self._unsent: list[Kept] = []
         self._curve: list[Measurement] = []
         self.checkpoint: int | None = None
         """The step of the last checkpoint of this attempt, where others may go on from it."""
@@ -173,6 +177,7 @@ class Attempt:
         """Ends the trial now, to be run again by another worker."""
         self.give_back(reason)
         self._child.kill()
+        self._decided.set()
 
     def abandon(self, reason: str) -> None:
         """Ends the trial at once: its lease is gone and nobody wants its result."""
@@ -189,6 +194,7 @@ class Attempt:
                     case Kept() | Saved():
                         await self._store(message)
                     case Done() | NotFeasible() | WentWrong():
+                        await self._send_rest()
                         self._hear_verdict(message)
         except Garbled as error:
             self._hear_verdict(WentWrong(kind="user_error", message=f"the trial's process wrote nonsense: {error}"))
@@ -199,7 +205,6 @@ class Attempt:
             if isinstance(kept, Kept):
                 await asyncio.to_thread(self._keeping.keep, kept)
                 await self._send_artifact(kept)
-                await asyncio.to_thread(remove, Path(kept.path))
             else:
                 await asyncio.to_thread(self._keeping.save, kept, tuple(self._curve))
                 self.checkpoint = kept.step if self.claimed.study.keeps_checkpoints else None
@@ -210,12 +215,33 @@ class Attempt:
 
     async def _send_artifact(self, kept: Kept) -> None:
         # The store has it already: a server that is away, or takes no artifacts, costs the trial nothing.
+        try:
+            await self._send_files(kept)
+        except TEMPORARY:
+            self._unsent.append(kept)
+
+    async def _send_files(self, kept: Kept) -> None:
         held = (self.claimed.attempt, self.token)
         for name, path in await asyncio.to_thread(_files_of, kept):
             try:
                 await self._server.send_artifact(self.claimed.trial.id, held, name, path)
+            except TEMPORARY:
+                raise
             except StudyhallError as error:
                 logger.warning("trial %s: the server did not take '%s': %s", self.claimed.trial.id, name, error)
+        await asyncio.to_thread(remove, Path(kept.path))
+
+    async def _send_rest(self) -> None:
+        """What the server could not take while it was away: after the trial's end it takes nothing."""
+        self._is_storing = True
+        try:
+            async with asyncio.timeout(LAST_ARTIFACTS_S):
+                for kept in self._unsent:
+                    await insist(partial(self._send_files, kept))
+        except TimeoutError:
+            logger.warning("trial %s: the server is away; what it keeps is in the store only", self.claimed.trial.id)
+        finally:
+            self._is_storing = False
 
     def _hear_report(self, message: Reported) -> None:
         measurement = Measurement(step=message.step, metrics=message.metrics, elapsed_s=message.elapsed_s)

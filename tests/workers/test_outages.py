@@ -72,6 +72,25 @@ def test_a_result_found_during_an_outage_is_delivered_afterwards(configuration):
     assert (ending.metrics, trial.steps, left) == ({"loss": 0.25}, [1, 2, 3, 4, 5], [])
 
 
+def test_an_artifact_that_is_kept_during_an_outage_comes_to_the_server_afterwards(configuration, tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+
+    async def play():
+        server = FakeServer()
+        trial = server.add(task("keeps_a_file_when_told"), first=str(first), second=str(second))
+        async with at_work(configuration, server):
+            await server.until(lambda: trial.state == "running")
+            server.is_away = True
+            first.touch()
+            await becomes_true(lambda: any(path.endswith("/artifacts") for path in server.requests))
+            server.is_away = False
+            second.touch()
+            await server.ended(trial)
+        return trial.artifacts
+
+    assert asyncio.run(play()) == {"a": b"kept"}
+
+
 def test_a_worker_delivers_what_one_before_it_left_behind(configuration):
     async def play():
         server = FakeServer()

@@ -282,6 +282,17 @@ def keeps_one_file_again_and_again(params, trial):
     return 0.5
 
 
+def keeps_a_file_when_told(params, trial):
+    """Keeps one when the first file is there, and ends when the second one is."""
+    for name in ("first", "second"):
+        while not Path(params[name]).exists():
+            time.sleep(0.01)
+        if name == "first":
+            (trial.workdir / "a").write_text("kept")
+            trial.artifact("a", trial.workdir / "a")
+    return 0.5
+
+
 def keeps_a_model(params, trial):
     (trial.workdir / "model").mkdir()
     trial.artifact("model", trial.workdir / "model")
