@@ -49,6 +49,11 @@ def test_a_table_is_no_image():
         TRAINABLES["image_classifier"]({}, quiet_trial(settings={"dataset": "wine"}))
 
 
+def test_batches_of_one_row_cannot_be_normalised_and_the_search_learns_of_it():
+    with pytest.raises(Infeasible, match="batch_size must be 2 or more"):
+        TRAINABLES["tabular"]({"batch_norm": True, "batch_size": 1}, quiet_trial())
+
+
 def test_a_table_may_have_the_same_target_in_all_validation_rows(tmp_path, monkeypatch):
     (tmp_path / "rows.csv").write_text("a,y\n" + "".join(f"{row},1.5\n" for row in range(20)))
     monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
