@@ -100,7 +100,7 @@ async def _stream(context: Context, study_id: str, after: int) -> AsyncIterator[
     clock = asyncio.get_running_loop().time
     end = clock() + LONGEST_STREAM_S
     while clock() < end:
-        sequence = await services.sequence_beyond(study_id, after, wait_s=PING_S)
+        sequence = await services.sequence_beyond(context.principal.project, study_id, after, wait_s=PING_S)
         if sequence is None or (services.signals.is_closing and sequence <= after):
             return
         if sequence > after:

@@ -11,6 +11,7 @@ from app.services.retention import DAY_S, Retention
 from app.storage import reader
 from app.storage.database import Database
 from app.storage.domain import study_from
+from app.storage.graves import bury, empty, graves
 from app.storage.rows import StudyRow
 from app.storage.transaction import Transaction
 from studyhall.errors import StudyBusy
@@ -55,9 +56,19 @@ async def archive_old(database: Database, retention: Retention, now: float) -> d
     if retention.studies_days is not None:
         before = now - retention.studies_days * DAY_S
         while ids := await database.read(partial(reader.studies_archived_before, before=before, limit=PAGE)):
-            for id in ids:  # each alone: a study may have very many trials
-                done["deleted"] += await database.write(partial(_delete, id=id, before=before))
+            done["deleted"] += await database.write(partial(_delete, ids=ids, before=before))
     return {what: count for what, count in done.items() if count}
+
+
+async def empty_graves(database: Database) -> int:
+    """Deletes what deleted studies have left, in pieces between which others are answered; how many studies."""
+    emptied = 0
+    while ids := await database.read(partial(graves, limit=PAGE)):
+        for id in ids:
+            while not await database.write(partial(empty, id=id)):
+                pass
+            emptied += 1
+    return emptied
 
 
 def _put_away(tx: Transaction, study: StudyRow, *, reason: str) -> None:
@@ -77,10 +88,10 @@ def _archive(tx: Transaction, ids: list[str], before: float) -> int:
     return len(old)
 
 
-def _delete(tx: Transaction, id: str, before: float) -> int:
-    study = tx.study(id)
-    if study is None or study.archived_at is None or study.archived_at >= before:
-        return 0
-    tx.audit(project=study.project, key_id="", action="study.deleted", subject=id, name=study.name, reason="age")
-    tx.delete_study(study)
-    return 1
+def _delete(tx: Transaction, ids: list[str], before: float) -> int:
+    old = [study for id in ids if (study := tx.study(id)) and study.archived_at and study.archived_at < before]
+    for study in old:
+        told = {"subject": study.id, "name": study.name, "reason": "age"}
+        tx.audit(project=study.project, key_id="", action="study.deleted", **told)
+        bury(tx, study)
+    return len(old)

@@ -23,6 +23,7 @@ from app.services.principal import Principal
 from app.services.repeats import complete_repeat, identity_of, may_repeat
 from app.services.rules import rule_of
 from app.storage.domain import definition_from, trial_from
+from app.storage.graves import GRAVE
 from app.storage.json_text import to_text
 from app.storage.prefetch import Touches
 from app.storage.rows import StudyRow, TrialRow
@@ -79,7 +80,7 @@ def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:
         WorkerLacks: the study it names asks for what the worker does not have.
     """
     token = token_hash(claim.token)
-    held = [trial for trial in tx.trials_of_token(token) if trial.result is None or TrialState(trial.state).is_final]
+    held = [trial for trial in tx.trials_of_token(token) if _is_held(tx, trial)]
     if held:
         if tx.study_of(held[0]).project != principal.project:
             raise NotFound
@@ -97,6 +98,11 @@ def claim_trials(tx: Transaction, principal: Principal, claim: Claim) -> Handed:
         if given and due is not None:
             tx.change(study, turn=max(study.turn, due - MOST_SAVED) + given / study.priority)
     return handed
+
+
+def _is_held(tx: Transaction, trial: TrialRow) -> bool:
+    """Whether a trial is still whoever's has its token: not given back, and not of a deleted study."""
+    return (trial.result is None or TrialState(trial.state).is_final) and tx.study_of(trial).project != GRAVE
 
 
 def answer(tx: Transaction, handed: Handed) -> Claimed:

@@ -5,7 +5,7 @@ Routes call `write` and `read` with the verbs of this package; only what waits l
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import ExitStack, suppress
 from functools import partial
 from hashlib import blake2b
@@ -16,7 +16,7 @@ import structlog
 from app.meters import Meters
 from app.services.analysing import Analysing, Analyst
 from app.services.analysis_pool import AnalysisPool
-from app.services.archiving import archive_old
+from app.services.archiving import archive_old, empty_graves
 from app.services.claiming import Handed, answer, claim_trials, touches
 from app.services.explaining import Explaining
 from app.services.keys import KeysInUse, create_first_key
@@ -104,7 +104,8 @@ class Services:
         self.signals.start()
         self._tasks = [
             asyncio.create_task(self._sweep_for_ever(), name="sweeper"),
-            asyncio.create_task(self._tidy_for_ever(), name="tidying"),
+            asyncio.create_task(self._for_ever(self.tidy, TIDY_EVERY_S), name="tidying"),
+            asyncio.create_task(self._for_ever(self.bury, self._sweep_s), name="burying"),
             asyncio.create_task(self.webhooks.tell_for_ever(), name="webhooks"),
         ]
 
@@ -179,10 +180,10 @@ class Services:
                     return found, found[-1].sequence if found else after
                 await waiter.wait(min(left, LONGEST_LOOK_S))
 
-    async def sequence_beyond(self, study_id: str, after: int, *, wait_s: float) -> int | None:
+    async def sequence_beyond(self, project: str, study_id: str, after: int, *, wait_s: float) -> int | None:
         """How far a study is, waiting until that is beyond `after`; None for one that is gone. For many at once."""
         deadline = self._monotonic() + wait_s
-        query = partial(reader.sequence_of, study_id=study_id)
+        query = partial(reader.sequence_of, project=project, study_id=study_id)
         with self.signals.on_change(study_id) as waiter:
             while True:
                 sequence = await self.shared.read(("sequence", study_id), query)
@@ -224,6 +225,10 @@ class Services:
             await self.write(lambda tx: tx.use_keys(used))
         return ended
 
+    async def bury(self) -> int:
+        """Deletes what is left of deleted studies, this server's and others'; how many studies."""
+        return await empty_graves(self.database)
+
     async def tidy(self) -> int:
         """Forgets outputs, studies and contents that have outlived their time; how many contents."""
         forgotten = await forget_outputs(self.database, self._retention, self.clock())
@@ -261,16 +266,16 @@ class Services:
                 self.meters.sweeps.labels("failed").inc()
                 log.exception("sweep_failed")
 
-    async def _tidy_for_ever(self) -> None:
+    async def _for_ever(self, task: Callable[[], Awaitable[int]], every_s: float) -> None:
         """Beside the sweeper, which must not wait for it: there may be much to forget."""
         while True:
-            await asyncio.sleep(TIDY_EVERY_S)
+            await asyncio.sleep(every_s)
             try:
-                await self.tidy()
+                await task()
             except StudyhallError as error:
-                log.warning("tidying_failed", error=str(error))
+                log.warning("task_failed", task=task.__name__, error=str(error))
             except Exception:  # the edge of a task: the next round may succeed
-                log.exception("tidying_failed")
+                log.exception("task_failed", task=task.__name__)
 
 
 def _claim(tx: Transaction, *, principal: Principal, request: Claim) -> tuple[Claimed | None, Handed]:

@@ -14,6 +14,7 @@ from app.services.moves import SAVING, cancel_all, cancel_one_waiting, cancel_wa
 from app.services.principal import Principal
 from app.services.transferring import Taught
 from app.storage.domain import definition_from, study_from
+from app.storage.graves import bury
 from app.storage.rows import LessonRow, StudyRow
 from app.storage.transaction import Transaction
 from studyhall.errors import (
@@ -171,7 +172,7 @@ def stop_study(tx: Transaction, principal: Principal, name: str, request: StopSt
 
 
 def delete_study(tx: Transaction, principal: Principal, name: str, *, force: bool = False) -> None:
-    """Deletes a study and all its trials.
+    """Deletes a study: it is gone from here on, and all that belongs to it within a while (`archiving.empty_graves`).
 
     Raises:
         StudyBusy: trials are running and `force` is not given.
@@ -180,7 +181,8 @@ def delete_study(tx: Transaction, principal: Principal, name: str, *, force: boo
     if study.running and not force:
         raise StudyBusy(f"{study.running} trials are running; stop the study first, or pass force=true")
     tx.audit(project=study.project, key_id=principal.key_id, action="study.deleted", subject=study.id, name=study.name)
-    tx.delete_study(study)
+    cancel_all(tx, study, "deleted")
+    bury(tx, study)
 
 
 def _first_row(tx: Transaction, principal: Principal, request: CreateStudy, taught: Sequence[Taught]) -> StudyRow:

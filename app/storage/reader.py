@@ -224,9 +224,10 @@ def events_after(connection: Connection, study_id: str, after: int, limit: int) 
     return [event_from(EventRow(*row)) for row in connection.execute(query)]
 
 
-def sequence_of(connection: Connection, study_id: str) -> int | None:
-    """How far a study is; None where there is none."""
-    found: int | None = connection.execute(select(_S.sequence).where(_S.id == study_id)).scalar()
+def sequence_of(connection: Connection, project: str, study_id: str) -> int | None:
+    """How far a study is; None where there is none any more."""
+    query = select(_S.sequence).where(_S.id == study_id, _S.project == project)
+    found: int | None = connection.execute(query).scalar()
     return found
 
 

@@ -6,6 +6,7 @@ step the invariants of docs/reliability.md are checked on the stored rows alone,
 `MACHINE_EXAMPLES` and `MACHINE_STEPS` make it longer; CI keeps to about twenty seconds a database.
 """
 
+import asyncio
 import json
 import os
 import threading
@@ -24,6 +25,7 @@ from hypothesis.stateful import run_state_machine_as_test as run_machine
 from pydantic import BaseModel
 from sqlalchemy import select
 
+from app.services.archiving import empty_graves
 from app.services.claiming import answer, claim_trials, touches
 from app.services.once import Once, Replay, do_once
 from app.services.principal import Principal
@@ -398,6 +400,7 @@ class Machine(RuleBasedStateMachine):
             for study in self.model.studies.values():
                 admin = Principal("admin", f"{study.project}-{self.run}", "admin")
                 self.house.do(partial(delete_study, force=True), study.id, by=admin)
+            asyncio.run(empty_graves(self.house.database))
         finally:
             self.house.database.close()
 
