@@ -230,21 +230,31 @@ class Webhooks:
 
     def _note(self, tx: Transaction, ended: list[tuple[Due, _Outcome]]) -> None:
         for due, outcome in ended:
+            webhook = stored.webhook(tx, due.webhook.project, due.webhook.id)
+            if webhook is None:  # it was ended meanwhile
+                continue
             if outcome.error is None:
                 stored.move(tx, due, told=outcome.told, tries=0, not_before=0.0)
                 if outcome.was_sent:
-                    tx.change(due.webhook, error=None, delivered_at=tx.now)
+                    tx.change(webhook, error=None, delivered_at=tx.now)
                 continue
             tries = due.tries + 1
             pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**due.tries) * (1 + self._chance() / 4)
             stored.move(tx, due, told=due.told, tries=tries, not_before=tx.now + pause_s)
             is_over = outcome.is_gone or tries >= MOST_TRIES
-            tx.change(due.webhook, error=outcome.error[:1000], state="disabled" if is_over else "active")
+            tx.change(webhook, error=outcome.error[:1000], state="disabled" if is_over else webhook.state)
             log.warning("webhook_failed", webhook=due.webhook.id, tries=tries, error=outcome.error, ends=is_over)
 
 
 def _taken(tx: Transaction, found: list[Due]) -> list[Due]:
-    return [due for due in found if stored.take(tx, due.webhook.id, due.study, until=tx.now + TAKEN_S)]
+    until = tx.now + TAKEN_S
+    return [due for due in found if _is_there(tx, due) and stored.take(tx, due.webhook.id, due.study, until=until)]
+
+
+def _is_there(tx: Transaction, due: Due) -> bool:
+    """Whether webhook and study are still there: either may have been deleted since it was found."""
+    webhook = stored.webhook(tx, due.webhook.project, due.webhook.id)
+    return webhook is not None and tx.study(due.study) is not None
 
 
 def _tested(tx: Transaction, principal: Principal, id: str, outcome: _Outcome) -> Webhook:

@@ -210,6 +210,45 @@ async def test_who_is_gone_or_fails_for_more_than_a_day_is_left_alone_until_a_te
     assert listed[0].state == "disabled"
 
 
+async def test_a_webhook_that_is_ended_while_it_is_told_takes_no_other_one_with_it(each_server):
+    doomed = each_server.make(url=f"{ORIGIN}/doomed")
+    each_server.make()
+    each_server.make_study()
+
+    async def end_it(url, headers, body):
+        if url == doomed.url:
+            each_server.do(lambda tx: webhooks.delete_webhook(tx, ME, doomed.id))
+        return await each_server.receiver(url, headers, body)
+
+    each_server.webhooks = Webhooks(each_server.database, end_it, origins=[ORIGIN], clock=lambda: each_server.now)
+    assert await each_server.webhooks.tell() == 2
+    each_server.now += webhooks.TAKEN_S
+    assert await each_server.webhooks.tell() == 0
+
+
+async def test_what_was_deleted_since_it_was_found_is_not_told(each_server):
+    doomed, kept = each_server.make(), each_server.make()
+    each_server.make_study()
+    found = await each_server.database.read(lambda connection: due(connection, now=each_server.now, limit=9))
+    each_server.do(lambda tx: webhooks.delete_webhook(tx, ME, doomed.id))
+
+    taken = each_server.do(lambda tx: webhooks._taken(tx, found))
+
+    assert [each.webhook.id for each in taken] == [kept.id]
+
+
+async def test_one_that_is_gone_for_one_study_is_not_called_back_by_a_failure_for_another(server):
+    server.make()
+    server.make_study("one")
+    server.make_study("two")
+    server.receiver.answers = [410, 503]
+
+    await server.webhooks.tell()
+
+    listed = await server.database.read(lambda connection: webhooks.list_webhooks(connection, principal=ME))
+    assert listed[0].state == "disabled"
+
+
 @pytest.mark.parametrize(
     "url",
     [
