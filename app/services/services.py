@@ -241,8 +241,7 @@ class Services:
         for start in range(0, len(old), 500):
             hashes = old[start : start + 500]
             for sha256 in set(hashes) - await self.read(partial(output.needed, hashes=hashes)):
-                await asyncio.to_thread(self.contents.forget, sha256)
-                gone += 1
+                gone += await asyncio.to_thread(self.contents.forget, sha256)
         return gone
 
     async def _sweep_for_ever(self) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from app.storage.connect import sqlite_file
+from app.storage.contents import sync
 from studyhall.errors import Conflict, NotFound, StorageUnavailable
 
 
@@ -36,9 +37,9 @@ def backup(url: str, to: Path) -> None:
             _run(["pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={beside}"], url)
         else:
             _copy_sqlite(file, beside)
-        _sync(beside)
+        sync(beside)
         beside.rename(to)
-        _sync(to.parent)
+        sync(to.parent)
     except (sqlite3.Error, OSError) as error:
         raise StorageUnavailable(f"the backup could not be written: {error}") from error
     finally:
@@ -70,9 +71,9 @@ def restore(url: str, source: Path) -> None:
         beside = file.with_name(f".{file.name}.{os.getpid()}")
         try:
             _copy_sqlite(source, beside)
-            _sync(beside)
+            sync(beside)
             beside.rename(file)
-            _sync(file.parent)
+            sync(file.parent)
         except (sqlite3.Error, OSError) as error:
             raise StorageUnavailable(f"{source} cannot be restored: {error}") from error
         finally:
@@ -111,11 +112,3 @@ def _run(command: Sequence[str], url: str) -> None:
     if any("already exists" in line for line in said):
         raise Conflict(f"the database is not empty; restore into a new one ({what})")
     raise StorageUnavailable(what)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -52,27 +52,44 @@ class Contents:
         Raises:
             OSError: it does not fit on the disk.
         """
-        beside = self._directory / f".{uuid.uuid4().hex}"
-        await asyncio.to_thread(self._directory.mkdir, mode=0o700, parents=True, exist_ok=True)
+        # Among the contents, by a name that none has: what a killed server leaves goes as one that nobody has.
+        beside = self.path(f"in{uuid.uuid4().hex}")
+        await asyncio.to_thread(beside.parent.mkdir, mode=0o700, parents=True, exist_ok=True)
         try:
             content = await keep_in(beside, pieces)
-            target = self.path(content.sha256)
-            target.parent.mkdir(mode=0o700, exist_ok=True)
-            beside.replace(target)
+            await asyncio.to_thread(self._name, beside, content.sha256)
         finally:
             beside.unlink(missing_ok=True)
         return content
 
     def old(self) -> Iterator[str]:
         """The contents that have been here for a while."""
-        before = time.time() - YOUNG_S
-        for path in self._directory.glob("??/*"):
-            if path.stat().st_mtime < before:
-                yield path.name
+        return (path.name for path in self._directory.glob("??/*") if _is_old(path))
 
-    def forget(self, sha256: str) -> None:
-        """Removes a content."""
-        self.path(sha256).unlink(missing_ok=True)
+    def forget(self, sha256: str) -> bool:
+        """Removes a content; False where it is gone, or has come again meanwhile."""
+        path = self.path(sha256)
+        is_old = _is_old(path)
+        if is_old:
+            path.unlink(missing_ok=True)
+        return is_old
+
+    def _name(self, beside: Path, sha256: str) -> None:
+        """Gives a content its name, also after a power cut."""
+        target = self.path(sha256)
+        target.parent.mkdir(mode=0o700, exist_ok=True)
+        beside.replace(target)
+        for directory in (target.parent, self._directory):
+            sync(directory)
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a directory, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 async def keep_in(path: Path, pieces: AsyncIterator[bytes]) -> Content:
@@ -84,6 +101,13 @@ async def keep_in(path: Path, pieces: AsyncIterator[bytes]) -> Content:
             size += len(piece)
         await asyncio.to_thread(os.fsync, file.fileno())
     return Content(digest.hexdigest(), size)
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return path.stat().st_mtime < time.time() - YOUNG_S
+    except FileNotFoundError:
+        return False
 
 
 def _write(file: BinaryIO, update: Callable[[bytes], None], piece: bytes) -> None:

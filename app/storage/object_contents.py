@@ -67,17 +67,27 @@ class ObjectContents:
 
     def old(self) -> Iterator[str]:
         """The contents that have been here for a while."""
-        before = time.time() - YOUNG_S
         with _errors_of_the_store():
             self._files.invalidate_cache()
             for path in self._files.find(self._root):
-                if self._files.modified(path).timestamp() < before:
+                if self._is_old(path):
                     yield str(path).rpartition("/")[2]
 
-    def forget(self, sha256: str) -> None:
-        """Removes a content."""
+    def forget(self, sha256: str) -> bool:
+        """Removes a content; False where it is gone, or has come again meanwhile."""
+        place = self._place(sha256)
         with _errors_of_the_store():
-            self._files.rm_file(self._place(sha256))
+            self._files.invalidate_cache()
+            is_old = self._is_old(place)
+            if is_old:
+                self._files.rm_file(place)
+        return is_old
+
+    def _is_old(self, place: str) -> bool:
+        try:
+            return bool(self._files.modified(place).timestamp() < time.time() - YOUNG_S)
+        except FileNotFoundError:
+            return False
 
     def _put(self, source: str, sha256: str) -> None:
         with _errors_of_the_store():
