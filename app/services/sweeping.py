@@ -48,7 +48,8 @@ def sweep(tx: Transaction, watch: Watch, monotonic: float) -> int:
         tx.renew_leases()
         return 0
     up_s = monotonic - watch.since
-    ended = sum(_end_lease(tx, trial_id, up_s) for trial_id, _ in sorted(tx.expired(BATCH), key=lambda pair: pair[1]))
+    expired = sorted(tx.expired(BATCH, up_s=up_s), key=lambda pair: pair[1])
+    ended = sum(_end_lease(tx, trial_id, up_s) for trial_id, _ in expired)
     _give_back(tx)
     for study_id in _due(tx):
         _check_time(tx, study_id)

@@ -102,7 +102,7 @@ TWIN: Final = Statement(
 )
 EXPIRED: Final = Statement(
     select(_T.id, _T.study_id)
-    .where(_T.state == "running", _T.expires_at < bindparam("now"))
+    .where(_T.state == "running", _T.expires_at < bindparam("now"), _T.lease_s <= bindparam("up_s"))
     .order_by(_T.expires_at, _T.number)
     .limit(bindparam("limit"))
 )

@@ -126,9 +126,14 @@ class Transaction:
         found = self._known.trials_of(self._fresh(sql.TWIN, {"study_id": study.id, "identity": identity}))
         return found[0] if found else None
 
-    def expired(self, limit: int) -> list[tuple[str, str]]:
-        """(trial id, study id) of running trials whose lease has run out; a hint, to be judged again under the lock."""
-        return [(row[0], row[1]) for row in self._fresh(sql.EXPIRED, {"now": self.now, "limit": limit})]
+    def expired(self, limit: int, *, up_s: float) -> list[tuple[str, str]]:
+        """(trial id, study id) of running trials whose lease has run out; a hint, to be judged again under the lock.
+
+        Args:
+            up_s: leases that are longer are not judged yet, and do not stand before those that are.
+        """
+        values = {"now": self.now, "limit": limit, "up_s": up_s}
+        return [(row[0], row[1]) for row in self._fresh(sql.EXPIRED, values)]
 
     def claimable(self, project: str) -> list[tuple[str, str, float]]:
         """(id, definition, turn) of studies that workers may be given trials of, by whose share is due.

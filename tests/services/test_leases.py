@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from app.services import telling
+from app.services import sweeping, telling
 from app.services.claiming import claim_trials
 from app.services.reading import get_trial
-from app.services.sweeping import sweep
+from app.services.sweeping import Watch, sweep
 from app.services.telling import complete, fail_trial, heartbeat, infeasible, release, report
 from app.services.trials import cancel_trial
 from app.storage import reader
@@ -366,3 +366,19 @@ def test_a_jump_of_the_clock_takes_no_lease_away(house: House) -> None:
     house.database.writer.write_now(lambda tx: sweep(tx, house.watch, monotonic + 5))
 
     assert trial(house, held.id).state == "running"
+
+
+def test_leases_that_are_not_judged_yet_do_not_hide_those_that_are(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "BATCH", 1)
+    study = house.study()
+    house.hold(study.id, lease_s=3600)
+    house.clock.move(3595)
+    short = house.hold(study.id, lease_s=10)
+    house.clock.move(100)
+    house.watch = Watch(house.clock.now - 60, house.clock.now)  # the server is up for a minute
+
+    house.sweep()
+
+    assert trial(house, short.id).state == "waiting"
