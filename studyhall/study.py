@@ -64,6 +64,7 @@ class Budget(Word):
     max_seconds: Annotated[float, Field(gt=0, le=1e9)] | None = None
     max_failed: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     max_device_seconds: Annotated[float, Field(gt=0, le=1e12)] | None = None
+    """Of all trials together, those that run included, which are asked to stop when it is spent."""
     min_improvement: Annotated[float, Field(ge=0, le=1e300)] | None = None
     """In units of the objective: the search has converged when its model expects less of one more trial, several times
     in a row. Needs one objective and an engine that predicts (`GET /v1/algorithms`)."""

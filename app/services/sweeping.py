@@ -9,6 +9,7 @@ every lease instead of shifting it: several servers see one jump, and renewing t
 from dataclasses import dataclass
 
 from app.services.moves import fail, finish, requeue, settle, stop
+from app.storage import results
 from app.storage.domain import definition_from
 from app.storage.rows import StudyRow, TrialRow
 from app.storage.transaction import Transaction
@@ -100,14 +101,16 @@ def _check_time(tx: Transaction, study_id: str) -> None:
     study = tx.study(study_id)
     if study is None or study.state not in ("active", "paused"):
         return
-    if _out_of_time(study, tx.now):
+    if _out_of_time(tx, study):
         stop(tx, study, "budget")
     else:
         settle(tx, study)
 
 
-def _out_of_time(study: StudyRow, now: float) -> bool:
+def _out_of_time(tx: Transaction, study: StudyRow) -> bool:
     budget = definition_from(study.definition).budget
-    if budget.max_seconds is not None and now - study.created_at > budget.max_seconds:
+    if budget.max_seconds is not None and tx.now - study.created_at > budget.max_seconds:
         return True
-    return budget.max_device_seconds is not None and study.device_seconds >= budget.max_device_seconds
+    if budget.max_device_seconds is None:
+        return False
+    return study.device_seconds + results.running_seconds(tx, study.id) >= budget.max_device_seconds

@@ -1,4 +1,4 @@
-"""Queries of a transaction for what a study has found: who is best, and who counts."""
+"""Queries of a transaction for what a study has found and spent: who is best, who counts, how long they run."""
 
 from typing import Literal
 
@@ -15,3 +15,8 @@ def best(tx: Transaction, study_id: str, goal: Literal["minimize", "maximize"]) 
 def completed(tx: Transaction, study_id: str) -> list[tuple[str, str]]:
     """(id, metrics as JSON) of all completed trials that are not excluded."""
     return [(row[0], row[1]) for row in tx.query(sql.RESULTS, {"study_id": study_id})]
+
+
+def running_seconds(tx: Transaction, study_id: str) -> float:
+    """How long the trials of a study that run now have been running, all together."""
+    return float(tx.query(sql.RUNNING_SECONDS, {"study_id": study_id, "now": tx.now})[0][0])

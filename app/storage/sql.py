@@ -229,6 +229,11 @@ HELD_BY: Final = Statement(
     .select_from(tables.trials.join(tables.studies, _S.id == _T.study_id))
     .where(_T.state == "running", _T.expires_at > 0, _T.worker == bindparam("name"), OF_PROJECT)
 )
+RUNNING_SECONDS: Final = Statement(  # by the leases' index: a study may have very many trials that have ended
+    select(func.coalesce(func.sum(bindparam("now") - _A.started_at), 0.0))
+    .select_from(tables.trials.join(tables.attempts, and_(_A.trial_id == _T.id, _A.attempt == _T.attempt)))
+    .where(_T.state == "running", _T.expires_at > 0, _T.study_id + "" == bindparam("study_id"))
+)
 HELD_BY_QUARANTINED: Final = Statement(
     select(_T.id, _T.study_id)
     .join(tables.studies, _S.id == _T.study_id)

@@ -145,6 +145,19 @@ def test_a_study_that_has_used_its_device_seconds_is_stopped(house: House) -> No
     assert (row.state, row.device_seconds) == ("completed", 60.0)
 
 
+def test_device_seconds_are_used_by_trials_that_still_run_too(house: House) -> None:
+    study = house.study(budget={"max_device_seconds": 50})
+    end(house, house.hold(study.id, lease_s=600.0))
+    held = house.hold(study.id, lease_s=600.0)
+    house.pass_time(40)
+    assert house.study_row(study.id).state == "active"
+
+    house.pass_time(10)
+
+    assert house.study_row(study.id).state == "stopping"
+    assert house.do(heartbeat, held.id, Heartbeat(**held.lease)).reason == "budget"
+
+
 def test_no_more_trials_run_at_once_than_the_study_allows(house: House) -> None:
     study = house.study(parallelism=2)
 

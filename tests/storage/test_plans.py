@@ -24,6 +24,7 @@ INDEXES = {
     "HELD_BY": "ix_trials_expires_at",
     "HELD_BY_QUARANTINED": "ix_trials_expires_at",
     "LEAST": "ix_trials_value",
+    "RUNNING_SECONDS": "ix_trials_expires_at",
     "TWIN": "ix_trials_identity",
     "WAITING": "ix_trials_waiting",
 }
