@@ -14,6 +14,8 @@ from studyhall.errors import Conflict, NotFound
 from studyhall.wire.fleet import PatchWorker, RegisterWorker, Worker
 
 OFFLINE_AFTER_S = 90.0
+FORGOTTEN_AFTER_S = 30 * 86400.0
+"""Each start of a worker without a name of its own is a new one: those that are not heard of go after a while."""
 SEEN_EVERY_S = 10.0
 LONGEST_STREAK = 5
 """Failures in a row after which a worker is put aside, if another one has just had a success."""

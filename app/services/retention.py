@@ -11,7 +11,6 @@ from typing import Final, Literal
 from app.storage import output, reader
 from app.storage.database import Database
 from app.storage.domain import definition_from
-from app.storage.transaction import Transaction
 
 DAY_S: Final = 86400.0
 PAGE: Final = 500
@@ -57,7 +56,7 @@ async def _forget(database: Database, kind: Literal["artifacts", "logs"], *, bef
         spared |= await database.read(partial(_best_of, studies=unknown, best=best))
         trials = [trial for trial, study in page if trial not in spared[study]]
         if trials:
-            await database.write(partial(Transaction.forget_outputs, kind=kind, trials=trials))
+            await database.write(partial(output.forget, kind=kind, trials=trials))
         after, forgotten = page[-1][0], forgotten + len(trials)
     return forgotten
 

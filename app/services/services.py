@@ -19,6 +19,7 @@ from app.services.analysis_pool import AnalysisPool
 from app.services.archiving import archive_old, empty_graves
 from app.services.claiming import Handed, answer, claim_trials, touches
 from app.services.explaining import Explaining
+from app.services.fleet import FORGOTTEN_AFTER_S
 from app.services.keys import KeysInUse, create_first_key
 from app.services.principal import Principal
 from app.services.retention import Retention, forget_outputs
@@ -230,12 +231,15 @@ class Services:
         return await empty_graves(self.database)
 
     async def tidy(self) -> int:
-        """Forgets outputs, studies and contents that have outlived their time; how many contents."""
+        """Forgets outputs, studies, workers and contents that have outlived their time; how many contents."""
         forgotten = await forget_outputs(self.database, self._retention, self.clock())
         if any(forgotten.values()):
             log.info("outputs_forgotten", **forgotten)
         if put_away := await archive_old(self.database, self._retention, self.clock()):
             log.info("studies_put_away", **put_away)
+        silent = self.clock() - FORGOTTEN_AFTER_S
+        if forgotten_workers := await self.write(lambda tx: tx.forget_workers(silent)):
+            log.info("workers_forgotten", count=forgotten_workers)
         gone = 0
         old = await asyncio.to_thread(lambda: list(self.contents.old()))
         for start in range(0, len(old), 500):

@@ -5,9 +5,10 @@ from typing import Literal
 
 from sqlalchemy import select
 
-from app.storage import tables
+from app.storage import sql, tables
 from app.storage.reader import LONGEST_PAGE, Connection
 from app.storage.rows import ArtifactRow
+from app.storage.transaction import Transaction
 
 _L, _A, _T = tables.logs.c, tables.artifacts.c, tables.trials.c
 
@@ -50,6 +51,11 @@ def outlived(
     if kind == "logs":
         query = query.where(_L.start == 0)  # of its many pieces, the first
     return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+def forget(tx: Transaction, *, kind: Literal["artifacts", "logs"], trials: Iterable[str]) -> None:
+    """Deletes the logs of some trials, or the records of their artifacts."""
+    tx.run(sql.FORGET_OUTPUTS[kind], [{"trial_id": id} for id in trials])
 
 
 def best_of(connection: Connection, study_id: str, *, goal: str, limit: int) -> set[str]:

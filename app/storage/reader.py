@@ -35,6 +35,8 @@ from studyhall.wire.results import Event
 from studyhall.wire.server import Audited, Key
 
 LONGEST_PAGE = 500
+MOST_WORKERS = 2000
+"""Of a project; those that were heard of last."""
 WORKER_STATES = ("online", "offline", "draining", "quarantined")
 
 _T, _S = tables.trials.c, tables.studies.c
@@ -314,13 +316,18 @@ def last_ends(connection: Connection, study_id: str, *, most: int, since: float)
 
 def workers(connection: Connection, project: str, *, now: float, offline_after_s: float) -> list[Worker]:
     """The workers of a project, by name."""
-    w = tables.workers.c
     running: dict[str | None, int] = dict(connection.execute(_RUNNING_BY_WORKER, {"project": project}).all())
-    rows = connection.execute(select(*tables.workers.columns).where(w.project == project).order_by(w.name).limit(2000))
     return [
-        worker_from(WorkerRow(*row), running=running.get(row[1], 0), now=now, offline_after_s=offline_after_s)
-        for row in rows
+        worker_from(row, running=running.get(row.name, 0), now=now, offline_after_s=offline_after_s)
+        for row in sorted(_heard_of_last(connection, project), key=lambda row: row.name)
     ]
+
+
+def _heard_of_last(connection: Connection, project: str) -> list[WorkerRow]:
+    """The workers of a project that were heard of last, the latest first."""
+    w = tables.workers.c
+    query = select(*tables.workers.columns).where(w.project == project).order_by(w.last_seen_at.desc(), w.name)
+    return [WorkerRow(*row) for row in connection.execute(query.limit(MOST_WORKERS))]
 
 
 class Abilities(NamedTuple):
@@ -336,17 +343,15 @@ def abilities(connection: Connection, project: str) -> list[Abilities]:
     """What each of a project's workers can run, those heard of last first."""
     w = tables.workers.c
     columns = (w.name, w.state, w.last_seen_at, w.capabilities)
-    rows = connection.execute(select(*columns).where(w.project == project).order_by(w.last_seen_at.desc()).limit(2000))
+    query = select(*columns).where(w.project == project).order_by(w.last_seen_at.desc()).limit(MOST_WORKERS)
+    rows = connection.execute(query)
     return [Abilities(*row) for row in rows]
 
 
 def trainables(connection: Connection, project: str) -> list[TrainableInfo]:
     """What the project's workers can run, by name; the newest worker's word counts."""
-    w = tables.workers.c
-    rows = connection.execute(
-        select(*tables.workers.columns).where(w.project == project).order_by(w.last_seen_at).limit(2000)
-    )
-    found = {info.name: info for row in rows for info in trainables_from(WorkerRow(*row))}
+    latest = _heard_of_last(connection, project)
+    found = {info.name: info for row in reversed(latest) for info in trainables_from(row)}
     return [found[name] for name in sorted(found)]
 
 

@@ -253,6 +253,11 @@ ANSWER: Final = Statement(
         tables.answers.c.idempotency_key == bindparam("idempotency_key"),
     )
 )
+SILENT_WORKERS: Final = Statement(
+    tables.workers.delete().where(
+        tables.workers.c.last_seen_at < bindparam("before"), tables.workers.c.state != "quarantined"
+    )
+)
 OLD_ANSWERS: Final = Statement(tables.answers.delete().where(tables.answers.c.at < bindparam("before")))
 FORGET_OUTPUTS: Final = {
     table.name: Statement(table.delete().where(table.c.trial_id == bindparam("trial_id")))

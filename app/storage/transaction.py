@@ -10,7 +10,7 @@ Lock order: studies by id, then their trials. Nothing here waits, computes or ta
 
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Table
 
@@ -368,11 +368,13 @@ class Transaction:
         """Deletes stored answers older than a time."""
         self._session.run(sql.OLD_ANSWERS, [{"before": before}])
 
-    def forget_outputs(self, kind: Literal["artifacts", "logs"], trials: Sequence[str]) -> None:
-        """Deletes the logs of some trials, or the records of their artifacts."""
+    def forget_workers(self, before: float) -> int:
+        """Deletes the workers that were last heard of before a time, but for those put aside; how many."""
         self.flush()
         self.writes += 1
-        self._session.run(sql.FORGET_OUTPUTS[kind], [{"trial_id": id} for id in trials])
+        self._forget()
+        self._known.workers.clear()
+        return self._session.run(sql.SILENT_WORKERS, [{"before": before}])
 
     def renew_leases(self) -> None:
         """Gives every lease its whole length from now, and ends every pause; after the clock has jumped."""

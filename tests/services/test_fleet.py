@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.services.fleet import WorkerAside, patch_worker, register_worker
+from app.services.fleet import FORGOTTEN_AFTER_S, WorkerAside, patch_worker, register_worker
 from app.services.reading import get_trial
 from app.services.telling import complete, fail_trial, heartbeat
 from app.storage import reader
 from studyhall.errors import StaleLease
 from studyhall.wire.claims import Complete, Fail, Heartbeat
-from studyhall.wire.fleet import PatchWorker, RegisterWorker, Worker
+from studyhall.wire.fleet import PatchWorker, RegisterWorker, TrainableInfo, Worker
 from tests.databases import ADMIN, House
 
 
@@ -42,6 +42,37 @@ def test_a_worker_s_trials_are_counted(house: House) -> None:
     found = worker(house, "w1")
 
     assert (found.completed, found.failed, found.running, found.state) == (1, 1, 1, "online")
+
+
+def test_a_worker_that_was_not_heard_of_for_long_is_forgotten(house: House) -> None:
+    register(house, "old", "aside", "back")
+    house.do(patch_worker, "aside", PatchWorker(state="quarantined", reason="hot"))
+    house.clock.move(FORGOTTEN_AFTER_S + 1)
+    register(house, "back")
+
+    gone = house.database.writer.write_now(lambda tx: tx.forget_workers(house.clock.now - FORGOTTEN_AFTER_S))
+
+    listed = house.ask(reader.workers, project="default", now=house.clock.now, offline_after_s=90.0)
+    assert (gone, [each.name for each in listed]) == (1, ["aside", "back"])
+    register(house, "old")
+    succeed(house, house.study().id, "old")
+    assert worker(house, "old").completed == 1
+
+
+def test_of_very_many_workers_those_that_were_heard_of_last_are_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "MOST_WORKERS", 2)
+    for name, epochs in (("a", 1), ("b", 2), ("c", 3)):
+        task = TrainableInfo(name="net", summary="a net", settings={"epochs": epochs})
+        house.do(register_worker, RegisterWorker(name=name, version="0.1.0", trainables=(task,)))
+        house.clock.move(1)
+
+    listed = house.ask(reader.workers, project="default", now=house.clock.now, offline_after_s=90.0)
+    (told,) = house.ask(reader.trainables, project="default")
+
+    assert [each.name for each in listed] == ["b", "c"]
+    assert told.settings == {"epochs": 3}
 
 
 def test_a_silent_worker_is_offline(house: House) -> None:

@@ -13,8 +13,8 @@ from app.storage import reader, sql
 from app.storage.connect import make_engine
 from app.storage.statement import Statement
 
-WALKED = {"KEYS", "RENEW_LEASES", "END_PAUSES"}
-"""Read a whole table or index because they want all of it: an administrator's list, the end of an outage."""
+WALKED = {"KEYS", "RENEW_LEASES", "END_PAUSES", "SILENT_WORKERS"}
+"""Read a whole table or index because they want all of it: an administrator's list, the end of an outage, the fleet."""
 OF_POSTGRESQL = {"LOCK_TOKENS", "NOTIFY", "NOW", "TOUCHED_STUDIES"}
 INDEXES = {
     "CLAIMABLE": "ix_studies_claimable",
