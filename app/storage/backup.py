@@ -60,8 +60,10 @@ def restore(url: str, source: Path) -> None:
     if file is None:
         _run(["pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", str(source)], url)
         return
-    if file.exists():
-        raise Conflict(f"{file} is there already; move it away first, with its -wal and -shm files")
+    # A log that was left beside it is another database's, and SQLite would write it into the restored one.
+    for old in (file, *(file.with_name(file.name + suffix) for suffix in ("-wal", "-shm", "-journal"))):
+        if old.exists():
+            raise Conflict(f"{old} is there already; move it away first: {file.name}, and its -wal and -shm files")
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.with_name(file.name + ".lock").open("a") as lock:
         try:

@@ -98,6 +98,18 @@ def test_a_restore_never_replaces_a_database(sqlite_url, tmp_path):
         restore(sqlite_url, tmp_path / "copy")
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+def test_a_restore_refuses_what_an_older_database_has_left(sqlite_url, tmp_path, suffix):
+    backup(sqlite_url, tmp_path / "copy")
+    left = tmp_path / f"new.db{suffix}"
+    left.write_bytes(b"the log of another database")
+
+    with pytest.raises(Conflict, match=suffix):
+        restore(f"sqlite:///{tmp_path}/new.db", tmp_path / "copy")
+
+    assert not (tmp_path / "new.db").exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"not a database at all", b"SQLite format 3\0 and then nothing"])
 def test_a_damaged_copy_is_refused_and_leaves_nothing(content, tmp_path):
     (tmp_path / "copy").write_bytes(content)
