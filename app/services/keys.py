@@ -6,12 +6,15 @@ from collections.abc import Callable
 from app.services.key_text import make_key
 from app.services.principal import Principal
 from app.storage.domain import key_from
+from app.storage.prefetch import Touches
 from app.storage.rows import KeyRow
 from app.storage.transaction import Transaction
 from studyhall.errors import KeyEnded, LastAdmin, NotFound
 from studyhall.wire.server import CreateKey, Key, RotateKey
 
 FIRST_PROJECT = "default"
+ON_FIRST_KEY = Touches(tokens=("first key",))
+"""Holds up the other servers that start on the same empty database; see `prefetch` on tokens."""
 USED_EVERY_S = 3600.0
 _DAY_S = 86400.0
 LIVES_S = {"admin": None, "user": 90 * _DAY_S, "reader": 90 * _DAY_S, "worker": 30 * _DAY_S}
@@ -43,7 +46,7 @@ class KeysInUse:
 
 
 def create_first_key(tx: Transaction) -> Key | None:
-    """An admin key for an empty database, None when there are keys already."""
+    """An admin key for an empty database, None when there are keys already; to be asked with `ON_FIRST_KEY`."""
     if tx.all_keys():
         return None
     return _create(tx, project=FIRST_PROJECT, request=CreateKey(name="first", scope="admin"), by="")

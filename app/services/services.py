@@ -20,7 +20,7 @@ from app.services.archiving import archive_old, empty_graves
 from app.services.claiming import Handed, answer, claim_trials, touches
 from app.services.explaining import Explaining
 from app.services.fleet import FORGOTTEN_AFTER_S
-from app.services.keys import KeysInUse, create_first_key
+from app.services.keys import ON_FIRST_KEY, KeysInUse, create_first_key
 from app.services.principal import Principal
 from app.services.retention import Retention, forget_outputs
 from app.services.shared_reading import SharedReading
@@ -215,7 +215,7 @@ class Services:
 
     async def create_first_key(self) -> Key | None:
         """The admin key of a new database; None when there are keys already."""
-        return await self.write(create_first_key)
+        return await self.write(create_first_key, ON_FIRST_KEY)
 
     async def sweep(self) -> int:
         """One round of the sweeper; how many leases it ended."""

@@ -4,6 +4,9 @@ from app.storage.pending import Overtaken
 from studyhall.errors import StorageBusy, StorageFull, StorageUnavailable, StudyhallError
 
 _TRANSIENT_STATES = ("40001", "40P01", "08", "57P01", "57P02", "57P03")  # serialization, deadlock, connection, shutdown
+_RACED_STATES = ("23503", "23505")
+"""Foreign key and unique: another server has deleted what a row belongs to, or made the same one; whoever looks again
+finds that."""
 _GONE_STATES = ("08", "57P01", "57P02", "57P03")
 _UNSYNCED = (1034, 1290)  # SQLITE_IOERR_FSYNC, SQLITE_IOERR_DIR_FSYNC
 _BUSY_STATES = ("55P03", "57014")  # lock_timeout, statement_timeout
@@ -16,7 +19,9 @@ class CommitUnanswered(Exception):
 
 def is_transient(error: BaseException) -> bool:
     """Whether running the whole transaction again may succeed."""
-    return isinstance(error, Overtaken) or _state(error).startswith(_TRANSIENT_STATES) or is_disconnect(error)
+    if isinstance(error, Overtaken) or _state(error) in _RACED_STATES:
+        return True
+    return _state(error).startswith(_TRANSIENT_STATES) or is_disconnect(error)
 
 
 def is_disconnect(error: BaseException) -> bool:
