@@ -242,7 +242,7 @@ class Client:
         """What an attempt at a trial has printed, by default the latest, in pieces as they are there.
 
         Args:
-            follow: waits for more until the attempt has ended.
+            follow: waits for more until the attempt has ended, and for the first one to begin.
         """
         path, after = path_of("trials", id, "logs"), 0
         while True:
@@ -253,7 +253,7 @@ class Client:
                 yield part.text
             elif part.ended or not follow:
                 return
-            attempt, after = part.attempt, part.next
+            attempt, after = part.attempt or None, part.next
 
     def artifacts(self, id: str) -> Iterator[Artifact]:
         """The files that the attempts at a trial have kept, the latest attempt first."""

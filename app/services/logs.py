@@ -58,5 +58,6 @@ def read_log(connection: Connection, *, principal: Principal, trial_id: str, att
     trial = find_trial(connection, principal, trial_id)
     attempt = trial.attempt if attempt is None else attempt
     text = output.log_after(connection, trial.id, attempt, after, pieces=PIECES_AT_ONCE)
-    runs = trial.state == TrialState.RUNNING and attempt == trial.attempt
-    return Log.model_construct(attempt=attempt, text=text, next=after + len(text), ended=not runs)
+    to_come = (TrialState.RUNNING,) if trial.attempt else (TrialState.RUNNING, TrialState.WAITING)
+    ended = attempt != trial.attempt or trial.state not in to_come
+    return Log.model_construct(attempt=attempt, text=text, next=after + len(text), ended=ended)

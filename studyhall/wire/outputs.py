@@ -32,6 +32,7 @@ class Log(Word):
     """A part of an attempt's log."""
 
     attempt: int
+    """0 while the trial waits for its first."""
     text: str
     next: int
     """What to ask for next, in characters from the beginning."""

@@ -73,6 +73,17 @@ def test_events_may_be_read_without_waiting_for_more():
     assert [event.sequence for event in server.study().events(follow=False)] == [1]
 
 
+def test_a_log_is_followed_from_before_its_first_attempt():
+    path = "/v1/trials/tr_1/logs"
+    parts = [(0, "", False), (1, "hello", False), (1, "", True)]
+    server = ScriptedServer(
+        {f"GET {path}": [{"attempt": n, "text": text, "next": len(text), "ended": ended} for n, text, ended in parts]}
+    )
+
+    assert list(server.client().log("tr_1", follow=True)) == ["hello"]
+    assert [query.get("attempt") for query in queries(server, path)] == [None, None, "1"]
+
+
 def test_a_change_says_which_version_it_was_made_from():
     server = ScriptedServer({"PATCH /v1/studies/st_1": STUDY | {"sequence": 6}})
     study = server.study()

@@ -5,9 +5,11 @@ import pytest
 from app.services import logs
 from app.services.logs import keep_log, read_log
 from app.services.telling import complete, release
+from app.services.trials import cancel_trial, queue_trials
 from studyhall.errors import NotFound, StaleLease
 from studyhall.wire.claims import Complete, Release
 from studyhall.wire.outputs import Log, LogKept, SendLog
+from studyhall.wire.studies import QueueTrial, QueueTrials
 from tests.databases import ADMIN, STRANGER, Held, House
 
 
@@ -83,6 +85,21 @@ def test_each_attempt_has_a_log_of_its_own(house: House, held: Held) -> None:
     assert [read(house, held, attempt=n).text for n in (1, 2)] == ["first", "second"]
     assert (read(house, held).attempt, read(house, held).ended) == (2, False)
     assert read(house, held, attempt=1).ended
+
+
+def test_a_trial_that_waits_for_its_first_attempt_has_a_log_to_come(house: House) -> None:
+    (waiting,) = house.do(queue_trials, house.study().id, QueueTrials(trials=(QueueTrial(parameters={}),)))
+
+    log = house.ask(read_log, principal=ADMIN, trial_id=waiting.id, attempt=None, after=0)
+
+    assert (log.attempt, log.text, log.ended) == (0, "", False)
+
+
+def test_the_log_of_a_trial_that_never_began_has_ended_with_it(house: House) -> None:
+    (waiting,) = house.do(queue_trials, house.study().id, QueueTrials(trials=(QueueTrial(parameters={}),)))
+    house.do(cancel_trial, waiting.id, None)
+
+    assert house.ask(read_log, principal=ADMIN, trial_id=waiting.id, attempt=None, after=0).ended
 
 
 def test_others_see_no_log(house: House, held: Held) -> None:
