@@ -32,9 +32,9 @@ def import_ray_results(arguments: argparse.Namespace) -> None:
     """Makes a study of what Ray Tune has left in a directory, with its trials."""
     from studyhall.commands.study_file import read_mapping
     from studyhall.interchange.ray_results import read_results
-    from studyhall.interchange.sweeps import read_ray
+    from studyhall.interchange.sweeps import read_sweep
 
-    definition = read_ray(read_mapping(arguments.space)).definition if arguments.space else None
+    definition = read_sweep("ray", read_mapping(arguments.space)).definition if arguments.space else None
     found = read_results(
         arguments.directory, metric=arguments.metric, mode=arguments.mode, definition=definition, name=arguments.name
     )
@@ -44,9 +44,9 @@ def import_ray_results(arguments: argparse.Namespace) -> None:
 def import_definition(arguments: argparse.Namespace) -> None:
     """Makes a study of another tool's file, or prints it as a study file."""
     from studyhall.commands.study_file import read_mapping
-    from studyhall.interchange.sweeps import READERS
+    from studyhall.interchange.sweeps import read_sweep
 
-    found = READERS[arguments.tool](read_mapping(arguments.file))
+    found = read_sweep(arguments.tool, read_mapping(arguments.file))
     _tell(found.notes)
     definition = found.definition | ({"name": arguments.name} if arguments.name else {})
     if arguments.create:

@@ -8,9 +8,11 @@ sampling functions of `ray.tune`.
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from studyhall.errors import InvalidInput
+
+T = TypeVar("T")
 
 
 class Read(NamedTuple):
@@ -20,10 +22,37 @@ class Read(NamedTuple):
     notes: list[str]
 
 
+def read_sweep(tool: str, written: Mapping[str, Any]) -> Read:
+    """The file of one of the tools in `READERS`.
+
+    Raises:
+        InvalidInput: it is not written as the tool documents it; the parameter that is not, is named.
+    """
+    return _part("the file", READERS[tool], written)
+
+
+def _part(what: str, read: Callable[..., T], *told: Any) -> T:
+    try:
+        return read(*told)
+    except (LookupError, AttributeError, TypeError, ValueError, OverflowError) as error:
+        match error:
+            case KeyError():
+                why = f"{error} is missing"
+            case ValueError():
+                why = str(error)
+            case _:
+                why = "it is not written as the tool documents it"
+        raise InvalidInput(f"{what} cannot be read: {why}") from error
+
+
 def read_wandb(sweep: Mapping[str, Any]) -> Read:
     """A W&B sweep's YAML."""
     notes: list[str] = []
-    parameters = [_wandb_parameter(name, of, notes) for name, of in sweep.get("parameters", {}).items()]
+    if not sweep.get("parameters"):
+        raise InvalidInput("the sweep has no parameters")
+    parameters = [
+        _part(f"parameter '{name}'", _wandb_parameter, name, of, notes) for name, of in sweep["parameters"].items()
+    ]
     metric = sweep.get("metric") or {}
     if not metric:
         notes.append("the sweep names no metric; 'loss', to be minimized, stands in its place")
@@ -107,7 +136,12 @@ def read_katib(experiment: Mapping[str, Any]) -> Read:
         objective["target"] = float(goal["goal"])
     definition: dict[str, Any] = {
         "name": _name(experiment.get("metadata", {}).get("name"), "experiment"),
-        "space": {"parameters": [_katib_parameter(each, notes) for each in spec["parameters"]]},
+        "space": {
+            "parameters": [
+                _part(f"parameter {index}", _katib_parameter, each, notes)
+                for index, each in enumerate(spec["parameters"])
+            ]
+        },
         "objectives": [objective],
         "algorithm": {"name": _katib_algorithm(spec.get("algorithm", {}).get("algorithmName", ""), notes)},
     }
@@ -157,8 +191,10 @@ def read_vizier(study: Mapping[str, Any]) -> Read:
     spec = plain.get("study_spec", plain)
     notes: list[str] = []
     parameters: list[dict[str, Any]] = []
-    for parameter in spec.get("parameters", ()):
-        _vizier_parameter(parameter, None, parameters, notes)
+    if not spec.get("parameters"):
+        raise InvalidInput("the study has no parameters")
+    for index, parameter in enumerate(spec["parameters"]):
+        _part(f"parameter {index}", _vizier_parameter, parameter, None, parameters, notes)
     definition: dict[str, Any] = {
         "name": _name(plain.get("display_name"), "vizier-study"),
         "space": {"parameters": parameters},
@@ -207,7 +243,10 @@ def read_ray(space: Mapping[str, Any]) -> Read:
     Ray keeps its spaces in code; `ray.tune` has no file for them. Constants may stand as they are.
     """
     notes: list[str] = []
-    parameters = [_ray_parameter(_word(name), of, notes) for name, of in space.get("param_space", space).items()]
+    parameters = [
+        _part(f"parameter '{name}'", _ray_parameter, _word(name), of, notes)
+        for name, of in space.get("param_space", space).items()
+    ]
     metric = space.get("metric", "loss") if "param_space" in space else "loss"
     goal = {"max": "maximize"}.get(space.get("mode", "min"), "minimize") if "param_space" in space else "minimize"
     if "param_space" not in space:

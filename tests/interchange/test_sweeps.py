@@ -1,13 +1,15 @@
 """Definitions of other tools become studies that our language accepts."""
 
 import json
+import re
 
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
 from studyhall.cli import main
 from studyhall.definition import read_word
-from studyhall.interchange.sweeps import READERS
+from studyhall.errors import InvalidInput
+from studyhall.interchange.sweeps import READERS, read_sweep
 from studyhall.wire.studies import CreateStudy
 
 WANDB = """
@@ -71,6 +73,25 @@ FILES = {"wandb": WANDB, "katib": KATIB, "vizier": VIZIER, "ray": RAY}
 def study_of(tool):
     found = READERS[tool](yaml.safe_load(FILES[tool]))
     return read_word(CreateStudy, found.definition), " ".join(found.notes)
+
+
+@pytest.mark.parametrize(
+    ("tool", "written", "said"),
+    [
+        ("wandb", {"parameters": {"lr": 3}}, "parameter 'lr' cannot be read: it is not written as"),
+        ("wandb", {"parameters": {"lr": {"min": "low", "max": 1}}}, "parameter 'lr' cannot be read: could not convert"),
+        ("wandb", {"parameters": {"lr": {"distribution": "constant"}}}, "parameter 'lr' cannot be read: 'value' is"),
+        ("wandb", {"method": "grid"}, "the sweep has no parameters"),
+        ("katib", {"spec": {"parameters": [{"name": "lr"}]}}, "parameter 0 cannot be read: 'feasibleSpace' is missing"),
+        ("vizier", {"parameters": [{"parameterId": "lr"}]}, "parameter 0 cannot be read: 'categorical_value_spec' is"),
+        ("vizier", {"metrics": []}, "the study has no parameters"),
+        ("ray", {"lr": {"uniform": [1]}}, "parameter 'lr' cannot be read: it is not written as"),
+        ("ray", {"param_space": {"lr": 1}, "num_samples": [3]}, "the file cannot be read: it is not written as"),
+    ],
+)
+def test_a_file_that_its_tool_would_not_take_names_the_parameter(tool, written, said):
+    with pytest.raises(InvalidInput, match=f"^{re.escape(said)}"):
+        read_sweep(tool, written)
 
 
 def test_a_wandb_sweep_becomes_a_study():
