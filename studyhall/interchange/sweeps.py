@@ -186,14 +186,18 @@ def _katib_algorithm(name: str, notes: list[str]) -> str:
 
 
 def read_vizier(study: Mapping[str, Any]) -> Read:
-    """A Vizier study, as `{displayName, studySpec}` or the spec alone, in camelCase or snake_case."""
+    """A Vizier study, as `{displayName, studySpec}` or the spec alone, in camelCase or snake_case.
+
+    Vertex AI has the parameters in the spec, the open one in its `search_space`.
+    """
     plain = _snake(study)
     spec = plain.get("study_spec", plain)
     notes: list[str] = []
     parameters: list[dict[str, Any]] = []
-    if not spec.get("parameters"):
+    space = spec.get("search_space", spec)
+    if not space.get("parameters"):
         raise InvalidInput("the study has no parameters")
-    for index, parameter in enumerate(spec["parameters"]):
+    for index, parameter in enumerate(space["parameters"]):
         _part(f"parameter {index}", _vizier_parameter, parameter, None, parameters, notes)
     definition: dict[str, Any] = {
         "name": _name(plain.get("display_name"), "vizier-study"),

@@ -120,6 +120,14 @@ def test_a_vizier_study_keeps_its_conditions():
     assert study.space.by_name["rate"].scale == "log"
 
 
+def test_the_parameters_of_an_open_vizier_study_are_in_its_search_space():
+    lr = {"parameter_id": "lr", "double_value_spec": {"min_value": 0.1, "max_value": 1}}
+
+    found = read_sweep("vizier", {"search_space": {"parameters": [lr]}, "metrics": [{"metric_id": "loss"}]})
+
+    assert [parameter["name"] for parameter in found.definition["space"]["parameters"]] == ["lr"]
+
+
 def test_a_ray_space_leaves_the_end_of_an_integer_range_out():
     study, _ = study_of("ray")
 
