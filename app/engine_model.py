@@ -1,5 +1,6 @@
 """The engine's own model of a study, for the analyst: it brings together what search and analysis must not know."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -51,6 +52,7 @@ class EngineModel:
 def history_of(question: Question) -> History:
     """The trials read, as an engine may see them, with the objective asked about only."""
     trials, metric = question.trials, question.objective.metric
+    curves = _curves(question)
     rows = [
         row
         for row, state in enumerate(trials.state)
@@ -62,10 +64,21 @@ def history_of(question: Question) -> History:
             TrialState(trials.state[row]),
             trials.parameters[row],
             (trials.metrics[row][metric],) if trials.state[row] in _RESULTS else None,
+            curve=tuple(curves.get(trials.number[row], ())),
         )
         for row in _enough(question, rows)
     ]
     return History(objectives=(question.objective,), observations=tuple(seen))
+
+
+def _curves(question: Question) -> dict[int, list[tuple[int, float]]]:
+    """(step, value) by number, from which the engine foretells how trials that were stopped early would have ended."""
+    found: dict[int, list[tuple[int, float]]] = defaultdict(list)
+    told = question.curves
+    if told:
+        for number, step, value in zip(told["number"], told["step"], told["value"], strict=True):
+            found[number].append((step, value))
+    return found
 
 
 def _enough(question: Question, rows: list[int]) -> list[int]:

@@ -37,6 +37,11 @@ METHODS: Final = {
     **dict.fromkeys(("partial_dependence", "contour", "ablation"), ("model", "forest")),
 }
 """Of the analyses that have several."""
+MODELLED: Final = frozenset({"health", *(kind for kind, methods in METHODS.items() if "model" in methods)})
+"""Analyses that ask the engine's own model."""
+MOST_STOPPED: Final = 1000
+MOST_WHOLE: Final = 200
+"""So many of the latest trials teach it what becomes of those that are stopped; it hardly sees more."""
 GOOD_FOR: Final = 5.0
 """How many times the time that it took to make an answer is good for."""
 
@@ -151,7 +156,7 @@ def read_question(connection: reader.Connection, *, study_id: str, asked: Asked,
         "study": json.dumps(_facts(study, definition)),
         "trials": columns_json(trials),
         "attempts": json.dumps(_attempts(connection, study, asked)),
-        "curves": json.dumps(_curves(connection, study, definition, asked)),
+        "curves": json.dumps(_curves(connection, study, definition, asked, trials)),
     }
     return ("{" + ",".join(f'"{name}":{value}' for name, value in told.items()) + "}").encode(), study.sequence
 
@@ -190,25 +195,44 @@ def _attempts(connection: reader.Connection, study: StudyRow, asked: Asked) -> d
 
 
 def _curves(
-    connection: reader.Connection, study: StudyRow, definition: StudyDefinition, asked: Asked
+    connection: reader.Connection,
+    study: StudyRow,
+    definition: StudyDefinition,
+    asked: Asked,
+    trials: Mapping[str, list[Any]],
 ) -> dict[str, list[Any]]:
-    """(number, step, value) of the trials asked about, or worth showing."""
-    if asked.kind not in ("curves", "health"):
-        return {}
-    numbers = list(asked.options["trials"]) or curves_wanted(
+    """(number, step, value) of the trials asked about, or worth showing, and of those that teach a model."""
+    metric = asked.options["objective"] or definition.objectives[0].metric
+    points = _stops(trials, metric) if asked.kind in MODELLED else {}
+    numbers = set(asked.options["trials"])
+    if not numbers and asked.kind in ("curves", "health"):
+        numbers.update(_worth_showing(connection, study, definition))
+    if points:  # how the courses of others went on tells where these would have ended
+        whole = [
+            number for number, state in zip(trials["number"], trials["state"], strict=True) if state == "completed"
+        ]
+        numbers.update(whole[-MOST_WHOLE:])
+    for number, steps in reader.curves_of(connection, study.id, sorted(numbers)).items():
+        told = [(step, json.loads(metrics)) for step, metrics in steps]
+        course = [(step, metrics[metric]) for step, metrics in told if metric in metrics]
+        every = -(-len(course) // 200)
+        points[number] = [*course[::every], *course[-1:]] if every > 1 else course
+    rows = [(number, step, value) for number, course in sorted(points.items()) for step, value in course]
+    return {name: [row[i] for row in rows] for i, name in enumerate(("number", "step", "value"))}
+
+
+def _worth_showing(connection: reader.Connection, study: StudyRow, definition: StudyDefinition) -> list[int]:
+    return curves_wanted(
         trial_history.value_history(connection, study.id),
         trial_history.running_numbers(connection, study.id),
         definition.objectives[0].goal,
         trial_history.front_numbers(connection, study.id, most=MOST_CURVES),
     )
-    metric = asked.options["objective"] or definition.objectives[0].metric
-    columns: dict[str, list[Any]] = {"number": [], "step": [], "value": []}
-    for number, steps in sorted(reader.curves_of(connection, study.id, numbers).items()):
-        told = [(step, json.loads(metrics)) for step, metrics in steps]
-        points = [(step, metrics[metric]) for step, metrics in told if metric in metrics]
-        every = -(-len(points) // 200)
-        for step, value in [*points[::every], *points[-1:]] if every > 1 else points:
-            columns["number"].append(number)
-            columns["step"].append(step)
-            columns["value"].append(value)
-    return columns
+
+
+def _stops(trials: Mapping[str, list[Any]], metric: str) -> dict[int, list[tuple[int, float]]]:
+    """The (step, value) at which trials were stopped early, by number; of the latest ones."""
+    rows = zip(trials["number"], trials["state"], trials["step"], trials["metrics"], strict=True)
+    stopped = [(number, step, metrics) for number, state, step, metrics in rows if state == "pruned" and metrics]
+    told = [(number, step, json.loads(metrics)) for number, step, metrics in stopped[-MOST_STOPPED:]]
+    return {number: [(step, at[metric])] for number, step, at in told if step is not None and metric in at}

@@ -17,7 +17,7 @@ def analysed_trials(connection: Connection, study_id: str, *, most: int, total: 
     With several objectives the best are the front, or the first `most` of it. Parameters, metrics and predictions
     are JSON texts, as they are stored: nobody here looks into them.
     """
-    columns = (_T.number, _T.state, _T.parameters, _T.metrics, _T.predicted, _T.reason, _T.worker, _T.source)
+    columns = (_T.number, _T.state, _T.parameters, _T.metrics, _T.step, _T.predicted, _T.reason, _T.worker, _T.source)
     query = select(*columns, _T.started_at, _T.finished_at)
     query = query.where(_T.study_id == study_id, _T.excluded.is_(False), _T.state != "waiting")
     every = -(-total // most)
@@ -25,7 +25,7 @@ def analysed_trials(connection: Connection, study_id: str, *, most: int, total: 
         best = select(_S.best_number).where(_S.id == study_id).scalar_subquery()
         query = query.where(or_(_T.number % every == 0, _T.number == best, _T.number.in_(_front(study_id, most))))
     rows = connection.execute(query.order_by(_T.number)).all()
-    told = zip(*rows, strict=True) if rows else iter([()] * 10)
+    told = zip(*rows, strict=True) if rows else iter([()] * 11)
     names = [*(column.name for column in columns), "started_at", "finished_at"]
     return {name: list(column) for name, column in zip(names, told, strict=True)}
 

@@ -93,6 +93,26 @@ def test_dependence_is_told_by_the_engines_own_model_or_by_a_forest(
     assert len(facts["ice"]["x"]) == len(facts["ice_trials"]["x"])
 
 
+@pytest.mark.parametrize("goal", ["minimize", "maximize"])
+def test_what_stopped_trials_had_reached_is_not_taken_for_their_end(user: Caller, goal: str) -> None:
+    x = [{"name": "x", "type": "float", "low": 0, "high": 1}]
+    user.make_study(name="stopped", space={"parameters": x}, objectives=[{"metric": "score", "goal": goal}])
+    source, sign, trials = random.Random(1), 1 if goal == "minimize" else -1, []
+    for n in range(60):
+        place, is_stopped = source.random(), n % 3 == 1
+        course = [sign * ((place - 0.3) ** 2 + 2 / step) for step in range(1, 4 if is_stopped else 13)]
+        steps = [{"step": step, "metrics": {"score": score}} for step, score in enumerate(course, 1)]
+        ended = {"state": "pruned" if is_stopped else "completed", "metrics": steps[-1]["metrics"]}
+        trials.append({"parameters": {"x": place}, "measurements": steps} | ended)
+    assert user.post("/v1/studies/stopped/trials", {"trials": trials}).status_code == 201
+
+    told = user.get("/v1/studies/stopped/analyses/partial_dependence").json()
+
+    truth = [sign * ((place - 0.3) ** 2 + 2 / 12) for place in told["columns"]["place"]]
+    assert told["columns"]["mean"] == pytest.approx(truth, abs=0.02)
+    assert told["facts"]["explained"] > 0.95
+
+
 def test_trials_of_an_earlier_space_are_read_with_the_default_of_what_came_later(user: Caller, study: Any) -> None:
     late = {"name": "late", "type": "float", "low": 0.0, "high": 1.0, "default": 0.25}
     changed = user("PATCH", "/v1/studies/shapes", json={"space": {"parameters": [*SPACE["parameters"], late]}})
