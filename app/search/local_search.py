@@ -54,15 +54,23 @@ def descent(evidence: Evidence, start: int, narrowest: float) -> Descent:
     first = int(np.argmin(place[:start]))
     here = Descent(first, WIDEST / 2)
     for i in range(start, len(place)):
-        if here.at is None:
+        at = here.at
+        if at is None:
             here = Descent(i, WIDEST / 2)
-        elif place[i] < place[here.at]:
+        elif place[i] < place[at]:
             here = Descent(i, min(here.step * WIDER, WIDEST))
         else:
-            here = Descent(here.at, here.step * NARROWER)
+            # What is as good is gone to: on a plateau who stays sees no edge but those within one step.
+            here = Descent(i if _are_equal(evidence, i, at) else at, here.step * NARROWER)
         if here.step < narrowest:
             here = Descent(None, WIDEST / 2)
     return here
+
+
+def _are_equal(evidence: Evidence, i: int, j: int) -> bool:
+    """Whether neither of two results is the better one."""
+    losses, is_allowed = evidence.final_losses, evidence.is_allowed
+    return bool(is_allowed[i] and is_allowed[j] and np.array_equal(losses[i], losses[j]))
 
 
 class Walker:
