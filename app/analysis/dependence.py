@@ -11,7 +11,7 @@ from app.analysis.forest import ForestModel
 from app.analysis.forest import needed_for as needed_for_forest
 from app.analysis.importance import most_important
 from app.analysis.model import Expected, Model
-from app.analysis.question import Column, Finding, Floats, Question, axis_of, spread, too_few
+from app.analysis.question import Column, Finding, Floats, Question, axis_of, no_axis, spread, too_few
 from studyhall.parameters import has_default
 
 BACKGROUND: Final = 150
@@ -63,7 +63,7 @@ def contour(question: Question) -> Finding:
 
     Without names, the two most important ones.
     """
-    chosen = question.asked(most_important(question, 2))[:2]
+    chosen = question.asked(most_important(question, 2))[:2] if question.free else ()
     if len(chosen) < 2:
         return Finding({}, 0, 1, note="A contour needs two parameters that may vary.")
     model, missing = _model_of(question)
@@ -126,9 +126,9 @@ def ablation(question: Question) -> Finding:
 
 def _model_of(question: Question) -> tuple[Model | None, Finding]:
     """The model that was asked for, or the one that suits; None with the reason why there is none."""
-    used, needed = len(question.completed), _needed(question)
     if not question.free:
-        return None, Finding({}, used, needed, note="No parameter of this space can vary along an axis.")
+        return None, no_axis()
+    used, needed = len(question.completed), _needed(question)
     if used < needed:
         return None, too_few(used, needed)
     make = question.engine_model if _wants_engine(question) else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from app.analysis.fanova import decompose
 from app.analysis.forest import DECOMPOSED, MOST_MODELLED, fit, needed_for
-from app.analysis.question import SEED, Finding, Floats, Question, spread, too_few
+from app.analysis.question import SEED, Finding, Floats, Question, no_axis, spread, too_few
 from studyhall.parameters import Parameter
 from studyhall.study import Objective
 
@@ -21,7 +21,9 @@ NEEDED: Final = 30
 
 
 def importance(question: Question) -> Finding:
-    """How much each parameter matters, for each objective, as shares that sum to 1, with an interval."""
+    """How much each parameter matters, for each objective, as shares of what moves it, with an interval."""
+    if not question.free:
+        return no_axis()
     return _fanova(question) if question.options.method == "fanova" else _ped_anova(question)
 
 

@@ -173,6 +173,11 @@ def too_few(used: int, needed: int, what: str = "completed trials") -> Finding:
     return Finding({}, used, needed, note=f"Too few trials: this takes {needed} {what}, and there are {used}.")
 
 
+def no_axis() -> Finding:
+    """The answer where every parameter is fixed, or has lists for values: there is nothing to be told apart by."""
+    return Finding({}, 0, note="No parameter of this space can vary along an axis.")
+
+
 def spread(count: int, wanted: int) -> npt.NDArray[np.intp]:
     """At most `wanted` of `count` rows, evenly spread."""
     if count <= wanted:

@@ -1,12 +1,20 @@
 """Importance against functions whose answer is known."""
 
+from collections.abc import Callable
+
 import pytest
 
+from app.analysis.dependence import ablation, contour, partial_dependence
 from app.analysis.importance import importance
+from app.analysis.question import Finding, Question
+from studyhall.space import Space
 from studyhall.study import Objective
 from tests.analysis.studies import SQUARE, question, trials
 
 MADE = trials(SQUARE, lambda p: p["x"] + 0.5 * p["y"], 1000)
+
+
+LISTS = Space.model_validate({"parameters": ({"name": "order", "type": "permutation", "items": ("a", "b", "c")},)})
 
 
 def shares(asked) -> dict[str, float]:
@@ -64,3 +72,14 @@ def test_too_few_trials_are_told_instead_of_noise(method: str) -> None:
     assert found.note is not None
     assert str(found.needed) in found.note
     assert found.used == 12 < found.needed
+
+
+@pytest.mark.parametrize("method", ["ped_anova", "fanova"])
+@pytest.mark.parametrize("kind", [importance, contour, partial_dependence, ablation])
+def test_a_space_of_lists_alone_has_nothing_to_compare_and_says_so(
+    kind: Callable[[Question], Finding], method: str
+) -> None:
+    found = kind(question(LISTS, trials(LISTS, lambda p: float(p["order"][0] == "b"), 40), method=method))
+
+    assert (found.columns, found.used < found.needed) == ({}, True)
+    assert "parameter" in (found.note or "")
