@@ -52,8 +52,10 @@ def ped_anova_cells(question: Question, objective: Objective) -> dict[str, Float
     """
     rows = question.completed
     places, losses = question.places(rows), question.losses(rows, objective)
-    is_top = np.zeros(len(rows), dtype=bool)
-    is_top[np.argsort(losses, kind="stable")[: max(3, int(len(rows) * TOP_SHARE))]] = True
+    # Equals of the last one of them are among the best: to cut between them would be to choose by number.
+    is_top = losses <= np.sort(losses)[max(3, int(len(rows) * TOP_SHARE)) - 1]
+    if is_top.all():
+        is_top[:] = False  # no trial is better than another, and what would be left is chance
     terms = [_divergences(p, places[:, j], is_top) for j, p in enumerate(question.free)]
     total = np.maximum(sum(each.sum(axis=0) for each in terms), 1e-300)
     return {p.name: each / total for p, each in zip(question.free, terms, strict=True)}

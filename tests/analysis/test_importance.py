@@ -6,7 +6,7 @@ import pytest
 
 from app.analysis.dependence import ablation, contour, partial_dependence
 from app.analysis.importance import importance
-from app.analysis.question import Finding, Question
+from app.analysis.question import Finding, Question, Trials
 from studyhall.space import Space
 from studyhall.study import Objective
 from tests.analysis.studies import SQUARE, question, trials
@@ -83,3 +83,16 @@ def test_a_space_of_lists_alone_has_nothing_to_compare_and_says_so(
 
     assert (found.columns, found.used < found.needed) == ({}, True)
     assert "parameter" in (found.note or "")
+
+
+@pytest.mark.parametrize("method", ["ped_anova", "fanova"])
+def test_nothing_matters_where_all_results_are_equal(method: str) -> None:
+    assert set(shares(question(SQUARE, trials(SQUARE, lambda _: 1.0, 200), method=method)).values()) == {0.0}
+
+
+def test_of_equal_results_none_is_better_for_its_number() -> None:
+    made = trials(SQUARE, lambda p: float(p["kind"] == "b"), 200)
+    by_x = sorted(range(200), key=lambda row: made.parameters[row]["x"])
+    sorted_by_x = Trials({name: [column[row] for row in by_x] for name, column in made.columns.items()})
+
+    assert shares(question(SQUARE, sorted_by_x)) == pytest.approx(shares(question(SQUARE, made)), abs=0.05)
