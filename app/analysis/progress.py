@@ -1,6 +1,6 @@
 """How a search goes: whether it still improves, where it may end, and whether its engine knows what it does."""
 
-from math import erf, sqrt
+from math import erf, log, sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -40,14 +40,13 @@ def convergence(question: Question) -> Finding:
         "low": [None] * len(kept),
         "high": [None] * len(kept),
     }
-    later = int((improved >= len(best) / 2).sum())
     facts: dict[str, Any] = {
         "objective": question.objective.metric,
         "improvements": len(improved),
         "trials_since_best": round((len(best) - 1 - improved[-1]) * each),
-        # The rule of succession over the later half: it is the present pace that counts.
-        "chance_of_better_in_10": round(1 - (1 - (later + 0.5) / (len(best) / 2 + 1)) ** (10 / each), 4),
     }
+    if len(rows) >= NEEDED_FOR_PROJECTION:
+        facts["chance_of_better_in_10"] = round(_chance_of_better(improved, len(best), 10 / each), 4)
     if len(rows) < NEEDED_FOR_PROJECTION or len(improved) < 3:
         note = f"A projection takes {NEEDED_FOR_PROJECTION} completed trials and three improvements."
         return Finding(columns, len(rows), 1, facts, note)
@@ -61,6 +60,19 @@ def convergence(question: Question) -> Finding:
     columns["high"] += np.maximum(low, high).tolist()
     facts["projected"] = {"trials": round(ahead[-1] * each), "best": float(middle[-1])}
     return Finding(columns, len(rows), 1, facts)
+
+
+def _chance_of_better(improved: Any, count: int, ahead: float) -> float:
+    """The chance that the best of `count` trials is beaten within some more, by how often that came lately.
+
+    Trial n of a random search is its best with probability 1 / n, so improvements are a Poisson process in the
+    logarithm of n. Its rate is learnt from the later half of the trials, beginning from that of a random search.
+
+    Source: Rényi 1962 (records); the rate has a gamma prior of shape and rate 1.
+    """
+    half = -(-count // 2)
+    seen, exposure = int((improved >= half).sum()), log(count / half)
+    return 1 - ((1 + exposure) / (1 + exposure + log(1 + ahead / count))) ** (1 + seen)
 
 
 def _projected(best: Floats, ahead: Any) -> tuple[Floats, Floats, Floats]:

@@ -31,6 +31,24 @@ def test_no_projection_is_made_from_a_search_that_stands_still() -> None:
     assert found.facts["chance_of_better_in_10"] < 0.2
 
 
+@pytest.mark.parametrize("count", [20, 60, 200])
+def test_the_chance_of_a_better_result_is_that_of_a_random_search_where_it_is_one(count: int) -> None:
+    source = random.Random(count)
+    chances = [
+        convergence(question(SPACE, trials(SPACE, lambda _: source.random(), count))).facts["chance_of_better_in_10"]
+        for _ in range(100)
+    ]
+
+    # The best of count + 10 trials is as likely any of them.
+    assert sum(chances) / 100 == pytest.approx(10 / (count + 10), rel=0.25)
+
+
+def test_no_chance_is_told_of_a_search_that_has_just_begun() -> None:
+    found = convergence(question(SPACE, trials(SPACE, lambda p: p["x"], 3)))
+
+    assert "chance_of_better_in_10" not in found.facts
+
+
 @pytest.mark.parametrize(("deviation", "coverage"), [(1.0, 0.9), (0.2, 0.26)])
 def test_coverage_tells_an_honest_engine_from_one_that_is_too_sure(deviation: float, coverage: float) -> None:
     source = random.Random(4)
