@@ -222,6 +222,8 @@ def _as_float(name: str, value: Number) -> float:
     except OverflowError:  # a whole number beyond all floats
         return math.inf
     except (TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and getattr(value, "ndim", 1) == 0:
+            raise  # it is one number: what a GPU failed at before is told when a number is read from it
         raise TypeError(f"metric '{name}' is a {type(value).__name__}; report a number") from error
 
 

@@ -52,6 +52,15 @@ def test_a_function_that_has_closed_its_output_has_a_result(run_trial):
     assert run_trial(task("closes_its_output")).ending.metrics == {"loss": 0.5}
 
 
+def test_a_line_for_a_log_that_is_closed_is_lost_and_nothing_else(run_trial):
+    assert run_trial(task("logs_after_it_has_closed_its_output")).ending.metrics == {"loss": 0.5}
+
+
+@pytest.mark.parametrize("code", [0, None])
+def test_the_last_report_is_the_result_of_a_function_that_exits_as_if_all_were_well(run_trial, code):
+    assert run_trial(task("exits_after_reports"), code=code).ending.metrics == {"loss": 0.4}
+
+
 def test_what_a_function_has_registered_for_its_exit_is_done(run_trial, tmp_path):
     run_trial(task("has_something_to_do_at_its_exit"), file=str(tmp_path / "file"))
 
@@ -67,6 +76,8 @@ def test_what_a_function_has_registered_for_its_exit_is_done(run_trial, tmp_path
         ("returns_text", "bad_result", "a str was returned"),
         ("returns_another_metric", "bad_result", "lacks the objective 'loss'; it told accuracy"),
         ("exits", "no_result", "called sys.exit(0) before it had a result"),
+        ("exits_with_what_cannot_be_told", "no_result", "sys.exit(an Unspeakable that cannot be told) before it had"),
+        ("returns_what_cannot_be_told", "user_error", "trials.Unspeakable"),
         ("exits_hard", "no_result", "exited with code 3 before it had a result; its last lines:\nlast words"),
         ("fills_the_disk", "user_error", "OSError: [Errno 27] File too large"),
         ("crashes", "user_error", "crashed with SIGSEGV"),
@@ -117,6 +128,7 @@ def test_a_module_that_is_not_there_is_the_users_error(run_trial):
         ("is_infeasible_by_an_error", "too deep for the input"),
         ("reports_a_number_beyond_floats", "'loss' was inf at step 1"),
         ("runs_out_of_memory", "out of memory: 1 TB"),
+        ("runs_out_of_memory_without_a_word", "out of memory: an UnspeakableMemoryError that cannot be told"),
     ],
 )
 def test_a_configuration_that_cannot_work_is_infeasible(run_trial, function, reason):

@@ -30,6 +30,19 @@ def test_what_is_no_number_is_refused_by_name(value):
         LocalTrial().report(1, loss=value)
 
 
+def test_what_a_gpu_failed_at_is_told_when_a_number_is_read_from_it():
+    class OnAGpu:
+        """As a tensor of one number is there."""
+
+        ndim = 0
+
+        def __float__(self) -> float:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        LocalTrial().report(1, loss=OnAGpu())
+
+
 @pytest.mark.parametrize("step", [-1, 2**53 + 1])
 def test_a_step_outside_of_the_whole_numbers_is_refused(step):
     with pytest.raises(ValueError, match="a whole number from 0"):

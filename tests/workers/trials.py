@@ -95,6 +95,14 @@ def closes_its_output(params, trial):
     return 0.5
 
 
+def logs_after_it_has_closed_its_output(params, trial):
+    sys.stdout.close()
+    trial.log("nobody hears this")
+    sys.stdout = None
+    trial.log("nor this")
+    return 0.5
+
+
 def has_something_to_do_at_its_exit(params, trial):
     atexit.register(lambda: Path(params["file"]).write_text("done"))
     return 0.5
@@ -167,6 +175,42 @@ def runs_out_of_memory(params, trial):
 
 def exits(params, trial):
     sys.exit(0)
+
+
+def exits_after_reports(params, trial):
+    trial.report(1, loss=0.5)
+    trial.report(2, loss=0.4)
+    sys.exit(params["code"])
+
+
+class Unspeakable(Exception):
+    """As errors of some frameworks do, whose message needs a device that is gone."""
+
+    def __str__(self):
+        raise RuntimeError("not even this can be said")
+
+    __repr__ = __str__
+
+
+class UnspeakableMemoryError(Unspeakable, MemoryError):
+    pass
+
+
+class UnspeakableNumber:
+    def __float__(self):
+        raise Unspeakable
+
+
+def exits_with_what_cannot_be_told(params, trial):
+    sys.exit(Unspeakable())  # type: ignore[arg-type]  # any object may be given there
+
+
+def runs_out_of_memory_without_a_word(params, trial):
+    raise UnspeakableMemoryError
+
+
+def returns_what_cannot_be_told(params, trial):
+    return {"loss": UnspeakableNumber()}
 
 
 def exits_hard(params, trial):

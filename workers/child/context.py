@@ -1,5 +1,6 @@
 """The trial context inside a worker's child process: each call is a message to the worker."""
 
+import contextlib
 import operator
 import shutil
 import sys
@@ -114,10 +115,16 @@ class ChannelTrial:
             self.was_told_to_stop |= not self._goes_on
             return self._goes_on
 
+    @property
+    def has_reported(self) -> bool:
+        """Whether this attempt, or the one it goes on from, has told anything."""
+        return self._reports > 0 or self._start.resume_step >= 0
+
     def log(self, text: str) -> None:
         """Writes a line to the attempt's log."""
-        sys.stdout.write(f"{text}\n")
-        sys.stdout.flush()
+        with contextlib.suppress(Exception):  # the user's code may have closed it, or put anything in its place
+            sys.stdout.write(f"{text}\n")
+            sys.stdout.flush()
 
     def artifact(self, name: str, path: str | Path) -> None:
         """Asks the worker to keep a file or directory as it is now: a copy, which nobody changes while it is taken."""

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -72,7 +73,7 @@ def _keep_apart(start: Start) -> WentWrong | None:
 
 def _run(start: Start, trial: ChannelTrial) -> Verdict:
     try:
-        result = function_for(start.task)(dict(start.parameters), trial)
+        return _judge(function_for(start.task)(dict(start.parameters), trial), trial)
     except Infeasible as error:
         return NotFeasible(reason=last_part(error.reason, 4000))
     except BadCheckpoint as error:
@@ -82,12 +83,16 @@ def _run(start: Start, trial: ChannelTrial) -> Verdict:
     except CommandFailed as error:
         return WentWrong(kind=error.kind, message=last_part(str(error)), see_log=True)
     except SystemExit as error:
-        return WentWrong(kind="no_result", message=f"the code called sys.exit({error.code!r}) before it had a result")
+        if _is_good(error) and trial.has_reported:
+            return _judge(None, trial)
+        told = _told(error.code, repr)
+        return WentWrong(
+            kind="no_result", message=last_part(f"the code called sys.exit({told}) before it had a result")
+        )
     except BaseException as error:  # noqa: BLE001 - the user's code may raise anything, and we say what
         if _is_out_of_memory(error):
-            return NotFeasible(reason=last_part(f"out of memory: {error}", 4000))
+            return NotFeasible(reason=last_part(f"out of memory: {_told(error, str)}", 4000))
         return WentWrong(kind="user_error", message=_traceback_of(error))
-    return _judge(result, trial)
 
 
 def _judge(result: object, trial: ChannelTrial) -> Verdict:
@@ -140,6 +145,17 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # the user's code may have closed it, or put anything in its place
             stream.flush()
+
+
+def _is_good(end: SystemExit) -> bool:
+    return end.code is None or (isinstance(end.code, int) and end.code == 0)
+
+
+def _told(value: object, way: Callable[[object], str]) -> str:
+    try:
+        return way(value)
+    except Exception:  # noqa: BLE001 - the user's code may raise anything there, too
+        return f"an {type(value).__name__} that cannot be told"
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
