@@ -193,8 +193,9 @@ def result_metrics(result: object, objectives: Sequence[str]) -> dict[str, Numbe
 
 
 def metric_name(text: str) -> str:
-    """What a framework calls a metric (`ndcg@5`, `top 3`), as a metric's name here: `ndcg_5`, `top_3`."""
-    return re.sub(r"[^A-Za-z0-9_./-]", "_", text)
+    """What others call a metric (`ndcg@5`, `top 3`, `1`), as a metric's name here: `ndcg_5`, `top_3`, `_1`."""
+    named = re.sub(r"[^A-Za-z0-9_./-]", "_", text)
+    return (named if named[:1].isalpha() else f"_{named.removeprefix('_')}")[:128]
 
 
 def checked_artifact(name: str, path: str | Path) -> Path:

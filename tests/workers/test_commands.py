@@ -138,6 +138,22 @@ def test_metrics_are_read_from_a_line():
     assert metrics_in(json.dumps({"step": 1, "loss": 0.5})) == {"step": 1, "loss": 0.5}
 
 
+def test_what_a_program_calls_otherwise_has_the_nearest_name(run_trial):
+    trial = run_trial(
+        python("""print('{"step": 1, "ndcg@5": 0.5}'); print('{"my config": 5, "1": 2, "loss": 0.25}')""")
+    )
+
+    assert trial.measurements[1].metrics == {"ndcg_5": 0.5}
+    assert trial.ending.metrics == {"ndcg_5": 0.5, "my_config": 5.0, "_1": 2.0, "loss": 0.25}
+
+
+def test_json_behind_a_progress_bar_on_its_line_is_read(run_trial):
+    trial = run_trial(python("""print('10%|#\\r50%|##\\r{"step": 1, "loss": 0.5}\\r      \\r{"loss": 0.25}\\r')"""))
+
+    assert trial.measurements[1].metrics == {"loss": 0.5}
+    assert trial.ending.metrics == {"loss": 0.25}
+
+
 def test_json_lines_in_a_file_are_read_like_printed_ones(run_trial):
     code = """
 import sys

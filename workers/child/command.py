@@ -62,7 +62,8 @@ def run_command(template: Sequence[str], parameters: Mapping[str, Any], trial: T
     told, file, look_at = MetricLines(trial.settings), _metrics_file(trial), 0.0
     for line in _lines(program, trial):
         sys.stdout.write(line)
-        _take(told.read(line), trial, result)
+        for part in line.split("\r"):  # a progress bar may have been there
+            _take(told.read(part), trial, result)
         if file is not None and time.monotonic() >= look_at:
             look_at = time.monotonic() + CHECK_EVERY_S
             _take_all(file.new_lines(), trial, result)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from studyhall.trial_context import metric_name
+
 LONGEST_LINE: Final = 65_536
 STEP: Final = "step"
 REMEMBERED: Final = 4096
@@ -13,7 +15,7 @@ REMEMBERED: Final = 4096
 
 
 def metrics_in(line: str) -> dict[str, float] | None:
-    """The metrics that a JSON line tells, or None when it is just a line."""
+    """The metrics that a JSON line tells, by the nearest names they may have, or None when it is just a line."""
     if not line.startswith("{") or len(line) > LONGEST_LINE:
         return None
     try:
@@ -22,7 +24,7 @@ def metrics_in(line: str) -> dict[str, float] | None:
         return None
     if not found or not all(isinstance(value, int | float) for value in found.values()):
         return None
-    return {name: value for name, value in found.items() if not isinstance(value, bool)}
+    return {metric_name(name): value for name, value in found.items() if not isinstance(value, bool)}
 
 
 class MetricLines:
