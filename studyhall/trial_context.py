@@ -14,6 +14,7 @@ is decided once, in `MetricsGate`, so that a trainable that works by hand works 
 import hashlib
 import math
 import operator
+import os
 import re
 import shutil
 import sys
@@ -114,7 +115,11 @@ class TrialContext(Protocol):
         """Whether now is a good moment for one: the last is long ago, or the trial shall go on elsewhere."""
 
     def checkpoint(self, step: int) -> AbstractContextManager[Path]:
-        """A directory to save into; it counts as a checkpoint when the `with` block ends without an error."""
+        """A directory to save into; it counts as a checkpoint when the `with` block ends without an error.
+
+        Raises:
+            ValueError: at the block's end: the directory holds a link, or a name that is not UTF-8.
+        """
 
     def infeasible(self, reason: object) -> Infeasible:
         """Says that this configuration cannot work: `raise trial.infeasible("the model does not fit")`."""
@@ -202,14 +207,27 @@ def checked_artifact(name: str, path: str | Path) -> Path:
     """The path, when both it and the name will do.
 
     Raises:
-        ValueError: the name is no plain file name.
+        ValueError: the name is no plain file name, or a directory holds what cannot be kept.
         FileNotFoundError: nothing is at the path.
     """
     if not _ARTIFACT_NAME.fullmatch(name):
         raise ValueError(f"'{name}' cannot name an artifact; use letters, digits, '_', '-' and '.'")
     if not Path(path).exists():
         raise FileNotFoundError(f"there is nothing at {path} to keep as '{name}'")
+    _check_all_in(Path(path), f"the artifact '{name}'")
     return Path(path).absolute()
+
+
+def _check_all_in(directory: Path, place: str, *, with_links: bool = True) -> None:
+    """Every file of a directory, its name too: here it is the user's to mend; a worker could only fail the trial."""
+    for path in (Path(at) / name for at, below, files in os.walk(directory) for name in below + files):
+        where = f"{str(path.relative_to(directory))!r} in {place}"
+        if path.name.encode("utf-8", "replace").decode() != path.name:
+            raise ValueError(f"{where} has a name that is not UTF-8; rename it")
+        if path.is_symlink() and not with_links:
+            raise ValueError(f"{where} is a link; copy there what it leads to")
+        if not (path.is_file() or path.is_dir()) and os.path.lexists(path):  # and not gone by now
+            raise ValueError(f"{where} is neither a file nor a directory, nor a link to one")
 
 
 def _as_float(name: str, value: Number) -> float:
@@ -320,6 +338,7 @@ def new_checkpoint(checkpoints: Path, step: int) -> Iterator[Path]:
     beside.mkdir()
     try:
         yield beside
+        _check_all_in(beside, f"the checkpoint of step {step}", with_links=False)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise

@@ -131,7 +131,7 @@ def _hashes(directory: Path) -> dict[str, str]:
     for path in sorted(directory.rglob("*")):
         if path.is_symlink():
             raise ValueError(f"'{path.name}' is a link; a checkpoint holds files only")
-        if path.is_file() and path.name != MANIFEST:
+        if path.is_file() and path != directory / MANIFEST:
             with path.open("rb") as file:
                 found[path.relative_to(directory).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return found

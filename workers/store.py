@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from studyhall.errors import InvalidInput
 
-MANIFEST = "manifest.json"
+MANIFEST = "studyhall-manifest.json"
 
 
 class Store(Protocol):

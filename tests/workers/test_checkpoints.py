@@ -20,7 +20,7 @@ from tests.workers.conftest import at_work, task
 from tests.workers.fake_server import FakeServer
 from workers.checkpoints import Checkpoints
 from workers.children import Children
-from workers.store import DirectoryStore, ObjectStore, open_store
+from workers.store import MANIFEST, DirectoryStore, ObjectStore, open_store
 from workers.trainables.registry import TRAINABLES
 from workers.trainables.training_state import load_state, save_state
 
@@ -157,6 +157,15 @@ def test_the_newest_checkpoint_comes_back_with_its_curve(store, tmp_path):
     assert len(resumed.manifest.measurements) == 11
 
 
+def test_a_file_may_be_called_what_others_call_their_manifest(store, tmp_path):
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "manifest.json").write_text("mine")
+
+    Checkpoints(store, claimed()).save(tmp_path / "saved", 1, (), 0.0)
+
+    assert (fetched(store, tmp_path / "here").directory / "manifest.json").read_text() == "mine"
+
+
 def test_without_a_checkpoint_there_is_nothing_to_resume(store, tmp_path):
     assert Checkpoints(store, claimed()).fetch(tmp_path / "here") is None
 
@@ -178,8 +187,8 @@ def spoil(store, tmp_path, change):
 
 
 def _of_another_trial(directory):
-    manifest = json.loads((directory / "manifest.json").read_text())
-    (directory / "manifest.json").write_text(json.dumps(manifest | {"trial": "tr_2"}))
+    manifest = json.loads((directory / MANIFEST).read_text())
+    (directory / MANIFEST).write_text(json.dumps(manifest | {"trial": "tr_2"}))
 
 
 @pytest.mark.catalogue("WK-026")
@@ -188,8 +197,8 @@ def _of_another_trial(directory):
     [
         lambda directory: (directory / "deep" / "weights").write_text("other"),
         lambda directory: (directory / "deep" / "weights").unlink(),
-        lambda directory: (directory / "manifest.json").write_text("{"),
-        lambda directory: (directory / "manifest.json").unlink(),
+        lambda directory: (directory / MANIFEST).write_text("{"),
+        lambda directory: (directory / MANIFEST).unlink(),
         _of_another_trial,
     ],
     ids=["changed", "cut", "unreadable", "incomplete", "another trial's"],

@@ -1,4 +1,5 @@
 import math
+import os
 
 import numpy as np
 import pytest
@@ -122,6 +123,34 @@ def test_a_checkpoint_that_fails_leaves_nothing():
         raise OSError("disk full")
 
     assert list(trial.checkpoint_dir.iterdir()) == []
+
+
+def test_a_checkpoint_holds_files_only_and_the_one_that_is_none_is_named():
+    trial = LocalTrial()
+
+    def save():
+        with trial.checkpoint(3) as directory:
+            (directory / "deep").mkdir()
+            (directory / "deep" / "latest").symlink_to("weights")
+
+    with pytest.raises(ValueError, match="'deep/latest' in the checkpoint of step 3 is a link"):
+        save()
+
+    assert list(trial.checkpoint_dir.iterdir()) == []
+
+
+def test_a_name_that_is_not_utf_8_is_told(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9")).write_text("1 €")
+
+    with pytest.raises(ValueError, match=r"'caf\\udce9' in the artifact 'prices' has a name that is not UTF-8"):
+        LocalTrial().artifact("prices", tmp_path)
+
+
+def test_a_link_in_an_artifact_must_lead_to_a_file(tmp_path):
+    (tmp_path / "latest").symlink_to("nowhere")
+
+    with pytest.raises(ValueError, match="'latest' in the artifact 'model' is neither a file"):
+        LocalTrial().artifact("model", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "", ".hidden", "a/b", "x" * 200])
