@@ -49,9 +49,24 @@ def test_a_table_is_no_image():
         TRAINABLES["image_classifier"]({}, quiet_trial(settings={"dataset": "wine"}))
 
 
-def test_batches_of_one_row_cannot_be_normalised_and_the_search_learns_of_it():
+@pytest.mark.parametrize(
+    ("parameters", "settings"),
+    [
+        ({"batch_norm": True, "batch_size": 1}, {}),
+        ({"batch_norm": True}, {"dataset": "csv", "path": "three.csv"}),
+        (
+            {"batch_norm": True, "epochs": 1, "distill.epochs": 1, "distill.batch_size": 1},
+            {"pipeline": ["train", "distill"]},
+        ),
+    ],
+    ids=["batches of one", "a table of one", "a stage with batches of one"],
+)
+def test_single_rows_cannot_be_normalised_and_the_search_learns_of_it(tmp_path, monkeypatch, parameters, settings):
+    (tmp_path / "three.csv").write_text("a,y\n1,1.5\n2,2.5\n3,9.5\n")
+    monkeypatch.setenv(DATA_VARIABLE, str(tmp_path))
+
     with pytest.raises(Infeasible, match="batch_size must be 2 or more"):
-        TRAINABLES["tabular"]({"batch_norm": True, "batch_size": 1}, quiet_trial())
+        TRAINABLES["tabular"](parameters, quiet_trial(settings=settings))
 
 
 def test_a_table_may_have_the_same_target_in_all_validation_rows(tmp_path, monkeypatch):

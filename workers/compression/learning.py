@@ -14,6 +14,7 @@ from torch.nn import functional
 from studyhall.trial_context import TrialContext
 from workers.compression.examples import Examples
 from workers.compression.figures import score_of
+from workers.networks.normalising import normalising
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ def learn(
     """Trains the model in place and leaves the weights of its best epoch in it; ends early when the trial is stopped.
 
     Raises:
-        Infeasible: the loss stopped being finite.
+        Infeasible: the loss stopped being finite, or there is one row where two are needed.
     """
     lesson = _Lesson(examples, teacher)
     optimizer = torch.optim.AdamW(model.parameters(), course.lr, weight_decay=0.0)
@@ -52,7 +53,8 @@ def learn(
     for _ in range(course.epochs):
         model.train()
         for rows in _batches(len(lesson.x), course.batch_size, shuffle):
-            loss = lesson.loss(model, rows)
+            with normalising(trial):
+                loss = lesson.loss(model, rows)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)

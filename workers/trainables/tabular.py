@@ -36,8 +36,6 @@ class Settings(NetworkSettings):
 
 def train(chosen: Parameters, settings: Settings, trial: TrialContext) -> dict[str, float]:
     """Trains one network, keeps its best epoch, and runs the pipeline if there is one."""
-    if chosen.batch_norm and chosen.batch_size == 1:
-        raise trial.infeasible("batch normalisation cannot learn from a single row: batch_size must be 2 or more")
     data = load_dataset(settings).as_rows_of(1)
     network = MLP(
         inputs=data.x.shape[1],

@@ -21,6 +21,7 @@ from studyhall.trial_context import BadCheckpoint, TrialContext
 from workers.compression.figures import LEAST_SPREAD, accuracy_interval, r2_interval
 from workers.explanation.attacks import Range, fgsm
 from workers.networks.inheriting import inherit
+from workers.networks.normalising import normalising
 from workers.trainables.augmentation import AugmentationParameters, augment
 from workers.trainables.datasets import Part, Split
 from workers.trainables.device import DeviceSettings, Precision, SpeedUp, as_it_is, autocast
@@ -87,7 +88,7 @@ def fit(
         parent, the share of weights that were the parent's as `inherited`.
 
     Raises:
-        Infeasible: the loss or the gradients stopped being finite.
+        Infeasible: the loss or the gradients stopped being finite, or there is one row where two are needed.
         BadCheckpoint: the checkpoint is of another training.
     """
     training = Training(
@@ -96,7 +97,8 @@ def fit(
     if trial.resume_from is not None:
         training.restore(load_state(trial.resume_from))
     while not training.is_over:
-        metrics = training.run_epoch()
+        with normalising(trial):
+            metrics = training.run_epoch()
         _check_finite(metrics, training.epoch, trial)
         goes_on = trial.report(training.epoch, **metrics)
         if trial.wants_checkpoint:
