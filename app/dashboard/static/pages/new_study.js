@@ -7,7 +7,7 @@ import { address, setQuery } from "../core/route.js";
 import { definitionOf } from "./study/space.js";
 import { choice } from "../parts/pieces.js";
 import { select } from "../parts/select.js";
-import { studyForm } from "../parts/study_form.js";
+import { fitsForm, studyForm } from "../parts/study_form.js";
 import { TEMPLATES } from "./templates.js";
 
 const STILL_MS = 400; // after the last key, before the server is asked
@@ -64,12 +64,13 @@ export async function openPage({ api, route, fail, title }) {
     check();
   }
 
-  /** What is not JSON yet cannot become a form. */
+  /** What is not JSON yet, or no study, cannot become a form. */
   function turn(next) {
     if (next === way) return;
-    const read = way === "json" ? readJson() : definition;
-    if (read === null) return ways.choose(way);
-    definition = read;
+    const told = way === "json" ? readJson() : definition;
+    if (told && !fitsForm(told)) fill(verdict, element("h2", {}, "Not a form yet"), element("p.problem", {}, "Space, task, algorithm, stopping and budget must be objects, parameters and objectives lists of objects."));
+    if (!told || !fitsForm(told)) return ways.choose(way);
+    definition = told;
     way = next;
     setQuery({ as: way === "json" ? "json" : null });
     show();
@@ -111,14 +112,14 @@ export async function openPage({ api, route, fail, title }) {
     }
   }
 
-  function showProblem(error) {
-    form?.showFaults(error.errors ?? []);
+  function showProblem({ message: whole, errors = [] }) {
+    form?.showFaults(errors);
     fill(
       verdict,
       element("h2", {}, "Not yet"),
-      error.errors?.length
-        ? element("ul.faults", {}, error.errors.map(({ pointer, message }) => element("li", {}, element("code", {}, pointer || "/"), " ", message)))
-        : element("p.problem", {}, error.message),
+      errors.length
+        ? element("ul.faults", {}, errors.map(({ pointer, message }) => element("li", {}, element("code", {}, pointer || "/"), " ", message)))
+        : element("p.problem", {}, whole),
     );
   }
 
@@ -133,11 +134,17 @@ export async function openPage({ api, route, fail, title }) {
       location.hash = address("studies", study.name);
     } catch (error) {
       if (error.needsKey) fail(error);
-      else if (error.errors?.length) showProblem(error);
-      else noticeProblem(error);
+      else showRefusal(error);
     } finally {
       create.disabled = false;
     }
+  }
+
+  function showRefusal(error) {
+    if (error.code === "name-taken") showProblem({ errors: [{ pointer: "/name", message: "is taken; choose another" }] });
+    else if (error.errors?.length) showProblem(error);
+    else return noticeProblem(error);
+    return way === "form" ? form.focusFault() : undefined;
   }
 
   return {

@@ -58,8 +58,10 @@ export function studyForm({ definition, known, changed }) {
   }
 
   function labelled(name, input, pointer, isWide = false) {
-    fields.set(pointer, input);
-    return element("label.field", { class: isWide ? "wide" : "" }, element("span", {}, name), input);
+    const fault = element("small.fault", { id: `fault-of-${pointer}` });
+    input.setAttribute("aria-describedby", fault.id);
+    fields.set(pointer, { input, fault });
+    return element("div.field", { class: isWide ? "wide" : "" }, element("label", {}, element("span", {}, name), input), fault);
   }
   function put(owner, key, value) {
     if (value === undefined || value === "") delete owner[key];
@@ -71,8 +73,9 @@ export function studyForm({ definition, known, changed }) {
     return labelled(name, input, pointer, isWide);
   }
   function number(name, owner, key, pointer, unit = 1) {
-    const shown = owner[key] === undefined || owner[key] === null ? "" : owner[key] / unit;
-    const input = element("input", { type: "number", step: "any", value: shown, on: { input: () => put(owner, key, input.value === "" ? undefined : Number(input.value) * unit) } });
+    const shown = typeof owner[key] === "number" ? owner[key] / unit : (owner[key] ?? "");
+    const read = (text) => (Number.isFinite(Number(text)) ? Number(text) * unit : text); // what is no number the server will name
+    const input = element("input", { type: "text", inputmode: "decimal", value: shown, on: { input: () => put(owner, key, input.value.trim() && read(input.value)) } });
     return labelled(name, input, pointer);
   }
   function part(name, owner, key, unit) {
@@ -138,12 +141,12 @@ export function studyForm({ definition, known, changed }) {
         number("To", parameter, "high", `${at}/high`),
         choose("Scale", SCALES, parameter.scale ?? "linear", `${at}/scale`, (scale) => put(parameter, "scale", scale)),
       ];
-    if (parameter.type === "constant") return values("Value", parameter, "value", `${at}/value`, (text) => valueOf(text));
-    if (parameter.choices) return values("Choices", parameter, "choices", `${at}/choices`, (text) => text.split(",").map((each) => valueOf(each.trim())));
+    if (parameter.type === "constant") return values("Value", parameter, "value", `${at}/value`, valueOf);
+    if (parameter.choices) return values("Choices", parameter, "choices", `${at}/choices`, listOf);
     return parameter.type === "bool" ? null : element("span.hint", {}, "written as JSON");
   }
   function values(name, parameter, key, pointer, read) {
-    const shown = [parameter[key]].flat().map((each) => (typeof each === "string" ? each : JSON.stringify(each))).join(", ");
+    const shown = [parameter[key]].flat().map(written).join(", ");
     const input = element("input", { type: "text", value: shown, spellcheck: "false", on: { input: () => put(parameter, key, read(input.value)) } });
     return labelled(name, input, pointer, true);
   }
@@ -156,14 +159,27 @@ export function studyForm({ definition, known, changed }) {
 
   return {
     node,
+    /** Tells each fault at the field that it is about, or at the one that holds what it is about. */
     showFaults(faults) {
-      const wrong = new Map(faults.map(({ pointer, message }) => [pointer, message]));
-      for (const [pointer, input] of fields) {
-        input.toggleAttribute("aria-invalid", wrong.has(pointer));
-        input.title = wrong.get(pointer) ?? "";
+      for (const [pointer, { input, fault }] of fields) {
+        const message = faults.filter((each) => `${each.pointer}/`.startsWith(`${pointer}/`)).map((each) => each.message).join("; ");
+        if (message) input.setAttribute("aria-invalid", "true");
+        else input.removeAttribute("aria-invalid");
+        fill(fault, message);
       }
     },
+    /** Goes to the first field that has a fault. */
+    focusFault() {
+      node.querySelector("[aria-invalid]")?.focus();
+    },
   };
+}
+
+/** Whether a definition is made of the objects and lists that a form changes. */
+export function fitsForm({ space, objectives, ...more }) {
+  const isObject = (value) => value === undefined || value === null || (typeof value === "object" && !Array.isArray(value));
+  const isList = (value) => value === undefined || value === null || (Array.isArray(value) && value.every((each) => each && isObject(each)));
+  return [space, more.task, more.task?.settings, more.algorithm, more.stopping, more.budget].every(isObject) && isList(objectives) && isList(space?.parameters);
 }
 
 /** A parameter of another type keeps what both types have. */
@@ -174,10 +190,27 @@ function ofType({ name, when, low, high, choices }, type) {
   return type === "constant" ? { ...base, value: low ?? 1 } : { ...base, choices: choices ?? ["a", "b"] };
 }
 
-/** What somebody typed: a number, a truth value, or text. */
+/** What somebody typed: a number, a truth value, nothing (`null`), or text, which may stand in quotes. */
 function valueOf(text) {
-  if (text === "true" || text === "false") return text === "true";
-  return text.trim() !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+  const bare = text.trim();
+  if (bare !== "" && Number.isFinite(Number(bare))) return Number(bare);
+  try {
+    return /^(true|false|null|".*")$/.test(bare) ? JSON.parse(bare) : bare;
+  } catch {
+    return bare;
+  }
+}
+
+/** Values with commas between them; a comma within quotes is a part of its value. */
+function listOf(text) {
+  return (text.match(/\s*"(?:[^"\\]|\\.)*"\s*(?=,|$)|[^,]+/g) ?? []).filter((each) => each.trim()).map(valueOf);
+}
+
+/** A value as it is typed: text that would be read as something else in quotes. */
+function written(value) {
+  if (typeof value !== "string") return JSON.stringify(value);
+  const read = listOf(value);
+  return read.length === 1 && read[0] === value ? value : JSON.stringify(value);
 }
 
 function namesOf(metrics) {
