@@ -192,48 +192,6 @@ def test_a_mistyped_name_in_a_filter_is_told(visit: Visit) -> None:
     expect(page.locator(".filters .hint")).to_have_text("unknown: lrr")
 
 
-def test_a_trial_opens_beside_the_table_by_keyboard_and_back_closes_it(visit: Visit, study: FakeStudy) -> None:
-    page = visit("/studies/digits/trials")
-    page.locator("table.virtual tbody:not(.spacer) tr").first.focus()
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
-
-    drawer = page.locator("dialog.drawer")
-    trial = study.trials[-2]
-    expect(drawer).to_contain_text(f"Trial {trial.number}")
-    expect(drawer).to_contain_text(trial.id)
-    expect(drawer.locator(".plot svg .curve")).to_have_count(1)
-    page.go_back()
-    expect(drawer).not_to_be_visible()
-
-
-def test_a_trial_opens_from_its_point_in_the_history(visit: Visit) -> None:
-    page = visit("/studies/digits")
-    plot = page.locator(".main-card .plot")
-    expect(page.locator(PLOT)).to_be_visible()
-
-    plot.focus()
-    page.keyboard.press("Home")
-    expect(page.locator(".main-card .tip")).to_contain_text("Trial 0")
-    page.keyboard.press("Enter")
-
-    expect(page.locator("dialog.drawer h2")).to_have_text("Trial 0")
-
-
-def test_a_note_and_an_exclusion_are_kept(visit: Visit, study: FakeStudy) -> None:
-    trial = study.trials[3]
-    page = visit(f"/studies/digits/trials?trial={trial.id}")
-    drawer = page.locator("dialog.drawer")
-
-    drawer.get_by_label("Note").fill("looks odd")
-    drawer.get_by_role("button", name="Save note").click()
-    expect(page.locator(".notices")).to_contain_text("Note saved.")
-    drawer.get_by_role("button", name="Exclude").click()
-
-    expect(drawer.locator(".drawer-head")).to_contain_text("excluded")
-    assert (study.trials[3].note, study.trials[3].excluded) == ("looks odd", True)
-
-
 def test_a_brushed_axis_chooses_trials_for_the_table_too(visit: Visit, study: FakeStudy) -> None:
     page = visit("/studies/digits/parallel")
     svg = page.locator(".plot.parallel svg")

@@ -29,7 +29,7 @@ export function setQuery(changes) {
     if (value === null || value === undefined || value === "") query.delete(key);
     else query.set(key, value);
   }
-  history.replaceState(null, "", address(page, name, tab, Object.fromEntries(query)));
+  history.replaceState(history.state, "", address(page, name, tab, Object.fromEntries(query)));
 }
 
 function splitOnce(text, separator) {

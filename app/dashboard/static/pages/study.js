@@ -2,7 +2,7 @@
 
 import { element, fill } from "../core/element.js";
 import { noticeProblem, notice } from "../core/notices.js";
-import { address, readRoute } from "../core/route.js";
+import { address, readRoute, setQuery } from "../core/route.js";
 import { StudyFeed } from "../core/study_feed.js";
 import { ask } from "../parts/dialog.js";
 import { freshnessBadge } from "../parts/freshness.js";
@@ -216,15 +216,16 @@ export async function openPage({ api, route, fail, title }) {
       const found = id ?? (await feed.trialId(number));
       const { page, name, tab, query } = readRoute(location.hash);
       location.hash = address(page, name, tab, { ...Object.fromEntries(query), trial: found });
+      history.replaceState({ isOpenedHere: true }, "");
     } catch (error) {
       fail(error);
     }
   }
 
+  /** Leaves no entry behind that would open it again: Back goes where it would have gone from the page below. */
   function closeTrial() {
-    const { page, name, tab, query } = readRoute(location.hash);
-    query.delete("trial");
-    location.hash = address(page, name, tab, Object.fromEntries(query));
+    if (history.state?.isOpenedHere) history.back();
+    else setQuery({ trial: null });
   }
 
   return {

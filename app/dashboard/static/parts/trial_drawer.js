@@ -2,7 +2,7 @@
 
 import { element, fill } from "../core/element.js";
 import { notice, noticeProblem } from "../core/notices.js";
-import { address } from "../core/route.js";
+import { address, setQuery } from "../core/route.js";
 import { isFinal } from "../core/values.js";
 import { ask } from "./dialog.js";
 import { parameterList } from "./parameter_list.js";
@@ -159,10 +159,7 @@ export class TrialDrawer {
     if (number < 0 || number > last) return;
     try {
       const id = await this.feed.trialId(number);
-      const [place, query = ""] = location.hash.split("?");
-      const asked = new URLSearchParams(query);
-      asked.set("trial", id);
-      history.replaceState(null, "", `${place}?${asked}`);
+      setQuery({ trial: id });
       this.show(id);
     } catch (error) {
       noticeProblem(error);
