@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from studyhall.trial import TrialState
 from tests.dashboard.conftest import Visit
-from tests.dashboard.fake_server import FakeServer
+from tests.dashboard.fake_server import KEY, FakeServer
 from tests.dashboard.fake_study import DIGITS, GOALS, FakeStudy
 
 
@@ -139,3 +139,12 @@ def test_the_news_of_a_running_trial_take_nothing_from_who_writes_or_reads(visit
     expect(drawer).to_contain_text("last step7")
     expect(drawer.get_by_label("New tag")).to_have_value("half a ta")
     expect(drawer.locator(".why p").first).to_be_visible()
+
+
+def test_why_there_is_no_answer_stands_where_it_would(unwatched: Page, address: str) -> None:
+    refused = {"code": "bad-input", "detail": "There is no parameter 'nope'.", "status": 422}
+    unwatched.route("**/analyses/partial_dependence*", lambda route: route.fulfill(status=422, json=refused))
+
+    unwatched.goto(f"{address}/#key={KEY}&page=/studies/digits/dependence?parameters=nope")
+
+    expect(unwatched.locator(".filters .hint")).to_have_text("There is no parameter 'nope'.")

@@ -1,15 +1,17 @@
 /** One analysis of a study, read when somebody looks and again when the study has changed, never in a hurry. */
 
 import { isAbort } from "./api.js";
+import { fill } from "./element.js";
 import { plural } from "./format.js";
 
 const CALM_MS = 4000; // between two readings at least, and five times what the last one took
 
 /**
  * @param {{api: import("./api.js").Api, feed: import("./study_feed.js").StudyFeed, kind: string, query?: object,
- *   show: (answer: Analysis) => void, fail: (error: Error) => void}} options
+ *   show: (answer: Analysis) => void, fail: (error: Error) => void, hint?: Node}} options `hint`: where it is said that
+ *   there is no answer, in place of that it is computed
  */
-export function followAnalysis({ api, feed, kind, query = {}, show, fail }) {
+export function followAnalysis({ api, feed, kind, query = {}, show, fail, hint }) {
   const ending = new AbortController();
   let asked = query;
   let told = null;
@@ -33,7 +35,8 @@ export function followAnalysis({ api, feed, kind, query = {}, show, fail }) {
       if (mine === asked) show((told = answer));
     } catch (error) {
       if (isAbort(error) || ending.signal.aborted) return;
-      if (error.needsKey || !told) fail(error);
+      if (error.needsKey || (!told && !hint)) fail(error);
+      else if (!told) fill(hint, error.message);
     }
     const wait = mine === asked ? Math.max(CALM_MS, 5 * (performance.now() - began)) : 0;
     timer = setTimeout(() => {
@@ -50,6 +53,7 @@ export function followAnalysis({ api, feed, kind, query = {}, show, fail }) {
     /** Asks another question. */
     ask(next) {
       asked = next;
+      told = null;
       clearTimeout(timer);
       busy = false;
       read();

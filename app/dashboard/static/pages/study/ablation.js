@@ -24,7 +24,7 @@ export function openTab({ api, feed, query, fail }) {
     table: () => tableOf(answer),
     tell: (hit) => [hit.parameter, [["expected", formatNumber(hit.mean, 5)], ["between", `${formatNumber(hit.low, 4)} and ${formatNumber(hit.high, 4)}`]]],
   });
-  const reading = followAnalysis({ api, feed, kind: "ablation", query: { objective: objective.chosen.metric }, show, fail });
+  const reading = followAnalysis({ api, feed, kind: "ablation", query: { objective: objective.chosen.metric }, show, fail, hint });
 
   function show(told) {
     answer = told;

@@ -43,7 +43,7 @@ export function openTab({ api, feed, query, fail }) {
     ],
   });
   const node = element("section.card", {}, plot.node);
-  const reading = followAnalysis({ api, feed, kind: "contour", query: asked(), show, fail });
+  const reading = followAnalysis({ api, feed, kind: "contour", query: asked(), show, fail, hint });
 
   function choose(index, name) {
     const now = [answer?.facts.x ?? names[0], answer?.facts.y ?? names[1]];

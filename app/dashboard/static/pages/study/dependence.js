@@ -26,7 +26,7 @@ export function openTab({ api, feed, query, fail }) {
     charts.forEach((chart) => chart.redraw());
   });
   const node = element("div.stack", {}, element("div.filters", {}, objective.node, lines.node, hint), place);
-  const reading = followAnalysis({ api, feed, kind: "partial_dependence", query: asked(), show, fail });
+  const reading = followAnalysis({ api, feed, kind: "partial_dependence", query: asked(), show, fail, hint });
 
   function asked() {
     return { objective: objective.chosen.metric, ...(named.length ? { parameters: named.join(",") } : {}) };

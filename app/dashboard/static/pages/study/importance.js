@@ -57,7 +57,7 @@ export function openTab({ api, feed, query, fail }) {
     pairs,
     operators,
   );
-  const reading = followAnalysis({ api, feed, kind: "importance", query: { method }, show, fail });
+  const reading = followAnalysis({ api, feed, kind: "importance", query: { method }, show, fail, hint });
   const readings = [reading];
   if (feed.study.space.architecture)
     readings.push(followAnalysis({ api, feed, kind: "operators", query: { objective: objectives[0].metric }, show: (told) => fill(operators, operatorCard(told, objectives[0])), fail }));

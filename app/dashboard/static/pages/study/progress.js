@@ -50,6 +50,7 @@ export function openTab({ api, feed, fail, openTrial }) {
       kind,
       query,
       fail,
+      hint,
       show(told) {
         answer = told;
         fill(hint, [basisText(told), WORDS[kind]?.(told)].filter(Boolean).join(" "));

@@ -41,7 +41,7 @@ export function openTab({ api, feed, query, openTrial, fail }) {
     tell: (hit) => [`Trial ${hit.number}`, [["better than", formatShare(1 - hit.rank)], [pair[0], formatParameter(hit.a)], [pair[1], formatParameter(hit.b)]]],
     open: openTrial,
   });
-  const reading = followAnalysis({ api, feed, kind: "rank", query: asked(), show, fail });
+  const reading = followAnalysis({ api, feed, kind: "rank", query: asked(), show, fail, hint });
 
   function asked() {
     return { objective: objective.chosen.metric, parameters: [...new Set(pair)].join(","), max_points: 5000 };
