@@ -229,7 +229,10 @@ def _insert(tx: Transaction, study: StudyRow, trial: TrialRow) -> None:
     tx.add_trial(trial)
     counted = {"created": study.created + 1} if trial.counted else {}
     tx.change(study, next_number=study.next_number + 1, **{trial.state: getattr(study, trial.state) + 1}, **counted)
-    tx.record(study, "trial.queued" if trial.state == TrialState.WAITING else "trial.imported", trial)
+    if trial.state == TrialState.WAITING:
+        tx.record(study, "trial.queued", trial)
+    else:
+        tx.record(study, "trial.imported", trial, state=trial.state)
 
 
 def _import_record(tx: Transaction, trial: TrialRow, item: QueueTrial) -> None:

@@ -161,6 +161,19 @@ def test_trials_are_queued_and_imported(user: Caller, study: str) -> None:
     assert [trial["state"] for trial in answer.json()["items"]] == ["waiting", "completed"]
 
 
+def test_the_event_of_an_imported_trial_tells_its_state(user: Caller, study: str) -> None:
+    trials = [
+        {"parameters": {"x": 0.5}, "state": "infeasible", "reason": "no memory"},
+        {"parameters": {"x": 0.25}, "state": "completed", "metrics": {"loss": 0.5}},
+    ]
+
+    user.post(f"/v1/studies/{study}/trials", {"trials": trials})
+
+    events = user.get(f"/v1/studies/{study}/events").json()["items"]
+    told = [event["data"] for event in events if event["kind"] == "trial.imported"]
+    assert told == [{"state": "infeasible"}, {"state": "completed"}]
+
+
 def test_a_fault_names_the_trial_it_is_in(user: Caller, study: str) -> None:
     trials = [{"parameters": {"x": 0.5}}, {"parameters": {"x": 7.0}}]
 
