@@ -7,6 +7,7 @@ twentieth of axe's time; of what is dark on a phone axe looks at the colours in 
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, ViewportSize, expect
@@ -132,3 +133,24 @@ def test_a_reader_chooses_the_colours(page: Page, address: str) -> None:
 
     expect(page.locator("h1")).to_be_visible()
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "news"),
+    [
+        ("/studies", "digits", "61 of 400"),
+        ("/activity", "trial 58", "trial 60"),
+        (f"{STUDY}/events", "trial 58", "trial 60"),
+    ],
+)
+def test_news_leave_the_keyboard_where_it_is(
+    page: Page, address: str, study: FakeStudy, place: str, name: str, news: str
+) -> None:
+    page.goto(f"{address}/#key={KEY}&page={place}")
+    role: Literal["link", "button"] = "button" if place.endswith("events") else "link"
+    page.locator("main").get_by_role(role, name=name, exact=True).first.focus()
+
+    study.grow(1)
+
+    expect(page.locator("main")).to_contain_text(news)
+    expect(page.locator("main :focus")).to_have_text(name)

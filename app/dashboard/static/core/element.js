@@ -14,7 +14,7 @@ export function element(kind, attributes = {}, ...children) {
   return made;
 }
 
-/** Replaces what an element holds, and leaves it alone when it is text that has not changed. */
+/** Replaces what an element holds, leaves it alone when it is text that has not changed, and the keyboard where it was. */
 export function fill(parent, ...children) {
   const parts = flatten(children);
   if (parts.length === 1 && typeof parts[0] === "string") {
@@ -22,8 +22,20 @@ export function fill(parent, ...children) {
       parent.textContent = parts[0];
     return parent;
   }
+  const focused = document.activeElement;
+  const successor = focused !== parent && parent.contains(focused) ? successorOf(focused, parent) : () => null;
   parent.replaceChildren(...parts);
+  successor()?.focus({ preventScroll: true });
   return parent;
+}
+
+/** What stands for an element after a change: of its kind and name, and as far from the end, because feeds grow at their top. */
+function successorOf(focused, parent) {
+  const nameOf = (each) => each.getAttribute("aria-label") ?? each.getAttribute("href") ?? each.textContent;
+  const name = nameOf(focused);
+  const namesakes = () => [...parent.querySelectorAll(focused.localName)].filter((each) => nameOf(each) === name);
+  const before = namesakes();
+  return () => namesakes().at(before.indexOf(focused) - before.length);
 }
 
 function setAttribute(made, name, value) {

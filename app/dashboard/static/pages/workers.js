@@ -51,7 +51,7 @@ export async function openPage({ api, fail, title }) {
   async function keepFresh() {
     while (!ending.signal.aborted) {
       await pause(REFRESH_MS, ending.signal);
-      if (document.hidden || ending.signal.aborted || place.contains(document.activeElement)) continue;
+      if (document.hidden || ending.signal.aborted || place.matches(":active")) continue; // a button is being pressed
       await refresh().catch((error) => {
         if (error.needsKey) fail(error);
         else fill(hint, "stale: the server does not answer");
