@@ -12,6 +12,7 @@ from app.services.convergence import check_convergence
 from app.services.lookup import study_of
 from app.services.moves import SAVING, cancel_all, cancel_one_waiting, cancel_waiting, end, new_id, settle, stop
 from app.services.principal import Principal
+from app.services.spaces import check_conditions
 from app.services.transferring import Taught
 from app.storage.domain import definition_from, study_from
 from app.storage.graves import bury
@@ -39,13 +40,14 @@ def check_definition(definition: CreateStudy) -> None:
 
     Raises:
         InvalidInput: unknown algorithm or stopping rule, or options that do not fit them; a command that asks for what
-            is no parameter of every trial.
+            is no parameter of every trial; a `when` that is never true.
         SpaceInfeasible: hardly any assignment satisfies the constraints.
     """
     registry.check(definition.algorithm)
     rule(definition.stopping)
     check_convergence(definition)
     _check_command(definition)
+    check_conditions(definition.space)
     check_feasible(definition.space, definition.algorithm.seed or 0)
 
 
@@ -251,6 +253,7 @@ def _patched(study: StudyRow, patch: PatchStudy) -> StudyDefinition:
     check_convergence(new)
     if patch.space is not None:
         _check_command(new)
+        check_conditions(new.space)
         check_feasible(new.space, study.seed)
     return StudyDefinition.model_validate_json(json.dumps(kept))
 

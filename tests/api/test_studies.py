@@ -37,6 +37,35 @@ def test_a_taken_name_may_mean_the_study_that_has_it(user: Caller) -> None:
 CONDITIONAL = {"name": "momentum", "type": "float", "low": 0, "high": 1, "when": "x > 0.5"}
 
 
+NEVER = [("x == 'a'", "x", "'a'"), ("x == true", "x", "True"), ("n in [1, 9]", "n", "9"), ("0.5 == n", "n", "0.5")]
+
+
+@pytest.mark.parametrize(("when", "name", "value"), NEVER)
+def test_a_condition_on_what_a_number_never_is_is_refused(user: Caller, when: str, name: str, value: str) -> None:
+    space = spaced(when)
+    said = f"{value} is not a value of parameter '{name}'"
+
+    answers = [
+        user.post("/v1/studies", definition(space=space)),
+        user.patch(f"/v1/studies/{user.make_study()['id']}", {"space": space}),
+        user.post("/v1/spaces/validate", {"space": space}),
+    ]
+
+    for answer in answers:
+        assert answer.status_code == 422
+        assert answer.json()["errors"] == [{"pointer": "/space/parameters/2/when", "message": said}]
+
+
+@pytest.mark.parametrize("when", ["x == 1", "x != 0.5", "n == 3.0", "n in [1, 2]"])
+def test_a_condition_on_what_a_number_may_be_is_taken(user: Caller, when: str) -> None:
+    assert user.post("/v1/studies", definition(space=spaced(when))).status_code == 201
+
+
+def spaced(when: str) -> dict[str, object]:
+    number = {"name": "n", "type": "int", "low": 1, "high": 3}
+    return {"parameters": [*SPACE["parameters"], number, CONDITIONAL | {"when": when}]}
+
+
 @pytest.mark.parametrize(
     ("argument", "said"),
     [
