@@ -90,7 +90,7 @@ class Context:
             return None
         match = _VERSION.fullmatch(text.strip())
         if match is None:
-            raise VersionConflict('If-Match takes the ETag of a study, "42" for instance.')
+            raise VersionConflict('If-Match takes an ETag, "42" for instance.')
         return int(match.group(1))
 
     @property

@@ -26,6 +26,7 @@ from studyhall.errors import (
     SpaceInfeasible,
     StudyEnded,
     TrialFinished,
+    VersionConflict,
 )
 from studyhall.explanation import Explanation
 from studyhall.trial import Attempt, RecordedMeasurement, Trial
@@ -71,8 +72,10 @@ async def queue_trials(context: Caller, study: StudyRef, body: QueueTrials) -> P
 
 @routes.get("/v1/trials/{trial}", scopes=EVERY_KEY)
 async def get_trial(context: Caller, trial: TrialId) -> Trial:
-    """Tells a trial."""
-    return await context.services.read(partial(reading.get_trial, principal=context.principal, trial_id=trial))
+    """Tells a trial; its ETag is its sequence number."""
+    found = await context.services.read(partial(reading.get_trial, principal=context.principal, trial_id=trial))
+    context.tag(found.sequence)
+    return found
 
 
 @routes.get("/v1/trials/{trial}/explain", scopes=VIEWERS)
@@ -87,12 +90,18 @@ async def get_network(context: Caller, trial: TrialId) -> Network:
     return await context.services.read(partial(reading.get_network, principal=context.principal, trial_id=trial))
 
 
-@routes.patch("/v1/trials/{trial}", scopes=USERS, problems=[Conflict])
+@routes.patch("/v1/trials/{trial}", scopes=USERS, problems=[Conflict, VersionConflict])
 async def patch_trial(context: Caller, trial: TrialId, body: PatchTrial) -> Trial:
-    """Changes notes, labels, whether it counts, or (audited) the metrics of a finished trial."""
-    return await context.services.write(
-        lambda tx: trials.patch_trial(tx, context.principal, trial, body), Touches(trials=(trial,))
+    """Changes notes, labels, whether it counts, or (audited) the metrics of a finished trial.
+
+    With `If-Match` only if the trial is still at that version.
+    """
+    version = context.if_match
+    changed = await context.services.write(
+        lambda tx: trials.patch_trial(tx, context.principal, trial, body, version=version), Touches(trials=(trial,))
     )
+    context.tag(changed.sequence)
+    return changed
 
 
 @routes.post("/v1/trials/{trial}/stop", scopes=USERS, problems=[TrialFinished, trials.NotRunning])

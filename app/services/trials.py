@@ -17,6 +17,7 @@ from studyhall.errors import (
     SpaceInfeasible,
     StudyEnded,
     TrialFinished,
+    VersionConflict,
 )
 from studyhall.space import Space
 from studyhall.study import StudyDefinition
@@ -108,14 +109,22 @@ def retry_trial(tx: Transaction, principal: Principal, trial_id: str) -> Trial:
     return trial_from(again)
 
 
-def patch_trial(tx: Transaction, principal: Principal, trial_id: str, patch: PatchTrial) -> Trial:
+def patch_trial(
+    tx: Transaction, principal: Principal, trial_id: str, patch: PatchTrial, *, version: int | None = None
+) -> Trial:
     """Notes, labels, and (audited) exclusion and corrected metrics of a finished trial.
 
+    Args:
+        version: the trial's sequence number that the change is based on (If-Match).
+
     Raises:
+        VersionConflict: the trial has changed since.
         Conflict: metrics of a trial that has not completed.
         InvalidInput: corrected metrics without an objective.
     """
     study, trial = trial_of(tx, principal, trial_id)
+    if version is not None and version != trial.sequence:
+        raise VersionConflict(f"the trial is at version {trial.sequence} now; read it again and repeat the change")
     if patch.metrics is not None:
         _correct(tx, principal, study, trial, patch.metrics)
     if patch.labels is not None:

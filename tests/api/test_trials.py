@@ -241,6 +241,17 @@ def test_a_trial_is_annotated(user: Caller, hold: Hold) -> None:
     assert (answer.json()["note"], answer.json()["excluded"]) == ("odd", True)
 
 
+def test_a_note_on_a_trial_that_has_changed_meanwhile_is_refused(user: Caller, hold: Hold) -> None:
+    before = user.get(hold.path).headers["etag"]
+
+    first = user.patch(hold.path, {"note": "mine"}, headers={"if-match": before})
+    second = user.patch(hold.path, {"note": "yours"}, headers={"if-match": before})
+
+    assert first.headers["etag"] == user.get(hold.path).headers["etag"] != before
+    assert (second.status_code, second.json()["code"]) == (412, "version-conflict")
+    assert user.get(hold.path).json()["note"] == "mine"
+
+
 def test_the_fleet_is_told_and_asked(worker: Caller, user: Caller) -> None:
     info = {"name": "hello", "summary": "A small net.", "settings": {}}
     worker.post("/v1/workers", {"name": "gpu/1", "version": "0.1.0", "trainables": [info]})
