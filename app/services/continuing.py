@@ -40,6 +40,7 @@ def revive(
     child = _continue(tx, study, parent, parent.parameters, source="revived")
     child.level, child.why = parent.level, f"trial {parent.number} would not be stopped any more: it goes on"
     tx.change(parent, continued_by=child.id)
+    tx.touch(study, parent)
     _queue(tx, study, child, parent)
     tx.pass_levels(study.id, parent.id, child.id)
 

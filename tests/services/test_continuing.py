@@ -3,11 +3,12 @@
 from typing import Any
 
 from app.services.histories import changes_after
+from app.services.reading import get_trial
 from app.services.telling import complete, report
 from app.storage.domain import definition_from
 from studyhall.trial import Measurement, Trial
 from studyhall.wire.claims import Complete, Report, Told
-from tests.databases import Held, House
+from tests.databases import ADMIN, Held, House
 
 HALF = {"rule": "percentile", "options": {"min_trials": 4, "interval": 4, "warmup_steps": 4}}
 QUARTER = {"rule": "population", "options": {"interval": 4}}
@@ -45,6 +46,18 @@ def test_a_stopped_trial_with_a_checkpoint_goes_on_once_its_rule_would_let_it(ho
     assert again.origin is not None
     assert (again.origin.trial, again.origin.number, again.origin.step) == (held[3].id, 3, 4)
     assert again.study.keeps_checkpoints
+
+
+def test_that_a_trial_goes_on_is_news_of_it(house: House) -> None:
+    study = house.study(stopping=HALF)
+    held = run_until_stopped(house, study.id, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)
+    before = house.ask(get_trial, principal=ADMIN, trial_id=held[3].id)
+
+    run_until_stopped(house, study.id, 7.0)
+
+    after = house.ask(get_trial, principal=ADMIN, trial_id=held[3].id)
+    assert (before.continued_by, after.continued_by is None) == (None, False)
+    assert after.sequence > before.sequence
 
 
 def test_without_a_checkpoint_a_stopped_trial_stays_stopped(house: House) -> None:
