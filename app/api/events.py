@@ -6,6 +6,7 @@ back, and a reader that lost its connection goes on with `Last-Event-ID`.
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from functools import partial
 
@@ -16,7 +17,7 @@ from app.api.context import Caller, Context
 from app.api.queries import EventsQuery, FeedQuery, StudyRef
 from app.api.routing import READERS, VIEWERS, Routes
 from app.services import reading
-from studyhall.errors import FieldError, InvalidInput
+from studyhall.errors import FieldError, InvalidCursor, InvalidInput
 from studyhall.wire.results import Events, Feed
 
 routes = Routes("events")
@@ -29,6 +30,7 @@ FEED_PAUSE_S = 1.0
 LONGEST_STREAM_S = 3600.0
 """After an hour the stream ends and the client comes again: keys expire, and load balancers forget."""
 
+_STREAM_ACCEPTED = re.compile(r"text/event-stream(?!\s*;\s*q=0(\.0*)?\s*(,|;|$))", re.IGNORECASE)
 _STREAM = {
     200: {
         "content": {
@@ -44,12 +46,17 @@ _STREAM = {
 async def list_events(context: Caller, study: StudyRef, query: EventsQuery) -> Events | Response:
     """Tells what happened after a sequence number, waiting for it if nothing has; or streams how far the study is.
 
-    With `Accept: text/event-stream` the answer is a stream of server-sent events, which `Last-Event-ID` resumes.
+    With `Accept: text/event-stream` the answer is a stream of server-sent events, which `Last-Event-ID` resumes. A
+    number that the study has not reached, as one from before a restore, is refused.
     """
     services = context.services
     found = await services.read(partial(reading.find_study, principal=context.principal, name=study))
-    if "text/event-stream" in (context.header("accept") or ""):
-        after = _resumed_after(context, query.after)
+    is_stream = _accepts_stream(context)
+    after = _resumed_after(context, query.after) if is_stream else query.after
+    if after > found.sequence:
+        told = f"the study is at {found.sequence}; it may have been restored from a backup: read it again from there"
+        raise InvalidCursor(f"There is no sequence number {after} yet.", errors=[FieldError("/query/after", told)])
+    if is_stream:
         return _as_stream(_stream(context, found.id, after))
     waiting = services.events(found.id, query.after, wait_s=query.wait_s, limit=query.limit)
     items, sequence = await (while_connected(context, waiting) if query.wait_s else waiting)
@@ -63,7 +70,7 @@ async def get_feed(context: Caller, query: FeedQuery) -> Feed | Response:
     Of a stream's events (`Accept: text/event-stream`) the first one tells all studies, unless `Last-Event-ID` is still
     true, and each other one those that have changed since, with null for a study that is gone.
     """
-    if "text/event-stream" in (context.header("accept") or ""):
+    if _accepts_stream(context):
         return _as_stream(_feed(context, context.header("last-event-id")))
     waiting = context.services.feed(context.principal.project, query.after, wait_s=query.wait_s)
     return await (while_connected(context, waiting) if query.wait_s else waiting)
@@ -88,6 +95,10 @@ async def _feed(context: Context, after: str | None) -> AsyncIterator[bytes]:
             return
         else:
             yield b": ping\n\n"
+
+
+def _accepts_stream(context: Context) -> bool:
+    return _STREAM_ACCEPTED.search(context.header("accept") or "") is not None
 
 
 def _as_stream(pieces: AsyncIterator[bytes]) -> Response:

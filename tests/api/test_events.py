@@ -289,6 +289,22 @@ async def test_a_stream_is_resumed_by_a_sequence_number(web: AsyncClient, study:
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream"])
+async def test_whoever_knows_more_than_there_is_does_not_wait_for_ever(
+    web: AsyncClient, study: str, accept: str
+) -> None:
+    answer = await web.get(f"/v1/studies/{study}/events?after=42&wait_s=30", headers={"accept": accept})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid-cursor")
+    assert answer.json()["errors"][0]["message"].startswith("the study is at 1;")
+
+
+@pytest.mark.parametrize("accept", ["text/event-stream;q=0", "text/event-stream; q=0.0, application/json"])
+async def test_whoever_takes_no_stream_gets_none(web: AsyncClient, study: str, accept: str) -> None:
+    for path in (f"/v1/studies/{study}/events", "/v1/events"):
+        assert (await web.get(path, headers={"accept": accept})).headers["content-type"] == "application/json"
+
+
 async def test_a_stream_of_nothing_is_not_found(web: AsyncClient) -> None:
     answer = await web.get("/v1/studies/nothing/events", headers={"accept": "text/event-stream"})
 
