@@ -19,6 +19,7 @@ from studyhall.errors import InvalidInput
 from studyhall.study import Study
 from studyhall.trial import Trial
 from studyhall.wire.studies import CONFIRMS, ConfirmStudy, CreateStudy, QueueTrials
+from studyhall.words import Parameters
 
 KEPT = ("objectives", "constraints", "retry", "parallelism", "priority", "task", "labels")
 """What the confirming study has from the one it confirms; no stopping rule, which would compare unequal seeds."""
@@ -52,16 +53,29 @@ def confirm_study(
 
     Raises:
         NameTaken: it has been confirmed under this name before.
+        InvalidInput: one of the trials is not of the study's space any more.
     """
+    assignments = [_as_of_now(study, trial) for trial in trials]
     made, _ = create_study(tx, principal, _definition(study, len(trials), request))
     runs = [
-        {"parameters": trial.parameters, "labels": {CONFIRMS: str(trial.number)}}
-        for trial in trials
+        {"parameters": parameters, "labels": {CONFIRMS: str(trial.number)}}
+        for trial, parameters in zip(trials, assignments, strict=True)
         for _ in range(request.seeds)
     ]
     queue_trials(tx, principal, made.id, QueueTrials.model_validate_json(json.dumps({"trials": runs})))
     row = tx.study(made.id)
     return made if row is None else study_from(row)
+
+
+def _as_of_now(study: Study, trial: Trial) -> Parameters:
+    """What a trial was given, in the space that the study has now."""
+    parameters = study.space.backfilled(trial.parameters)
+    if parameters is None:
+        raise InvalidInput(
+            f"trial {trial.number} is one of the best, and not of the space that study '{study.name}' has now;"
+            " exclude it to confirm the next one, or change the space"
+        )
+    return parameters
 
 
 def _definition(study: Study, trials: int, request: ConfirmStudy) -> CreateStudy:

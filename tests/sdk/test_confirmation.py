@@ -52,6 +52,29 @@ def test_of_several_objectives_the_front_is_confirmed(client):
     assert ranking(again)[0].standard_error is None
 
 
+def test_trials_of_an_earlier_space_are_confirmed_in_the_one_of_now(client):
+    (x,) = NOISY["space"]
+    both = [x, {"name": "gone", "type": "bool"}]
+    study = client.create_study("changed", budget={"max_trials": 4}, **NOISY | {"space": both})
+    study.optimize(luck)
+    best = study.best()
+    study.change(space={"parameters": [x, {"name": "new", "type": "bool", "default": True}]})
+
+    again = study.confirm(top=1, seeds=2)
+
+    assert [t.parameters for t in again.trials()] == [{"x": best.parameters["x"], "new": True}] * 2
+
+
+def test_a_trial_outside_of_the_space_of_now_is_named_when_it_is_to_be_confirmed(client):
+    study = client.create_study("narrowed", budget={"max_trials": 4}, **NOISY)
+    study.optimize(luck)
+    best = study.best()
+    study.change(space={"parameters": [NOISY["space"][0] | {"high": best.parameters["x"] / 2}]})
+
+    with pytest.raises(InvalidInput, match=f"trial {best.number} is one of the best, and not of the space"):
+        study.confirm(top=1, seeds=2)
+
+
 def test_a_trial_that_breaks_a_constraint_is_not_confirmed(client):
     study = client.create_study("bounded", budget={"max_trials": 6}, constraints=["score <= 0.6"], **NOISY)
     study.optimize(lambda parameters, _: parameters["x"])
