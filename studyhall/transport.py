@@ -403,7 +403,10 @@ def _checked_url(url: str) -> str:
         raise InvalidInput(f"'{url}' is not a URL; it looks like http://127.0.0.1:8000")
     if parsed.userinfo or parsed.query or parsed.fragment:
         raise InvalidInput("the URL holds more than an address; pass the key as `key`")
-    return url.rstrip("/")
+    url = url.rstrip("/")
+    if url.endswith("/v1"):
+        raise InvalidInput(f"the server's URL is {url.removesuffix('/v1')}, without the /v1 of its API")
+    return url
 
 
 def _is_loopback(url: str) -> bool:

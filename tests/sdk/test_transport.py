@@ -317,6 +317,11 @@ def test_what_is_no_address_is_refused(url):
         Connection(url)
 
 
+def test_an_address_is_that_of_the_server_not_of_its_api():
+    with pytest.raises(InvalidInput, match=r"URL is http://server\.test/search, without the /v1"):
+        Connection("http://server.test/search/v1/")
+
+
 def test_an_address_may_have_a_path():
     world = World(OK)
     connection = Connection("http://server.test/search/", transport=httpx2.MockTransport(world.answer))
