@@ -20,6 +20,7 @@ import hashlib
 import os
 import platform
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -50,6 +51,9 @@ PIECE_BYTES = 4 << 20
 """How much of an artifact one request brings."""
 FOLLOW_S = 20.0
 """How long one request waits for more of a log, in seconds."""
+
+_COMPARED = ("space", "objectives", "constraints", "task", "stopping", "budget")
+"""What makes a study that was there already another one than was asked for, where somebody asked for it."""
 
 WorkerState = Literal["online", "draining", "quarantined"]
 Written = Mapping[str, Any]
@@ -105,7 +109,7 @@ class Client:
         *,
         constraints: Sequence[str] | None = None,
         algorithm: Algorithm | Written | str | None = None,
-        stopping: Stopping | Written | None = None,
+        stopping: Stopping | Written | str | None = None,
         budget: Budget | Written | None = None,
         retry: Retry | Written | None = None,
         transfer: Transfer | Written | Sequence[str] | None = None,
@@ -121,10 +125,10 @@ class Client:
         Args:
             space: a space, or just its parameters.
             objectives: one or several `{"metric": ..., "goal": "minimize" | "maximize"}`.
-            algorithm: a name, or `{"name": ..., "options": ..., "seed": ...}`.
+            algorithm: a name, or `{"name": ..., "options": ..., "seed": ...}`; `stopping`: a rule, or the like.
             transfer: names of earlier studies to learn from, or `{"find": True}`.
-            stopping, budget, retry, task: a dict or the model of that name in `studyhall.study`.
-            if_exists: "get" answers the study that has this name already.
+            budget, retry, task: a dict or the model of that name in `studyhall.study`.
+            if_exists: "get" answers the study that has this name already, with a warning where it is another one.
 
         Raises:
             InvalidInput: naming each field that does not fit.
@@ -138,7 +142,7 @@ class Client:
                 "objectives": objectives if several else [objectives],
                 "constraints": constraints,
                 "algorithm": {"name": algorithm} if isinstance(algorithm, str) else algorithm,
-                "stopping": stopping,
+                "stopping": {"rule": stopping} if isinstance(stopping, str) else stopping,
                 "budget": budget,
                 "retry": retry,
                 "transfer": {"studies": transfer} if isinstance(transfer, Sequence) else transfer,
@@ -362,7 +366,16 @@ class Client:
 
     def _made(self, written: Written) -> StudyHandle:
         wanted = read_word(CreateStudy, written)
-        return self._handle(self.connection.post(path_of("studies"), wanted, Study))
+        study = self.connection.post(path_of("studies"), wanted, Study)
+        other = [name for name in _COMPARED if _is_other(name, wanted, study)]
+        if other and wanted.if_exists == "get":
+            told = f"study '{study.name}' was there already, with another {', '.join(other)} than asked for here"
+            warnings.warn(f"{told}: what is there stands; study.change() changes it", stacklevel=3)
+        return self._handle(study)
 
     def _handle(self, study: Study) -> StudyHandle:
         return StudyHandle(self.connection, study, self._keeper, worker=self._worker)
+
+
+def _is_other(name: str, wanted: CreateStudy, study: Study) -> bool:
+    return name in wanted.model_fields_set and getattr(wanted, name) != getattr(study, name)

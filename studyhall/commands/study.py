@@ -2,10 +2,18 @@
 
 import argparse
 import sys
+import warnings
 
 from studyhall.commands.asking import client_for, limited
 from studyhall.commands.assignments import changed_fields, read_assignments
-from studyhall.commands.printing import cell_text, print_facts, print_json, print_json_line, print_table
+from studyhall.commands.printing import (
+    cell_text,
+    end_with_reader,
+    print_facts,
+    print_json,
+    print_json_line,
+    print_table,
+)
 from studyhall.commands.study_file import read_study_file
 from studyhall.errors import Conflict, InvalidInput
 from studyhall.progress import ProgressLine
@@ -22,7 +30,11 @@ def create(arguments: argparse.Namespace) -> int:
     """Makes a study from a file."""
     changes = {"name": arguments.name, "if_exists": arguments.if_exists}
     definition = read_study_file(arguments.file, **changes)
-    study = client_for(arguments).create_study_from(definition)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        study = client_for(arguments).create_study_from(definition)
+    for warning in told:
+        sys.stderr.write(f"studyhall: {warning.message}\n")
     if arguments.wait and not arguments.watch:
         for summary in study.summaries():
             _check_goes_on(summary)

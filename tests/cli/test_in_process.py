@@ -47,6 +47,14 @@ def evaluate(door, name):
     door.client(worker="evaluator").study(name).optimize(lambda _, trial: trial.report(1, loss=1.0) and 0.5)
 
 
+def test_a_study_that_is_there_and_another_one_is_told_of(studyhall, study, tmp_path):
+    (tmp_path / "other.json").write_text(json.dumps(DEFINITION | {"name": study, "budget": {"max_trials": 9}}))
+
+    said = studyhall("study", "create", str(tmp_path / "other.json"), "--if-exists", "get")
+
+    assert f"studyhall: study '{study}' was there already, with another budget than asked for here" in said
+
+
 def test_a_study_is_made_listed_and_shown(studyhall, study):
     assert study in [listed["name"] for listed in studyhall("study", "list", "--json")]
     assert study in studyhall("study", "list")

@@ -35,6 +35,22 @@ def test_a_study_is_optimized_to_the_end_of_its_budget(study):
     assert best.metrics["loss"] == min(trial.metrics["loss"] for trial in study.trials())
 
 
+def test_a_study_that_was_there_already_and_is_another_one_is_told_of(client, study):
+    wider = PARABOLA | {"space": [{"name": "x", "type": "float", "low": -2, "high": 1}], "budget": {"max_trials": 9}}
+
+    with pytest.warns(UserWarning, match="was there already, with another space, budget than asked for here"):
+        found = client.create_study(study.name, **wider, if_exists="get")
+
+    assert found.id == study.id
+    assert client.create_study(study.name, **PARABOLA, if_exists="get").id == study.id
+
+
+def test_a_stopping_rule_may_be_a_name(client):
+    study = client.create_study("stopped by name", **PARABOLA, stopping="median")
+
+    assert study.definition.stopping.rule == "median"
+
+
 def test_ask_and_tell_need_no_more_than_a_loop(study):
     for _ in range(5):
         with study.ask() as trial:
