@@ -39,6 +39,9 @@ def main(
         transport, patience_s: how servers are asked; see `studyhall.transport.Connection`.
     """
     parsed: argparse.Namespace | None = None
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by whoever started this (`>&-`)
+            setattr(sys, stream, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     try:
         parsed = parse(list(sys.argv[1:] if arguments is None else arguments))
         parsed.transport, parsed.patience_s = transport, patience_s

@@ -3,9 +3,13 @@
 import json
 import os
 import re
+import select
 import shutil
+import stat
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -35,6 +39,15 @@ def print_json_line(value: Any) -> None:
     """One JSON document on one line, at once: one of many that come as things happen."""
     sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
     sys.stdout.flush()
+
+
+def end_with_reader() -> None:
+    """Ends this process once nobody reads what it prints (`| head -1`): it would find out at the next piece of news."""
+    with suppress(OSError):  # printed to memory
+        if stat.S_ISFIFO(os.fstat(sys.stdout.fileno()).st_mode) and hasattr(select, "poll"):
+            reader = select.poll()
+            reader.register(sys.stdout.fileno(), 0)
+            threading.Thread(target=lambda: reader.poll() and os._exit(0), daemon=True).start()
 
 
 def print_text(text: str) -> None:

@@ -110,6 +110,7 @@ def change(arguments: argparse.Namespace) -> None:
 
 def show_events(arguments: argparse.Namespace) -> None:
     """Prints what has happened, as it happens with --follow."""
+    end_with_reader()
     for event in _study(arguments).events(arguments.after, follow=arguments.follow):
         if arguments.json:
             print_json_line(event.to_dict())
@@ -123,6 +124,7 @@ def show_events(arguments: argparse.Namespace) -> None:
 
 def show_changes(arguments: argparse.Namespace) -> None:
     """Prints the sequence number of every study, then of those that change with --follow."""
+    end_with_reader()
     for changed in client_for(arguments).changes(follow=arguments.follow):
         for study, sequence in changed.items():
             if arguments.json:
@@ -188,6 +190,7 @@ def _study(arguments: argparse.Namespace) -> StudyHandle:
 
 
 def _watch(study: StudyHandle, *, as_json: bool) -> int:
+    end_with_reader()
     objective, total = study.definition.objectives[0], study.definition.budget.max_trials
     with ProgressLine(stream=sys.stdout, shown=not as_json) as line:
         told = -1

@@ -9,7 +9,7 @@ from typing import Final
 from studyhall.client import Client
 from studyhall.commands.asking import client_for, limited, trial_id, trial_of
 from studyhall.commands.assignments import changed_fields, read_assignments
-from studyhall.commands.printing import print_facts, print_json, print_json_line, print_table
+from studyhall.commands.printing import end_with_reader, print_facts, print_json, print_json_line, print_table
 from studyhall.errors import Conflict
 from studyhall.study import StudyState
 from studyhall.study_handle import Sort
@@ -163,6 +163,7 @@ def retry(arguments: argparse.Namespace) -> int:
 
 def show_log(arguments: argparse.Namespace) -> None:
     """Prints what a trial's code has printed."""
+    end_with_reader()
     client = client_for(arguments)
     parts = client.log(trial_id(client, arguments.id), attempt=arguments.attempt, follow=arguments.follow)
     if arguments.json:

@@ -71,3 +71,20 @@ def test_each_shell_takes_its_script(shell, tmp_path, capsys):
     if shutil.which(shell):
         done = subprocess.run([shell, "-n", str(script)], capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_output_that_was_closed_from_the_start_is_no_error():
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m studyhall completion fish >&-"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_whoever_waits_for_news_ends_with_its_reader():
+    waiting = "import time; from studyhall.commands.printing import end_with_reader as end; end(); time.sleep(60)"
+
+    subprocess.run(["bash", "-c", f'{sys.executable} -c "{waiting}" | true'], timeout=20, check=True)
