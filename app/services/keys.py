@@ -92,12 +92,12 @@ def revoke_key(tx: Transaction, principal: Principal, key_id: str) -> None:
 
     Raises:
         NotFound: there is no such key in this project.
-        LastAdmin: it is the last admin key that works.
+        LastAdmin: no other admin key works, but for those that were rotated and end with their grace.
     """
     key = _found(tx, principal, key_id)
     if key.revoked_at is not None:
         return
-    if key.scope == "admin" and not _has_ended(tx, key) and _working_admins(tx) == 1:
+    if key.scope == "admin" and not _has_ended(tx, key) and not _has_another_admin(tx, key):
         raise LastAdmin
     tx.change(key, revoked_at=tx.now)
     tx.audit(project=key.project, key_id=principal.key_id, action="key.revoked", subject=key.id)
@@ -133,5 +133,8 @@ def _has_ended(tx: Transaction, key: KeyRow) -> bool:
     )
 
 
-def _working_admins(tx: Transaction) -> int:
-    return sum(key.scope == "admin" and not _has_ended(tx, key) for key in tx.all_keys())
+def _has_another_admin(tx: Transaction, than: KeyRow) -> bool:
+    return any(
+        key.scope == "admin" and key.id != than.id and key.taken_until is None and not _has_ended(tx, key)
+        for key in tx.all_keys()
+    )

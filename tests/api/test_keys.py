@@ -110,6 +110,20 @@ def test_an_admin_key_that_has_ended_may_be_revoked_beside_the_only_one_that_wor
 
 
 @pytest.mark.catalogue("AU-011")
+def test_the_successor_of_the_last_admin_key_stays_too_while_the_old_one_has_its_grace(
+    client: TestClient, api: Api, services: Services
+) -> None:
+    api.authenticator = Authenticator(services.find_key)
+    first = services.database.writer.write_now(create_admin_key)
+    old = Caller(client, first.secret)
+    new = old.post(f"/v1/keys/{first.id}/rotate", {"grace_s": 3600}).json()
+
+    answer = old.delete(f"/v1/keys/{new['id']}")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "last-admin")
+    assert old.delete(f"/v1/keys/{first.id}").status_code == 204
+
+
 def test_users_make_no_keys(user: Caller) -> None:
     answer = user.post("/v1/keys", {"name": "mine", "scope": "admin"})
 
