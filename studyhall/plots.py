@@ -20,9 +20,9 @@ from studyhall.study_handle import StudyHandle
 _MOST_CURVES: Final = 50
 
 
-def history(study: StudyHandle, *, axes: Any = None) -> Any:
-    """Each trial's value by its number, and the best so far as a line."""
-    told, axes = study.history(), _axes(axes)
+def history(study: StudyHandle, *, objective: str | None = None, axes: Any = None) -> Any:
+    """Each trial's value by its number, and the best so far as a line: of the first objective by default."""
+    told, axes = study.history(objective=objective), _axes(axes)
     known = [(number, value) for number, value in zip(told.number, told.value, strict=True) if value is not None]
     best = [(number, value) for number, value in zip(told.number, told.best, strict=True) if value is not None]
     if not known:

@@ -62,7 +62,7 @@ class StudyAnalysis:
 
 def of_history(study: str, told: History) -> StudyAnalysis:
     """The course of a search as an analysis like the others, though its answer has a shape of its own."""
-    names = ("number", "state", "value", "best", "finished_at")
+    names = ("number", "state", "value", "best", "finished_at", "feasible")
     columns: dict[str, list[JsonValue]] = {name: list(getattr(told, name)) for name in names}
     answer = Analysis(
         study=study,

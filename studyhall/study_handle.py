@@ -159,9 +159,12 @@ class StudyHandle:
         """The study at a glance: counts, best, pace."""
         return self._get("summary", Summary)
 
-    def history(self, *, max_points: int = 2000) -> History:
-        """The course of the search in columns: numbers, states, values, the best so far."""
-        return self._get("analyses/history", History, query={"max_points": max_points})
+    def history(self, *, objective: str | None = None, max_points: int = 2000) -> History:
+        """The course of the search, by default of the first objective: numbers, states, values, the best so far.
+
+        Of several objectives only one that is named has a best.
+        """
+        return self._get("analyses/history", History, query={"objective": objective, "max_points": max_points})
 
     def predict(self, *points: Mapping[str, Any]) -> list[Prediction]:
         """What the model expects at points of the space: mean and deviation of each objective, in its own units.
@@ -178,14 +181,15 @@ class StudyHandle:
 
         Args:
             options: `objective`, `method` (of importance: `ped_anova`, `fanova`; of dependence: `model`, `forest`),
-                `parameters`, `trials` (of curves: numbers), `max_points`; `history` knows the last one only.
+                `parameters`, `trials` (of curves: numbers), `max_points`; `history` knows the first and the last.
 
         Raises:
             InvalidInput: for an objective or a parameter that the study does not have.
             Unavailable: when the analysis took too long.
         """
         if kind == "history":
-            return of_history(self.name, self.history(max_points=options.get("max_points") or 2000))
+            told = self.history(objective=options.get("objective"), max_points=options.get("max_points") or 2000)
+            return of_history(self.name, told)
         return StudyAnalysis(self._get(f"analyses/{kind}", Analysis, query=options, wait_s=ANALYSIS_S))
 
     def trials(

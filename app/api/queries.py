@@ -169,6 +169,10 @@ class AnalysisQuery(Word):
 
 
 class CourseQuery(Word):
-    """How fine a chart may be."""
+    """Which course, and how fine a chart may be."""
 
+    objective: Annotated[
+        MetricName | None,
+        Field(description="A metric of the study's; absent: the first, and of several objectives without the best."),
+    ] = None
     max_points: Annotated[int, Field(ge=10, le=5000, description="The most trials to tell of.")] = 2000

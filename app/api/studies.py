@@ -192,9 +192,9 @@ async def predict(context: Caller, study: StudyRef, body: PredictPoints) -> Pred
 
 @routes.get("/v1/studies/{study}/analyses/history", scopes=VIEWERS)
 async def get_history(context: Caller, study: StudyRef, query: CourseQuery) -> History:
-    """Tells the course of a search in columns: number, state, value, best so far, time of finish."""
+    """Tells the course of a search in columns: number, state, value, best so far, time of finish, feasible or not."""
     history, sequence = await context.services.read(
-        partial(reading.history, principal=context.principal, name=study, max_points=query.max_points)
+        partial(reading.history, principal=context.principal, name=study, **query.model_dump())
     )
     context.tag(sequence)
     return history

@@ -1,7 +1,7 @@
 """What is read of studies and trials, put together from several queries on one connection."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from app.analysis.series import course
@@ -12,10 +12,10 @@ from app.storage import reader, trial_history
 from app.storage.domain import counts_from, definition_from, study_from, trial_from
 from app.storage.rows import StudyRow, TrialRow
 from studyhall.architecture.network import Network, network_of
-from studyhall.errors import Conflict
+from studyhall.errors import Conflict, FieldError, InvalidInput
 from studyhall.parameters import Parameter
-from studyhall.study import Study, StudyState
-from studyhall.trial import Trial
+from studyhall.study import Objective, Study, StudyDefinition, StudyState
+from studyhall.trial import Trial, TrialState
 from studyhall.wire.results import Best, History, Summary
 
 RECENT_S = 300.0
@@ -134,21 +134,55 @@ def _pace(connection: reader.Connection, row: StudyRow, now: float) -> float | N
     return None if until - since < 1.0 else round(finished / (until - since) * 60.0, 3)
 
 
-def history(connection: reader.Connection, *, principal: Principal, name: str, max_points: int) -> tuple[History, int]:
-    """The course of the search, as columns; and the sequence number it holds for.
+def history(
+    connection: reader.Connection, *, principal: Principal, name: str, objective: str | None, max_points: int
+) -> tuple[History, int]:
+    """The course of the search by an objective, as columns; and the sequence number it holds for.
 
-    `value` is what a trial reported for the first objective, also where it does not count for the best: stopped
-    early, a broken constraint, several objectives. Only for the points that are kept, since it stands in JSON.
+    `value` is what a trial reported, also where it does not count for the best: stopped early, a broken constraint.
+    Only for the points that are kept, since it stands in JSON. Of several objectives a named one has a best.
+
+    Raises:
+        NotFound: there is no such study.
+        InvalidInput: the study has no such objective.
     """
     row = find_study(connection, principal, name)
-    objective = definition_from(row.definition).objectives[0]
-    found = course(trial_history.value_history(connection, row.id), objective.goal, max_points)
-    uncounted = [number for number, value in zip(found.number, found.value, strict=True) if value is None]
-    told = reader.metrics_of(connection, row.id, uncounted)
-    values = zip(found.number, found.value, strict=True)
-    filled = [told.get(number, {}).get(objective.metric) if value is None else value for number, value in values]
-    found = replace(found, value=filled)
-    columns: dict[str, Any] = {name: tuple(of) if isinstance(of, list) else of for name, of in asdict(found).items()}
+    definition = definition_from(row.definition)
+    chosen = _objective(definition, objective)
+    if objective is None or len(definition.objectives) == 1:
+        rows = trial_history.value_history(connection, row.id)
+    else:
+        rows = [
+            (number, state, _counted(definition, chosen, state, metrics), at)
+            for number, state, metrics, at in trial_history.metrics_history(connection, row.id)
+        ]
+    found = course(rows, chosen.goal, max_points)
+    points = list(zip(found.number, found.value, strict=True))
+    told = reader.metrics_of(connection, row.id, [number for number, value in points if value is None])
+    columns: dict[str, Any] = {key: tuple(of) if isinstance(of, list) else of for key, of in asdict(found).items()}
+    columns["value"] = tuple(told.get(n, {}).get(chosen.metric) if value is None else value for n, value in points)
+    # What counts for the best breaks none.
+    columns["feasible"] = tuple(
+        value is not None or (definition.meets_constraints(told[n]) if n in told else None) for n, value in points
+    )
     return History.model_construct(
-        metric=objective.metric, goal=objective.goal, sequence=row.sequence, **columns
+        metric=chosen.metric, goal=chosen.goal, sequence=row.sequence, **columns
     ), row.sequence
+
+
+def _objective(definition: StudyDefinition, name: str | None) -> Objective:
+    if name is None:
+        return definition.objectives[0]
+    for objective in definition.objectives:
+        if objective.metric == name:
+            return objective
+    known = ", ".join(objective.metric for objective in definition.objectives)
+    raise InvalidInput(errors=[FieldError("/query/objective", f"is not an objective of this study; it has: {known}")])
+
+
+def _counted(definition: StudyDefinition, objective: Objective, state: str, metrics: str | None) -> float | None:
+    """The value of a trial that may be the best."""
+    if state != TrialState.COMPLETED or metrics is None:
+        return None
+    told = json.loads(metrics)
+    return told.get(objective.metric) if definition.meets_constraints(told) else None

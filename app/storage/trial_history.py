@@ -62,6 +62,14 @@ def value_history(connection: Connection, study_id: str) -> list[tuple[int, str,
     return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query.order_by(_T.number))]
 
 
+def metrics_history(connection: Connection, study_id: str) -> list[tuple[int, str, str | None, float | None]]:
+    """The same with their metrics in place of the value, as JSON texts."""
+    query = select(_T.number, _T.state, _T.metrics, _T.finished_at).where(
+        _T.study_id == study_id, _T.finished_at.is_not(None), _T.excluded.is_(False)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query.order_by(_T.number))]
+
+
 def running_numbers(connection: Connection, study_id: str) -> list[int]:
     """The numbers of the trials that run now; as many as there are workers."""
     query = select(_T.number).where(_T.study_id == study_id, _T.state == "running").order_by(_T.number)

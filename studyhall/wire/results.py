@@ -72,6 +72,8 @@ class History(Word):
     value: tuple[float | None, ...]
     best: tuple[float | None, ...]
     finished_at: tuple[float | None, ...]
+    feasible: tuple[bool | None, ...]
+    """Whether it breaks none of the study's constraints; null without metrics."""
     total: int
     """How many trials have ended, shown or not."""
     sequence: int = 0

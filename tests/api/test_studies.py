@@ -224,6 +224,23 @@ def test_the_best_the_front_the_summary_and_the_course_agree(user: Caller, worke
     assert course["best"] == [0.5, 0.25, 0.25]
 
 
+def test_a_course_is_of_the_objective_asked_for_and_says_which_trials_break_a_constraint(user: Caller) -> None:
+    objectives = [{"metric": "loss"}, {"metric": "gain", "goal": "maximize"}]
+    study = user.make_study(objectives=objectives, constraints=["size <= 10"])
+    told = [{"loss": 2, "gain": 1, "size": 9}, {"loss": 1, "gain": 5, "size": 11}, {"loss": 3, "gain": 3, "size": 1}]
+    trials = [{"parameters": {"x": 0.5}, "state": "completed", "metrics": metrics} for metrics in told]
+    trials += [{"parameters": {"x": 0.5}, "state": "failed"}]
+    assert user.post(f"/v1/studies/{study['id']}/trials", {"trials": trials}).status_code == 201
+    path = f"/v1/studies/{study['id']}/analyses/history"
+
+    first, gain = user.get(path).json(), user.get(f"{path}?objective=gain").json()
+
+    assert (first["metric"], first["value"], first["best"]) == ("loss", [2, 1, 3, None], [None] * 4)
+    assert (gain["metric"], gain["value"], gain["best"]) == ("gain", [1, 5, 3, None], [1, 1, 3, 3])
+    assert first["feasible"] == gain["feasible"] == [True, False, True, None]
+    assert user.get(f"{path}?objective=size").json()["errors"][0]["pointer"] == "/query/objective"
+
+
 def test_what_others_own_does_not_exist(caller: Make) -> None:
     mine, theirs = caller("admin", "mine"), caller("admin", "theirs")
     study = mine.make_study(name="secret")

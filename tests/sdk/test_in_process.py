@@ -178,7 +178,7 @@ def test_the_course_of_a_search_is_a_data_frame_like_other_analyses(study):
 
     frame = study.analysis("history").frame()
 
-    assert list(frame.columns) == ["number", "state", "value", "best", "finished_at"]
+    assert list(frame.columns) == ["number", "state", "value", "best", "finished_at", "feasible"]
     assert frame["best"].iloc[-1] == study.best().metrics["loss"]
 
 
