@@ -72,18 +72,25 @@ def hypervolume(question: Question) -> Finding:
     return Finding(columns, len(rows), 2, facts)
 
 
-def best_first(question: Question, rows: Any) -> Any:
-    """Completed rows, the best first: of several objectives those that lead by any of some weightings.
+def best_of(question: Question, rows: Any, count: int) -> Any:
+    """The best of some completed rows and whoever equals the last of them, the best first.
+
+    Of several objectives those that lead by any of some weightings.
 
     Source: Knowles 2006 (ParEGO): the augmented Chebyshev weighting; here of ranks, so that units do not matter.
     """
     losses = question.all_losses(rows)
     if losses.shape[1] == 1:
-        return rows[np.argsort(losses[:, 0], kind="stable")]
+        return rows[_smallest(losses[:, 0], count)]
     ranks = np.column_stack([mean_ranks(column) for column in losses.T])
     weights = np.vstack([np.eye(losses.shape[1]), np.random.default_rng(SEED).dirichlet(np.ones(losses.shape[1]), 14)])
     leads = [mean_ranks((weight * ranks).max(axis=1) + 0.05 * ranks @ weight) for weight in weights]
-    return rows[np.argsort(np.min(leads, axis=0), kind="stable")]
+    return rows[_smallest(np.min(leads, axis=0), count)]
+
+
+def _smallest(values: Floats, count: int) -> Any:
+    order = np.argsort(values, kind="stable")
+    return order[values[order] <= values[order[count - 1]]]
 
 
 def non_dominated(losses: Floats) -> Truths:

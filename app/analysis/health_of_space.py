@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Final
 
-from app.analysis.fronts import best_first
+from app.analysis.fronts import best_of
 from app.analysis.health_check import NEEDED, Check, numbers, percent, unknown
 from app.analysis.question import Question
 from studyhall.parameters import Parameter
@@ -18,7 +18,7 @@ def space_edges(question: Question) -> list[Check]:
     title = "The best trials lie inside the space"
     if len(rows) < NEEDED:
         return [unknown("space_edges", title, len(rows), "slice")]
-    top = best_first(question, rows)[: max(8, int(len(rows) * TOP_SHARE))]
+    top = best_of(question, rows, max(8, int(len(rows) * TOP_SHARE)))
     places = question.places(top)
     found = []
     for j, parameter in enumerate(question.free):
@@ -61,7 +61,7 @@ def losing_choices(question: Question) -> list[Check]:
     title = "Every choice has won, or had too few trials to tell"
     if len(rows) < NEEDED:
         return [unknown("losing_choices", title, len(rows), "slice")]
-    top = best_first(question, rows)[: max(5, len(rows) // 4)]
+    top = best_of(question, rows, max(5, len(rows) // 4))
     found = []
     for parameter in question.free:
         if parameter.type not in ("categorical", "ordinal", "bool"):
@@ -95,7 +95,7 @@ def wide_ranges(question: Question) -> list[Check]:
         return []
     if len(rows) < NEEDED:
         return [unknown("wide_ranges", title, len(rows), "slice")]
-    good = best_first(question, rows)[: len(rows) // 2]
+    good = best_of(question, rows, len(rows) // 2)
     found = []
     for j, parameter in named:
         here, every = (question.places(each)[:, j] for each in (good, rows))

@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 from app.analysis.health import health
+from app.analysis.question import Trials
 from app.engine_model import EngineModel
 from studyhall.space import Space
 from studyhall.study import Objective
@@ -44,6 +45,13 @@ def test_a_choice_that_never_wins_is_named() -> None:
 
     assert status == "look"
     assert "Take b out of kind" in text
+
+
+def test_equals_have_won_whatever_their_number() -> None:
+    made = trials(SQUARE, lambda _: 1.0, 200)
+    late = [parameters | {"kind": "ab"[row // 100]} for row, parameters in enumerate(made.parameters)]
+
+    assert checks(SQUARE, Trials(made.columns | {"parameters": late}))["losing_choices"][0] == "good"
 
 
 def test_failures_that_cluster_are_told_with_their_region_and_reason() -> None:
