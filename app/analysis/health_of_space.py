@@ -1,6 +1,7 @@
 """Whether the space fits what the best trials say: bounds, choices, ranges, and what the budget can cover."""
 
 from collections import Counter
+from math import comb
 from typing import Final
 
 from app.analysis.fronts import best_of
@@ -34,7 +35,8 @@ def space_edges(question: Question) -> list[Check]:
             continue  # so few values that the ends are where a trial must be
         for pressed, side in ((at <= edge, "low"), (at >= 1 - edge, "high")):
             share = float(pressed.mean())
-            if share >= 0.5:
+            # By chance so many of them lie in a part of the range so large one time in a hundred.
+            if share >= 0.5 and _at_least(int(pressed.sum()), len(at), edge) < 0.01:
                 bound = getattr(parameter, side)
                 evidence = f"{percent(share)} of the {len(at)} best trials have {parameter.name} next to {bound:g}"
                 advice = f"Widen the range of {parameter.name} beyond {bound:g}, if values there make sense."
@@ -127,6 +129,7 @@ def budget(question: Question) -> list[Check]:
     """Whether the budget can cover the space: ten trials for each parameter is a common least."""
     planned = question.study.get("max_trials")
     wanted = 10 * len(question.free)
+    wanted = min(wanted, question.space.size or wanted)  # a small space is used up before
     title = "The budget fits the space"
     if planned is None:
         return [Check("budget", "good", title, "", "no limit of trials", "overview")]
@@ -143,6 +146,11 @@ def budget(question: Question) -> list[Check]:
             )
         ]
     return [Check("budget", "good", title, "", evidence, "overview")]
+
+
+def _at_least(hits: int, count: int, chance: float) -> float:
+    """The probability of so many hits or more (binomial)."""
+    return sum(comb(count, k) * chance**k * (1 - chance) ** (count - k) for k in range(hits, count + 1))
 
 
 def _text(question: Question, row: int, parameter: Parameter) -> str | None:

@@ -111,6 +111,9 @@ def noise_against_differences(question: Question) -> list[Check]:
         return [Check("noise", "unknown", "How noisy a trial is", advice, few, "trials")]
     losses = question.losses(rows)
     gap = float(np.median(losses) - losses.min())
+    if gap == 0:
+        advice = "Report a finer metric: this one does not tell the better half of all trials apart."
+        return [Check("noise", "look", "Many trials are equally good", advice, "half of all equal the best", "edf")]
     evidence = f"{told.text} by {told.deviation:.3g}, the better half of all trials by {gap:.3g}"
     if told.deviation <= 0.25 * gap:
         return [Check("noise", "good", "Differences are larger than noise", "", evidence, "edf", trials=told.trials)]

@@ -123,6 +123,31 @@ def test_a_budget_too_small_for_the_space_is_told() -> None:
     assert checks(SQUARE, trials(SQUARE, lambda p: p["x"], 5), study={"max_trials": 12})["budget"][0] == "look"
 
 
+def test_a_budget_that_holds_the_whole_space_is_enough() -> None:
+    space = Space.model_validate({"parameters": tuple({"name": name, "type": "bool"} for name in "abc")})
+
+    assert checks(space, trials(space, lambda p: float(p["a"]), 5), study={"max_trials": 8})["budget"][0] == "good"
+
+
+def test_equal_results_are_told_and_not_taken_for_noise() -> None:
+    made = trials(SQUARE, lambda p: float(p["x"] > 0.8), 200)
+
+    status, text = checks(SQUARE, made, engine_model=EngineModel)["noise"]
+
+    assert status == "look"
+    assert "a finer metric" in text
+
+
+def test_an_end_that_chance_would_hit_as_often_is_no_bound_that_is_pressed_against() -> None:
+    space = Space.model_validate({"parameters": ({"name": "n", "type": "int", "low": 1, "high": 6},)})
+    best = [6, 1, 6, 3, 6, 4, 6, 2]  # four of eight at one of six values: one time in thirty
+    losses = iter(range(100))
+    made = trials(space, lambda _: float(next(losses)), 100)
+    parameters = [{"n": n} for n in best] + made.parameters[8:]
+
+    assert checks(space, Trials(made.columns | {"parameters": parameters}))["space_edges"][0] == "good"
+
+
 def test_an_engine_that_is_too_sure_of_itself_is_told() -> None:
     predicted = [{"mean": {"loss": 0.0}, "deviation": {"loss": 0.01}}] * 60
 
