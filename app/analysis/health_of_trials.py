@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.analysis.health_check import MOST_SHOWN, NEEDED, Check, numbers, percent, unknown
-from app.analysis.progress import NEEDED_FOR_CALIBRATION, Z_90, calibration, rank_correlation
+from app.analysis.progress import NEEDED_FOR_CALIBRATION, Z_90, calibration, chance_of_better, rank_correlation
 from app.analysis.question import Question
 from studyhall.parameters import Parameter
 
@@ -187,16 +187,19 @@ def stalled(question: Question) -> list[Check]:
     if len(rows) < NEEDED or question.study.get("state") != "active" or len(question.objectives) > 1:
         return []
     best = np.minimum.accumulate(question.losses(rows))
-    last = int(np.flatnonzero(np.diff(best, prepend=np.inf) < 0)[-1])
-    since, shown = len(rows) - 1 - last, numbers(question, [int(rows[last])])
+    improved = np.flatnonzero(np.diff(best, prepend=np.inf) < 0)
+    each = question.total / len(question.trials)  # of very many trials only every so many-th was read
+    since, count = round((len(rows) - 1 - improved[-1]) * each), len(rows) * each
+    shown = numbers(question, [int(rows[improved[-1]])])
     evidence = f"the best is {since} completed trials old"
-    if since > max(50, len(rows) // 2):
+    if since > max(50, count / 2):
+        chance = percent(chance_of_better(improved, len(rows), 10 / each))
         return [
             Check(
                 "stalled",
                 "look",
                 "Nothing better for a long time",
-                "Stop here, or change the space: more of the same will hardly help.",
+                f"Stop here, or change the space: ten more trials find a better one with a chance of {chance}.",
                 evidence,
                 "convergence",
                 trials=shown,

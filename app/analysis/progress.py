@@ -46,7 +46,7 @@ def convergence(question: Question) -> Finding:
         "trials_since_best": round((len(best) - 1 - improved[-1]) * each),
     }
     if len(rows) >= NEEDED_FOR_PROJECTION:
-        facts["chance_of_better_in_10"] = round(_chance_of_better(improved, len(best), 10 / each), 4)
+        facts["chance_of_better_in_10"] = round(chance_of_better(improved, len(best), 10 / each), 4)
     if len(rows) < NEEDED_FOR_PROJECTION or len(improved) < 3:
         note = f"A projection takes {NEEDED_FOR_PROJECTION} completed trials and three improvements."
         return Finding(columns, len(rows), 1, facts, note)
@@ -62,7 +62,7 @@ def convergence(question: Question) -> Finding:
     return Finding(columns, len(rows), 1, facts)
 
 
-def _chance_of_better(improved: Any, count: int, ahead: float) -> float:
+def chance_of_better(improved: Any, count: int, ahead: float) -> float:
     """The chance that the best of `count` trials is beaten within some more, by how often that came lately.
 
     Trial n of a random search is its best with probability 1 / n, so improvements are a Poisson process in the

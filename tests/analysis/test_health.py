@@ -1,6 +1,7 @@
 """Each check of a study's health, on a study that has just that fault, and on one that has none."""
 
 import random
+from dataclasses import replace
 from typing import Any
 
 from app.analysis.health import health
@@ -146,6 +147,17 @@ def test_an_end_that_chance_would_hit_as_often_is_no_bound_that_is_pressed_again
     parameters = [{"n": n} for n in best] + made.parameters[8:]
 
     assert checks(space, Trials(made.columns | {"parameters": parameters}))["space_edges"][0] == "good"
+
+
+def test_a_search_that_stands_still_is_told_in_trials_of_the_study_and_with_the_chance_to_go_on() -> None:
+    losses = iter([1.0, *[2.0] * 199])
+    asked = question(SQUARE, trials(SQUARE, lambda _: next(losses), 200), study={"state": "active"})
+
+    columns = health(replace(asked, total=1000)).columns
+
+    row = columns["name"].index("stalled")
+    assert columns["evidence"][row] == "the best is 995 completed trials old"
+    assert columns["advice"][row].endswith("with a chance of 1 %.")
 
 
 def test_an_engine_that_is_too_sure_of_itself_is_told() -> None:
