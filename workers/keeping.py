@@ -71,11 +71,16 @@ class Places:
                 Scratch(lock.with_suffix(""), abandoned).remove()
 
     def forget_old(self, days: float) -> None:
-        """Removes logs of so many days, and scratch directories that no trial can be using any more."""
+        """Removes logs of so many days, and scratch directories that no trial can be using any more.
+
+        What a living worker of this machine holds stays, however old it looks: a clock may have been set.
+        """
         now = time.time()
         for log in _older(self.directory / "logs", "*/*.log", now - days * DAY_S):
             log.unlink(missing_ok=True)
         for scratch in _older(self.directory / "work", "*", now - max(days, LONGEST_TRIAL_DAYS) * DAY_S):
+            if _is_in_use(scratch if scratch.suffix == ".lock" else scratch.with_name(f"{scratch.name}.lock")):
+                continue
             shutil.rmtree(scratch, ignore_errors=True)
             if scratch.suffix == ".lock":
                 scratch.unlink(missing_ok=True)
@@ -151,6 +156,17 @@ def _abandoned(path: Path) -> IO[str] | None:
         pass
     lock.close()
     return None
+
+
+def _is_in_use(path: Path) -> bool:
+    try:
+        with path.open("r+", encoding="utf-8") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def _is_at(lock: IO[str], path: Path) -> bool:

@@ -61,6 +61,19 @@ def test_a_worker_that_starts_clears_what_the_dead_left_and_nothing_of_the_livin
     living.remove()
 
 
+def test_what_a_living_trial_uses_stays_when_the_clock_is_set_forward_by_years(tmp_path):
+    places = Places(tmp_path, DirectoryStore(tmp_path / "artifacts"))
+    scratch = places.scratch(an_attempt(0))
+    for path in (scratch.path, Path(scratch.lock.name)):
+        os.utime(path, (0, 0))  # a machine without a battery begins in 1970
+
+    places.forget_old(7)
+
+    assert scratch.path.is_dir()
+    assert Path(scratch.lock.name).exists()
+    scratch.remove()
+
+
 def test_logs_and_what_killed_workers_left_are_removed_after_some_days(tmp_path):
     logs = [left_behind(tmp_path / "logs" / "st_1" / f"{days}-1.log", days=days) for days in (6, 8)]
     work = [left_behind(tmp_path / "work" / f"tr_{days}-1" / "weights", days=days) for days in (8, 32)]
