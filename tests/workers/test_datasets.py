@@ -155,6 +155,12 @@ def test_arrays_that_cannot_be_used_say_why(tmp_path, monkeypatch, arrays, messa
         load_dataset(npz_settings(tmp_path, monkeypatch, **arrays))
 
 
+def test_classes_that_are_numbers_stand_in_the_order_of_numbers(tmp_path, monkeypatch):
+    data = load_dataset(npz_settings(tmp_path, monkeypatch, x=np.zeros((12, 2)), y=np.arange(12)))
+
+    assert data.y.tolist() == list(range(12))  # so that a model's eleventh score is that of class 10
+
+
 def test_a_file_that_is_no_npz_is_refused(tmp_path, monkeypatch):
     settings = npz_settings(tmp_path, monkeypatch, x=np.zeros((2, 2)), y=np.zeros(2))
     (tmp_path / "rows.npz").write_bytes(b"\x80\x04\x95 not a zip")

@@ -132,10 +132,11 @@ def _target_column(name: str, cells: list[str], goal: str) -> tuple[Floats | Lab
     values = _numbers(name, cells)
     few_whole = values is not None and len(set(cells)) <= 20 and bool(np.all(values == np.round(values)))
     if goal == "classification" or (goal == "auto" and (values is None or few_whole)):
-        classes, y = np.unique(np.array(cells), return_inverse=True)
+        classes = sorted(set(cells), key=str if values is None else lambda cell: (float(cell), cell))  # 2 before 10
         if len(classes) > MAX_CLASSES:
             raise unusable("target", f"{len(classes)} different values are more than {MAX_CLASSES} classes")
-        return y.astype(np.int64), tuple(map(str, classes))
+        place = {name: index for index, name in enumerate(classes)}
+        return np.array([place[cell] for cell in cells], np.int64), tuple(classes)
     if values is None:
         raise unusable("target", "a regression needs a column of numbers, without empty cells")
     return values, ()
@@ -148,14 +149,12 @@ def _feature_columns(name: str, cells: list[str]) -> tuple[Floats, list[str]]:
     values = _numbers(name, cells)
     if values is not None:
         return values[:, None], [name]
-    levels = sorted(set(cells))
+    levels, place = np.unique(cells, return_inverse=True)
     if len(levels) > 100:
         raise unusable(
             "path", f"column '{name}' has {len(levels)} different texts; drop it or group them to 100 or fewer"
         )
-    return np.array([[cell == level for level in levels] for cell in cells], np.float32), [
-        f"{name}={v}" for v in levels
-    ]
+    return np.eye(len(levels), dtype=np.float32)[place], [f"{name}={level}" for level in levels]
 
 
 def _numbers(name: str, cells: list[str]) -> Floats | None:
