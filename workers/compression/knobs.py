@@ -98,7 +98,7 @@ class Examine(Knobs):
     """Attacks and explains the model: what it looks at, and how easily it is fooled."""
 
     eps: Annotated[float, Field(gt=0, le=1e6)] = 0.1
-    """The largest change of an input, in the data's units."""
+    """The largest change of an input, as a share of the inputs' range."""
     steps: Annotated[int, Field(ge=1, le=1000)] = 10
     """Of projected gradient descent."""
     rows: Annotated[int, Field(ge=1, le=100_000)] = 256
