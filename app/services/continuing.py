@@ -47,14 +47,14 @@ def revive(
 
 def replace(
     tx: Transaction, study: StudyRow, loser: TrialRow, level: int, points: Sequence[Point], exploit: Exploit
-) -> None:
+) -> bool:
     """Puts a trial in the place of one of the worst: from the checkpoint of one of the best, changed a little.
 
-    Nothing happens when none of the best still runs and has a checkpoint from the level before, or later: to train on
-    from an older one, or from an end, is no gain.
+    Returns: False, and nothing happens, when none of the best still runs and has a checkpoint from the level before, or
+        later: to train on from an older one, or from an end, is no gain.
     """
     if study.state not in ("active", "paused"):
-        return
+        return False
     kept = max(1, math.floor(len(points) * exploit.share))
     since = max(1, level - exploit.interval)
     able = [(tuple(from_text(point)), id) for point, id in tx.saved_at(study.id, level, since) if id != loser.id]
@@ -62,7 +62,7 @@ def replace(
     source = generator(study.seed, study.next_number)
     parent = tx.trial(source.choice(best)) if best else None
     if parent is None or not _has_a_place(study, parent):
-        return
+        return False
     space, parameters = definition_from(study.definition).space, from_text(parent.parameters)
     names = perturbable(space, exploit.parameters)
     changed = perturbed(space, parameters, names, factor=exploit.factor, source=source)
@@ -70,6 +70,7 @@ def replace(
     child.level = level
     child.why = f"in the place of trial {loser.number}, from trial {parent.number} at step {parent.checkpoint}"
     _queue(tx, study, child, parent)
+    return True
 
 
 def _has_a_place(study: StudyRow, trial: TrialRow) -> bool:

@@ -63,8 +63,8 @@ def _reach(
     points = [*others, own]
     if stopping.exploit is None:
         revive(tx, study, level, points, lambda p: stopping.verdict(p, _without(p, points), courses, effort) is None)
-    elif reason is not None:
-        replace(tx, study, trial, level, points, stopping.exploit)
+    elif reason is not None and not replace(tx, study, trial, level, points, stopping.exploit):
+        return None  # a population that could not replace its worst would only shrink
     return reason
 
 

@@ -141,11 +141,14 @@ def test_a_report_that_is_sent_again_replaces_nobody_twice(house: House) -> None
     assert house.study_row(study.id).waiting == 1
 
 
-def test_where_none_of_the_best_has_a_checkpoint_the_worst_only_stops(house: House) -> None:
+def test_where_none_of_the_best_has_a_checkpoint_the_worst_goes_on_to_the_next_level(house: House) -> None:
     study = house.study(stopping=QUARTER, space=FLOATS, budget={"max_trials": 4})
     held = [house.hold(study.id) for _ in range(4)]
 
-    answers = [tell(house, each, 4, loss) for each, loss in zip(held, (1.0, 2.0, 3.0, 4.0), strict=True)]
+    def round_of(step: int) -> list[str]:
+        told = zip(held, (1.0, 2.0, 3.0, 4.0), strict=True)
+        return [tell(house, each, step, loss, checkpoint=4 if step > 4 else None).directive for each, loss in told]
 
-    assert answers[-1].directive == "stop"
-    assert house.study_row(study.id).waiting == 0
+    assert round_of(4) == ["continue"] * 4  # all come at once: what they save here is known with their next reports
+    assert round_of(8) == ["continue"] * 3 + ["stop"]
+    assert house.study_row(study.id).waiting == 1
