@@ -18,6 +18,22 @@ export function topBar(bar, { onForget }) {
   const links = new Map(PLACES.map(([page, name]) => [page, element(page === "studies" ? "a" : "a.writes", { href: `#/${page}` }, name)]));
   const theme = element("button.plain.theme", { type: "button", on: { click: nextTheme } });
   showTheme();
+  const key = menu("Key", [
+    [
+      "All keys",
+      () => {
+        location.hash = "#/keys";
+      },
+    ],
+    [
+      "Forget the key",
+      () => {
+        dropKey();
+        onForget();
+      },
+    ],
+  ]);
+  key.querySelector("button").classList.add("writes");
   bar.append(
     element(
       "a.brand",
@@ -30,21 +46,7 @@ export function topBar(bar, { onForget }) {
       "div.tools",
       {},
       theme,
-      menu("Key", [
-        [
-          "All keys",
-          () => {
-            location.hash = "#/keys";
-          },
-        ],
-        [
-          "Forget the key",
-          () => {
-            dropKey();
-            onForget();
-          },
-        ],
-      ]),
+      key,
     ),
   );
 

@@ -68,7 +68,7 @@ export function openTab({ feed }) {
         element(
           "div.buttons",
           {},
-          element("a.button", { href: address("new", null, null, { from: study.name }) }, "Make one like this"),
+          element("a.button.writes", { href: address("new", null, null, { from: study.name }) }, "Make one like this"),
           element(
             "button",
             { type: "button", on: { click: () => offer(`${study.name}.json`, definitionText(study), "application/json") } },
