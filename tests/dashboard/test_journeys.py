@@ -347,6 +347,8 @@ def test_a_study_that_does_not_exist_is_told(unwatched: Page, address: str) -> N
     unwatched.goto(f"{address}/#key={KEY}&page=/studies/none")
 
     expect(unwatched.locator("main")).to_contain_text("There is no such study")
+    expect(unwatched.locator("h1")).to_have_text("Not found")
+    expect(unwatched).to_have_title("Not found · Studyhall")
 
 
 def test_empty_places_say_what_comes_there(visit: Visit, server: FakeServer) -> None:

@@ -7,7 +7,7 @@ import { noticeProblem } from "./core/notices.js";
 import { readRoute } from "./core/route.js";
 import { applyTheme } from "./core/theme.js";
 import { topBar } from "./parts/top_bar.js";
-import { emptyPlace, loadingPlace } from "./parts/pieces.js";
+import { loadingPlace } from "./parts/pieces.js";
 import { signIn } from "./parts/sign_in.js";
 
 const PAGES = {
@@ -39,15 +39,7 @@ async function go(event) {
   leave();
   const mine = (visit += 1);
   fill(main, loadingPlace());
-  if (!Object.hasOwn(PAGES, kind))
-    return fill(
-      main,
-      emptyPlace(
-        "There is no such page",
-        `Nothing lives at ${location.hash}.`,
-        element("a", { href: "#/studies" }, "To the studies"),
-      ),
-    );
+  if (!Object.hasOwn(PAGES, kind)) return inPlaceOfPage("There is no such page", `Nothing lives at ${location.hash}.`);
   try {
     const page = await (await PAGES[kind]()).openPage({ api, route, fail, title });
     if (mine !== visit) return page.close();
@@ -74,16 +66,27 @@ function fail(error, { isPage = false } = {}) {
   if (isAbort(error)) return;
   if (error.needsKey) askForKey("This key is not accepted: it may be mistyped, expired or revoked.");
   else if (isPage)
-    fill(
-      main,
-      emptyPlace(
-        error.status === 404 ? "Not found" : "This page cannot be shown",
-        error.message,
-        element("button", { type: "button", on: { click: go } }, "Try again"),
-        element("a", { href: "#/studies" }, "To the studies"),
-      ),
+    inPlaceOfPage(
+      error.status === 404 ? "Not found" : "This page cannot be shown",
+      error.message,
+      element("button", { type: "button", on: { click: go } }, "Try again"),
     );
   else noticeProblem(error);
+}
+
+function inPlaceOfPage(name, text, ...more) {
+  title(name);
+  fill(
+    main,
+    element(
+      "div.empty",
+      {},
+      element("h1", {}, name),
+      element("p", {}, text),
+      more,
+      element("a", { href: "#/studies" }, "To the studies"),
+    ),
+  );
 }
 
 function askForKey(message) {
