@@ -108,3 +108,20 @@ def test_json_that_no_form_can_show_stays_json(unwatched: Page, address: str, te
     expect(unwatched.locator(".verdict")).to_contain_text("Not a form yet")
     expect(editor).to_have_value(text)
     expect(unwatched.get_by_role("button", name="JSON", exact=True)).to_have_attribute("aria-pressed", "true")
+
+
+def test_what_was_typed_outlives_a_key_that_has_ended(unwatched: Page, address: str) -> None:
+    ended = {"code": "unauthenticated", "detail": "A valid key is needed.", "status": 401}
+    unwatched.goto(f"{address}/#key={KEY}&page=/new")
+    name = unwatched.get_by_label("Name", exact=True)
+    name.fill("a-long-thought")
+    with unwatched.expect_response("**/v1/spaces/validate"):
+        unwatched.get_by_label("To", exact=True).first.fill("0.5")
+    unwatched.route("**/v1/studies", lambda route: route.fulfill(status=401, json=ended))
+
+    unwatched.get_by_role("button", name="Create the study").click()
+    unwatched.get_by_label("API key").fill(KEY)
+    unwatched.keyboard.press("Enter")
+
+    expect(name).to_have_value("a-long-thought")
+    expect(unwatched.get_by_label("To", exact=True).first).to_have_value("0.5")

@@ -23,7 +23,7 @@ export async function openPage({ api, route, fail, title }) {
     knownChoices(api),
     origin ? api.study(origin).then((study) => ({ ...definitionOf(study), name: `${origin}-2` })) : TEMPLATES[0].definition,
   ]);
-  let definition = structuredClone(start);
+  let definition = history.state?.draft ?? structuredClone(start);
   let way = route.query.get("as") === "json" ? "json" : "form";
   let form = null;
   let timer = null;
@@ -86,6 +86,7 @@ export async function openPage({ api, route, fail, title }) {
     const { signal } = (asked = new AbortController());
     const told = read();
     if (!told) return;
+    history.replaceState({ draft: told }, ""); // outlives a key that has ended, a reload, and a look at another page
     try {
       const checked = await api.checkSpace(told.space ?? {}, signal);
       form?.showFaults([]);
