@@ -1,5 +1,6 @@
 /** All studies: search, state, progress, best and how it came about. */
 
+import { LONGEST_PAGE } from "../core/api.js";
 import { calmly, followFeed } from "../core/live.js";
 import { element, fill } from "../core/element.js";
 import { formatAgo, formatResult, formatTime, plural } from "../core/format.js";
@@ -110,7 +111,7 @@ export async function openPage({ api, route, fail, title }) {
     let cursor;
     do {
       const page = await api.studies({
-        limit: Math.min(PAGE, wanted - found.length),
+        limit: Math.min(LONGEST_PAGE, wanted - found.length),
         cursor,
         state: wish.state || undefined,
         name: wish.name || undefined,
