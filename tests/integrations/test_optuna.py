@@ -106,5 +106,5 @@ def test_a_study_of_the_same_name_is_left_alone(journal, door, caplog):
 def test_a_study_that_is_no_journal_is_not_written_to(journal, door):
     door.client().create_study(journal, [{"name": "x", "type": "float", "low": 0, "high": 1}], {"metric": "y"})
 
-    with pytest.raises(Conflict, match="holds no journal"):
+    with pytest.warns(UserWarning, match="was there already"), pytest.raises(Conflict, match="holds no journal"):
         ours.StudyhallStorage(journal=journal)
