@@ -5,6 +5,7 @@ trials, and a parameter that only some of them have gets a `when`, if the value 
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from studyhall.errors import InvalidInput
 
 MAX_MEASUREMENTS: Final = 1000
+_PLAIN_NAME: Final = re.compile(r"(?!(and|or|not|in|true|false|null|True|False|None)$)[A-Za-z_][A-Za-z0-9_.]*")
 STATES: Final = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "WAITING": "waiting"}
 
 
@@ -142,38 +144,51 @@ def _explain_absences(study: OptunaStudy, domains: dict[str, dict[str, Any]], no
     """Gives parameters that some trials lack a `when`; answers the names for which none was found."""
     told = [trial for trial in study.trials if trial.parameters and trial.state in ("COMPLETE", "PRUNED")]
     told = told or [trial for trial in study.trials if trial.parameters]
-    always = [name for name in domains if all(name in trial.parameters for trial in told)]
-    unexplained = set()
-    for name in domains:
-        if name in always:
-            continue
-        condition = next(filter(None, (_condition(name, other, domains, told) for other in always)), None)
-        if condition is None:
-            unexplained.add(name)
-            notes.append(
-                f"parameter '{name}' is missing in some trials and no other one explains which: it is searched always,"
-                " and trials without it are left out; give it a 'when' if it has one"
-            )
-        else:
+    explained = [name for name in domains if all(name in trial.parameters for trial in told)]
+    unexplained = [name for name in domains if name not in explained]
+    while found := [
+        (name, condition)
+        for name in unexplained
+        if (condition := next(filter(None, (_condition(name, other, domains, told) for other in explained)), None))
+    ]:
+        for name, condition in found:
             domains[name]["when"] = condition
             notes.append(f"parameter '{name}' is searched when {condition}: so it was in every trial")
-    return unexplained
+            unexplained.remove(name)
+            explained.append(name)
+    notes += [
+        f"parameter '{name}' is missing in some trials and no other one explains which: it is searched always,"
+        " and trials without it are left out; give it a 'when' if it has one"
+        for name in unexplained
+    ]
+    return set(unexplained)
 
 
 def _condition(
     name: str, other: str, domains: Mapping[str, Mapping[str, Any]], trials: Sequence[OptunaTrial]
 ) -> str | None:
-    domain = domains[other]
-    if domain["type"] != "categorical":
+    """What the value of another parameter was where there was this one, and only there; None: it does not say."""
+    with_name = [trial.parameters for trial in trials if name in trial.parameters]
+    without = [
+        trial.parameters[other] for trial in trials if name not in trial.parameters and other in trial.parameters
+    ]
+    if not without or not with_name or any(other not in parameters for parameters in with_name):
         return None
-    present = [trial.parameters[other] for trial in trials if name in trial.parameters]
-    absent = [trial.parameters[other] for trial in trials if name not in trial.parameters]
-    if not present or any(_same(one, two) for one in present for two in absent):
-        return None
-    values = [choice for choice in domain["choices"] if any(_same(choice, one) for one in present)]
-    if not all(isinstance(value, (str, bool, int)) and "'" not in str(value) for value in values):
-        return None  # the expression language has no word for it
-    return " or ".join(f"{other} == {_literal(value)}" for value in values)
+    present, called = [parameters[other] for parameters in with_name], _in_an_expression(other)
+    match domains[other]["type"]:
+        case "int" if min(present) > max(without):
+            return f"{called} >= {min(present)}"
+        case "int" if max(present) < min(without):
+            return f"{called} <= {max(present)}"
+        case "categorical" if not any(_same(one, two) for one in present for two in without):
+            values = [choice for choice in domains[other]["choices"] if any(_same(choice, one) for one in present)]
+            if all(isinstance(value, (str, bool, int)) and "'" not in str(value) for value in values):
+                return " or ".join(f"{called} == {_literal(value)}" for value in values)
+    return None  # or the expression language has no word for it
+
+
+def _in_an_expression(name: str) -> str:
+    return name if _PLAIN_NAME.fullmatch(name) else f"`{name}`"
 
 
 def _literal(value: Any) -> str:

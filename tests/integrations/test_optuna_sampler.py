@@ -89,6 +89,19 @@ def test_a_parameter_asked_for_under_a_condition_gets_it_here(name, door):
     assert space.by_name["slope"].when == "kind == 'steep'"
 
 
+def layered(trial):
+    """As Optuna's own examples: as many parameters as another one says."""
+    layers = trial.suggest_int("net/layers", 1, 3)
+    return sum(trial.suggest_int(f"units_{layer}", 4, 64, log=True) for layer in range(layers))
+
+
+def test_trials_with_as_many_parameters_as_another_one_says_are_all_known_here(name, door):
+    theirs = optuna.create_study(study_name=name, sampler=StudyhallSampler(algorithm="sobol", seed=3))
+    theirs.optimize(layered, n_trials=12)
+
+    assert [trial.parameters for trial in trials_here(door, name)] == [trial.params for trial in theirs.trials]
+
+
 def test_a_second_process_asks_the_same_search(name, door, tmp_path):
     storage = f"sqlite:///{tmp_path / 'optuna.db'}"
     search(name, 5, storage)

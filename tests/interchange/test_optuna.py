@@ -9,7 +9,8 @@ import pytest
 from studyhall.cli import main
 from studyhall.errors import InvalidInput, NotFound
 from studyhall.interchange.optuna_storage import read_studies, read_study
-from studyhall.interchange.optuna_study import translate
+from studyhall.interchange.optuna_study import OptunaStudy, OptunaTrial, translate
+from studyhall.wire.studies import CreateStudy
 
 optuna = pytest.importorskip("optuna", reason="NO optuna: pip install optuna")
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -76,6 +77,26 @@ def test_a_condition_that_the_code_had_is_found_in_the_trials(source):
     momentum = next(p for p in found.definition["space"]["parameters"] if p["name"] == "momentum")
     assert momentum["when"] == "kind == 'sgd'"
     assert found.definition["objectives"] == [{"metric": "accuracy", "goal": "maximize"}]
+
+
+def plain(number, **parameters):
+    whole = {"name": "IntDistribution", "attributes": {"low": 0, "high": 9, "step": 1, "log": False}}
+    return OptunaTrial(number, "COMPLETE", parameters, dict.fromkeys(parameters, whole), [0.0])
+
+
+def test_a_condition_on_a_number_and_one_below_another_are_found():
+    trials = [
+        plain(0, **{"a/n": 1, "few": 0}),
+        plain(1, **{"a/n": 2, "second": 3}),
+        plain(2, **{"a/n": 3, "second": 6, "deep": 1}),
+    ]
+
+    found = translate(OptunaStudy("layers", ["minimize"], trials))
+
+    conditions = {one["name"]: one.get("when") for one in found.definition["space"]["parameters"]}
+    assert conditions == {"a/n": None, "few": "`a/n` <= 1", "second": "`a/n` >= 2", "deep": "`a/n` >= 3"}
+    assert len(found.trials) == 3
+    CreateStudy.model_validate_json(json.dumps(found.definition))
 
 
 def test_what_has_no_counterpart_is_told(source):
