@@ -23,9 +23,11 @@ MOST_NOTES: Final = 20
 def import_optuna(arguments: argparse.Namespace) -> None:
     """Makes a study of one in an Optuna storage, with its trials."""
     from studyhall.interchange.optuna_storage import read_study
-    from studyhall.interchange.optuna_study import translate
+    from studyhall.interchange.optuna_study import translate, with_our_names
 
-    _make(translate(read_study(arguments.storage, arguments.study), name=arguments.name), arguments)
+    study, renamed = with_our_names(read_study(arguments.storage, arguments.study))
+    _tell(renamed)
+    _make(translate(study, name=arguments.name), arguments)
 
 
 def import_ray_results(arguments: argparse.Namespace) -> None:

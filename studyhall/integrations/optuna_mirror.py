@@ -13,8 +13,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
 from studyhall.client import Client
-from studyhall.errors import Conflict, NameTaken, VersionConflict
-from studyhall.interchange.optuna_study import OptunaStudy, OptunaTrial, translate
+from studyhall.errors import Conflict, InvalidInput, NameTaken, VersionConflict
+from studyhall.interchange.optuna_study import OptunaStudy, OptunaTrial, translate, with_our_names
 from studyhall.study_handle import StudyHandle
 
 LABEL: Final = "optuna.study"
@@ -72,8 +72,15 @@ class Mirror:
             trials: those known.
             bring: ended trials to add to a study that is made now. Two processes may begin at once: only one of them
                 makes the study, and only that one brings what was there before.
+
+        Raises:
+            InvalidInput: a parameter has a name that is none here.
         """
-        found = translate(self.plain(trials))
+        plain = self.plain(trials)
+        if with_our_names(plain)[1]:
+            names = sorted({name for trial in trials for name in trial.params})
+            raise InvalidInput(f"names of parameters hold letters, digits and _ . / - only here: rename one of {names}")
+        found = translate(plain)
         if self.study is None:
             self.study, is_new = self._open(found.definition)
             if is_new:

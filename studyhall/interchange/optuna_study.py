@@ -7,7 +7,7 @@ trials, and a parameter that only some of them have gets a `when`, if the value 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 
 from studyhall.errors import InvalidInput
@@ -77,6 +77,31 @@ def translate(study: OptunaStudy, *, name: str | None = None) -> Translated:
         told for trial in study.trials if (told := _trial(trial, metrics, domains, unexplained, notes)) is not None
     ]
     return Translated(definition, trials, notes)
+
+
+def with_our_names(study: OptunaStudy) -> tuple[OptunaStudy, list[str]]:
+    """A study whose parameters have names that are names here too, and what has been renamed."""
+    seen = {name: name for trial in study.trials for name in trial.distributions}
+    for name in seen:
+        legal = re.sub(r"[^A-Za-z0-9_./-]|^(?=[^A-Za-z_])", "_", name)[:120] or "_"
+        while legal != name and legal in seen.values():
+            legal += "_"
+        seen[name] = legal
+    notes = [f"parameter '{name}' is called '{new}' here" for name, new in seen.items() if name != new]
+    return (replace(study, trials=[_with_names(trial, seen) for trial in study.trials]) if notes else study), notes
+
+
+def _with_names(trial: OptunaTrial, names: Mapping[str, str]) -> OptunaTrial:
+    def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {names.get(name, name): value for name, value in values.items()}
+
+    fixed = {name: renamed(value) for name, value in trial.system_attrs.items() if name == "fixed_params"}
+    return replace(
+        trial,
+        parameters=renamed(trial.parameters),
+        distributions=renamed(trial.distributions),
+        system_attrs=trial.system_attrs | fixed,
+    )
 
 
 def value_of(distribution: Mapping[str, Any], internal: float) -> Any:

@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from studyhall.errors import StudyEnded
+from studyhall.errors import InvalidInput, StudyEnded
 
 optuna = pytest.importorskip("optuna", reason="NO optuna: pip install optuna")
 with warnings.catch_warnings():
@@ -100,6 +100,13 @@ def test_trials_with_as_many_parameters_as_another_one_says_are_all_known_here(n
     theirs.optimize(layered, n_trials=12)
 
     assert [trial.parameters for trial in trials_here(door, name)] == [trial.params for trial in theirs.trials]
+
+
+def test_a_name_that_is_none_here_is_named(name, door):
+    theirs = optuna.create_study(study_name=name, sampler=StudyhallSampler())
+
+    with pytest.raises(InvalidInput, match="rename one of \\['learning rate'\\]"):
+        theirs.optimize(lambda trial: trial.suggest_float("learning rate", 0, 1), n_trials=2)
 
 
 def test_a_second_process_asks_the_same_search(name, door, tmp_path):

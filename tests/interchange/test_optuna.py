@@ -9,7 +9,7 @@ import pytest
 from studyhall.cli import main
 from studyhall.errors import InvalidInput, NotFound
 from studyhall.interchange.optuna_storage import read_studies, read_study
-from studyhall.interchange.optuna_study import OptunaStudy, OptunaTrial, translate
+from studyhall.interchange.optuna_study import OptunaStudy, OptunaTrial, translate, with_our_names
 from studyhall.wire.studies import CreateStudy
 
 optuna = pytest.importorskip("optuna", reason="NO optuna: pip install optuna")
@@ -97,6 +97,19 @@ def test_a_condition_on_a_number_and_one_below_another_are_found():
     assert conditions == {"a/n": None, "few": "`a/n` <= 1", "second": "`a/n` >= 2", "deep": "`a/n` >= 3"}
     assert len(found.trials) == 3
     CreateStudy.model_validate_json(json.dumps(found.definition))
+
+
+def test_a_parameter_whose_name_is_none_here_gets_another_one():
+    names = {"learning rate": 1, "learning_rate": 2, "7-up": 3, "größe": 4}
+    waiting = OptunaTrial(1, "WAITING", system_attrs={"fixed_params": {"learning rate": 5}})
+
+    renamed, notes = with_our_names(OptunaStudy("names", ["minimize"], [plain(0, **names), waiting]))
+
+    told = translate(renamed)
+    assert told.trials[0]["parameters"] == {"learning_rate_": 1, "learning_rate": 2, "_7-up": 3, "gr__e": 4}
+    assert told.trials[1]["parameters"] == {"learning_rate_": 5}
+    assert "parameter 'learning rate' is called 'learning_rate_' here" in notes
+    CreateStudy.model_validate_json(json.dumps(told.definition))
 
 
 def test_what_has_no_counterpart_is_told(source):
