@@ -171,11 +171,12 @@ def score(tx: Transaction, study: StudyRow, trial: TrialRow, metrics: Mapping[st
 def _joins_front(tx: Transaction, study: StudyRow, definition: StudyDefinition, metrics: Mapping[str, float]) -> bool:
     """Whether a result is not dominated; takes those that it dominates off the front."""
     point = point_of(definition.objectives, metrics)
-    for other in tx.front(study):
-        theirs = point_of(definition.objectives, from_text(other.metrics or "{}"))
+    for id, told in results.front(tx, study.id):
+        theirs = point_of(definition.objectives, from_text(told))
         if dominates(theirs, point):
             return False
-        if dominates(point, theirs):
+        other = tx.trial(id) if dominates(point, theirs) else None
+        if other is not None:
             tx.change(other, on_front=False)
     return True
 
@@ -203,10 +204,10 @@ def _find_front(tx: Transaction, study: StudyRow, definition: StudyDefinition) -
         told = from_text(metrics)
         if definition.meets_constraints(told):
             points[id] = point_of(definition.objectives, told)
-    front, before = _non_dominated(points.values()), {trial.id: trial for trial in tx.front(study)}
+    front, before = _non_dominated(points.values()), {id for id, _ in results.front(tx, study.id)}
     after = {id for id, point in points.items() if point in front}
-    for id in before.keys() ^ after:
-        trial = before.get(id) or tx.trial(id)
+    for id in before ^ after:
+        trial = tx.trial(id)
         if trial is not None:
             tx.change(trial, on_front=id in after)
 
@@ -252,7 +253,7 @@ def _reaches_targets(tx: Transaction, study: StudyRow, definition: StudyDefiniti
     if len(definition.objectives) == 1:
         return study.best_value is not None and wanted[0].reaches_target(study.best_value)
     # Whatever reaches them all is on the front, or dominated by something there that reaches them, too.
-    front = [from_text(trial.metrics or "{}") for trial in tx.front(study)]
+    front = [from_text(told) for _, told in results.front(tx, study.id)]
     return any(all(o.reaches_target(metrics[o.metric]) for o in wanted) for metrics in front)
 
 
@@ -274,7 +275,7 @@ def stop(tx: Transaction, study: StudyRow, reason: str, *, ask_running: bool = T
 
 def stop_all(tx: Transaction, study: StudyRow, reason: str) -> None:
     """Asks every running trial to stop; the worker's acknowledgement ends it."""
-    for trial in tx.in_state(study, "running"):
+    for trial in tx.running(study):
         if trial.stop_requested is None:
             tx.recall(trial, reason)
             tx.record(study, "trial.stop_requested", trial, reason=reason)
@@ -282,13 +283,13 @@ def stop_all(tx: Transaction, study: StudyRow, reason: str) -> None:
 
 def cancel_all(tx: Transaction, study: StudyRow, reason: str) -> None:
     """Ends every running trial at once; its worker finds out on its next call."""
-    for trial in tx.in_state(study, "running"):
+    for trial in tx.running(study):
         finish(tx, study, trial, TrialState.CANCELLED, outcome="cancelled", reason=reason, token=None)
 
 
 def cancel_waiting(tx: Transaction, study: StudyRow, reason: str) -> None:
     """Ends every waiting trial; one that never ran gives its place in the budget back."""
-    for trial in tx.in_state(study, "waiting"):
+    for trial in tx.all_waiting(study):
         cancel_one_waiting(tx, study, trial, reason)
 
 

@@ -135,7 +135,7 @@ def pause_study(tx: Transaction, principal: Principal, name: str, request: Pause
         tx.record(study, "study.paused")
     if request.running == "save":
         tx.change(study, reason=SAVING)
-        tx.recalled.update(trial.id for trial in tx.in_state(study, "running"))
+        tx.recalled.update(trial.id for trial in tx.running(study))
     return study_from(study)
 
 
@@ -304,6 +304,6 @@ def _refuse_gaps(old: Space, new: Space | None) -> None:
 
 def _drop_misfits(tx: Transaction, study: StudyRow, space: Space) -> None:
     """Cancels waiting trials that are not of the new space."""
-    for trial in tx.in_state(study, "waiting"):
+    for trial in tx.all_waiting(study):
         if not space.contains(json.loads(trial.parameters)):
             cancel_one_waiting(tx, study, trial, "the space has changed")

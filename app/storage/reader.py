@@ -4,7 +4,7 @@ A list is read by its key, never by offset (flat at any depth), and always bound
 ended (`cursors`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, Literal, NamedTuple, TypeVar
 
@@ -41,13 +41,15 @@ WORKER_STATES = ("online", "offline", "draining", "quarantined")
 
 _T, _S = tables.trials.c, tables.studies.c
 
+_LEASED = (_T.state == literal_column("'running'"), _T.expires_at > literal_column("0"))
+"""Constants as text: the leases' index is of running trials only, and is used where that can be seen."""
+
 _RUNNING_BY_WORKER = (
     select(_T.worker, func.count())
     .join(tables.studies, _S.id == _T.study_id)
-    .where(_T.state == literal_column("'running'"), _T.expires_at > literal_column("0"), OF_PROJECT)
+    .where(*_LEASED, OF_PROJECT)
     .group_by(_T.worker)
 )
-"""Constants as text: the leases' index is of running trials only, and is used where that can be seen."""
 
 Sort = Literal["number", "-number", "value", "-value"]
 T = TypeVar("T")
@@ -127,9 +129,11 @@ def trials_page(
     connection: Connection, study_id: str, filter: TrialFilter, *, limit: int, cursor: str | None
 ) -> Page[Trial]:
     """Trials of a study."""
-    query = select(*tables.trials.columns).where(_T.study_id == study_id, *_conditions(connection, filter))
-    of = list_of("trials", study_id, *map(str, astuple(filter)))
     by_value = filter.sort.endswith("value")
+    if by_value and filter.state and TrialState.COMPLETED not in filter.state:
+        return _page([], None)  # only completed trials have a value
+    query = select(*tables.trials.columns).where(*_of_study(study_id, filter.state), *_conditions(connection, filter))
+    of = list_of("trials", study_id, *map(str, astuple(filter)))
     if by_value:
         query = query.where(_T.value.is_not(None))
     if cursor is not None:
@@ -411,10 +415,22 @@ def guests(connection: Connection, study_id: str) -> list[KeyRow]:
     return [KeyRow(*row) for row in connection.execute(query)]
 
 
+def _of_study(study_id: str, states: Collection[str]) -> list[ColumnElement[bool]]:
+    """Trials of a study, in some states; one state that is rare in a large study is told as its index is."""
+    match tuple(states):
+        case ():
+            return [_T.study_id == study_id]
+        case ("running",):
+            return [*_LEASED, _T.study_id + "" == study_id]
+        case ("waiting",):
+            return [_T.state == literal_column("'waiting'"), _T.study_id == study_id]
+        case (state,) if state != "completed":
+            return [tables.ENDED_OTHERWISE, _T.state == state, _T.study_id == study_id]
+    return [_T.state.in_(states), _T.study_id == study_id]
+
+
 def _conditions(connection: Connection, filter: TrialFilter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
-    if filter.state:
-        found.append(_T.state.in_(filter.state))
     if filter.worker is not None:
         found.append(_T.worker == filter.worker)
     if filter.since is not None:

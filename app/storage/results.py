@@ -17,6 +17,11 @@ def completed(tx: Transaction, study_id: str) -> list[tuple[str, str]]:
     return [(row[0], row[1]) for row in tx.query(sql.RESULTS, {"study_id": study_id})]
 
 
+def front(tx: Transaction, study_id: str) -> list[tuple[str, str]]:
+    """(id, metrics as JSON) of the trials on the Pareto front."""
+    return [(row[0], row[1]) for row in tx.query(sql.FRONT, {"study_id": study_id})]
+
+
 def running_seconds(tx: Transaction, study_id: str) -> float:
     """How long the trials of a study that run now have been running, all together."""
     return float(tx.query(sql.RUNNING_SECONDS, {"study_id": study_id, "now": tx.now})[0][0])

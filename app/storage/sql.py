@@ -72,12 +72,15 @@ WAITING: Final = Statement(
 NUMBERED: Final = Statement(
     _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.number == bindparam("number"))
 )
-IN_STATE: Final = Statement(
+ALL_WAITING: Final = Statement(
+    _select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.state == "waiting").order_by(_T.number)
+)
+RUNNING: Final = Statement(
     _select(tables.trials)
-    .where(_T.study_id == bindparam("study_id"), _T.state == bindparam("state"))
+    .where(_T.state == "running", _T.expires_at > 0, _T.study_id + "" == bindparam("study_id"))
     .order_by(_T.number)
 )
-FRONT: Final = Statement(_select(tables.trials).where(_T.study_id == bindparam("study_id"), _T.on_front))
+FRONT: Final = Statement(select(_T.id, _T.metrics).where(_T.study_id == bindparam("study_id"), _T.on_front))
 _VALUED: Final = select(_T.id, _T.number, _T.value).where(_T.study_id == bindparam("study_id"), _T.value.is_not(None))
 LEAST: Final = Statement(_VALUED.order_by(_T.value, _T.number).limit(1))
 GREATEST: Final = Statement(_VALUED.order_by(_T.value.desc(), _T.number).limit(1))

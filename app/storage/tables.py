@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 
@@ -148,6 +149,12 @@ Index("ix_trials_value", trials.c.study_id, trials.c.value,
       sqlite_where=text("value IS NOT NULL"), postgresql_where=text("value IS NOT NULL"))  # fmt: skip
 Index("ix_trials_identity", trials.c.study_id, trials.c.identity, trials.c.number,
       sqlite_where=text("identity IS NOT NULL"), postgresql_where=text("identity IS NOT NULL"))  # fmt: skip
+ENDED_OTHERWISE = trials.c.state.in_(
+    [literal_column(f"'{state}'") for state in ("failed", "infeasible", "cancelled", "pruned")]
+)
+"""Ended without a result that counts: to be found among 100,000 that have one, which pay nothing for it."""
+Index("ix_trials_ended_otherwise", trials.c.study_id, trials.c.state, trials.c.number,
+      sqlite_where=ENDED_OTHERWISE, postgresql_where=ENDED_OTHERWISE)  # fmt: skip
 Index("ix_trials_front", trials.c.study_id, trials.c.on_front, trials.c.number,
       sqlite_where=text("on_front = 1"), postgresql_where=text("on_front"))  # fmt: skip
 

@@ -113,13 +113,13 @@ class Transaction:
         found = self._known.trials_of(self._fresh(sql.NUMBERED, {"study_id": study.id, "number": number}))
         return found[0] if found else None
 
-    def in_state(self, study: StudyRow, state: str) -> list[TrialRow]:
-        """All trials of a study in one state, by number."""
-        return self._known.trials_of(self._fresh(sql.IN_STATE, {"study_id": study.id, "state": state}))
+    def all_waiting(self, study: StudyRow) -> list[TrialRow]:
+        """All waiting trials of a study, by number."""
+        return self._known.trials_of(self._fresh(sql.ALL_WAITING, {"study_id": study.id}))
 
-    def front(self, study: StudyRow) -> list[TrialRow]:
-        """The trials on the Pareto front."""
-        return self._known.trials_of(self._fresh(sql.FRONT, {"study_id": study.id}))
+    def running(self, study: StudyRow) -> list[TrialRow]:
+        """The running trials of a study, by number."""
+        return self._known.trials_of(self._fresh(sql.RUNNING, {"study_id": study.id}))
 
     def twin(self, study: StudyRow, identity: str) -> TrialRow | None:
         """The first completed trial of a study that counts and comes to the same network."""

@@ -36,11 +36,11 @@ def judge_by_a_stale_read() -> None:
     from app.services import sweeping
 
     sweeping._has_expired = lambda tx, trial, up_s: trial.state == "running" and tx.now - (trial.started_at or 0) > 0.6
-    sweeping.Transaction.expired = lambda self, limit: [
+    sweeping.Transaction.expired = lambda self, limit, up_s: [
         (row.id, row.study_id)
         for study, _, _ in self.open_studies()
         if (found := self.study(study)) is not None
-        for row in self.in_state(found, "running")
+        for row in self.running(found)
     ]
 
 

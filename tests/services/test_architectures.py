@@ -1,12 +1,9 @@
 """Architectures in studies: checked at the door, counted at suggest time, handed to workers, not trained twice."""
 
-from app.services.principal import Principal
 from app.services.spaces import check_space
 from app.services.telling import complete
 from app.services.trials import queue_trials
-from app.storage.domain import trial_from
-from app.storage.transaction import Transaction
-from studyhall.trial import Trial
+from app.storage import reader
 from studyhall.wire.claims import Complete
 from studyhall.wire.studies import CheckSpace, QueueTrial, QueueTrials
 from tests.architecture.spaces import CELL, IMAGES, space
@@ -50,7 +47,7 @@ def test_a_network_with_a_known_result_is_completed_with_it(house: House) -> Non
 
     assert house.claim(study.id) == []
 
-    page = house.do(list_all, study.id)
+    page = house.ask(reader.trials_from, study_id=study.id, after=0, before=10)
     assert [trial.state for trial in page] == ["completed"] * 5
     assert {trial.metrics["loss"] for trial in page} == {0.25}
     assert page[1].reason == "the same network as trial 0: its result is reused"
@@ -89,11 +86,6 @@ def test_a_repeat_is_found_by_what_it_comes_to_and_not_by_its_parameters(house: 
 
     assert house.claim(study.id) == []
 
-    told = {trial.parameters["arch.choice.pick"]: trial.metrics["loss"] for trial in house.do(list_all, study.id)}
+    found = house.ask(reader.trials_from, study_id=study.id, after=0, before=10)
+    told = {trial.parameters["arch.choice.pick"]: trial.metrics["loss"] for trial in found}
     assert told == {"relu": 1.0, "identity": 2.0, "dropout": 2.0}
-
-
-def list_all(tx: Transaction, _: Principal, study_id: str) -> list[Trial]:
-    study = tx.study(study_id)
-    assert study is not None
-    return [trial_from(trial) for trial in sorted(tx.in_state(study, "completed"), key=lambda t: t.number)]
