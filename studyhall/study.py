@@ -270,6 +270,8 @@ class Study(StudyDefinition):
     sequence: int
     """Raised by every write to the study: its version (ETag), the event cursor and the cache key."""
     trials: TrialCounts = TrialCounts()
+    planned_trials: int | None = None
+    """How many it will have once `max_trials` are spent: with those that cost nothing, as imported ones."""
     best: Incumbent | None = None
     expected_improvement: float | None = None
     """By how much the next trial would improve on the best, as the model last saw it, in units of the objective."""

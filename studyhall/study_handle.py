@@ -355,8 +355,9 @@ class StudyHandle:
     def _show(self, line: ProgressLine, n_trials: int | None, done: int) -> None:
         """Paints how far it is: of the trials wanted here, or else of the study's budget."""
         if line.is_shown:
-            total, here = (self.definition.budget.max_trials, None) if n_trials is None else (n_trials, done)
-            line.show(self.summary(), goal=self.definition.objectives[0], total=total, done=here)
+            summary = self.summary()
+            total, here = (summary.planned_trials, None) if n_trials is None else (n_trials, done)
+            line.show(summary, goal=self.definition.objectives[0], total=total, done=here)
 
     def _evaluate_in_turn(self, function: Trainable, n_trials: int | None, show: Callable[[int], None]) -> None:
         done = 0

@@ -9,7 +9,7 @@ from app.services.fitting import no_worker
 from app.services.lookup import no_study, no_trial
 from app.services.principal import Principal
 from app.storage import reader, trial_history
-from app.storage.domain import counts_from, definition_from, study_from, trial_from
+from app.storage.domain import counts_from, definition_from, planned_trials, study_from, trial_from
 from app.storage.rows import StudyRow, TrialRow
 from studyhall.architecture.network import Network, network_of
 from studyhall.errors import Conflict, FieldError, InvalidInput
@@ -114,6 +114,7 @@ def summary(connection: reader.Connection, *, principal: Principal, name: str, n
         sequence=row.sequence,
         trials=counts_from(row).model_dump(),
         max_trials=row.max_trials,
+        planned_trials=planned_trials(row),
         best=None if top is None else trial_from(top),
         trials_per_minute=_pace(connection, row, now),
         elapsed_s=elapsed_s,

@@ -49,6 +49,7 @@ def study_from(row: StudyRow) -> Study:
         space_version=row.space_version,
         sequence=row.sequence,
         trials=counts_from(row),
+        planned_trials=planned_trials(row),
         best=incumbent_from(row),
         expected_improvement=row.expected_improvement,
         device_seconds=row.device_seconds,
@@ -62,6 +63,11 @@ def study_from(row: StudyRow) -> Study:
 def counts_from(row: StudyRow) -> TrialCounts:
     """The counters of a study."""
     return trusted(TrialCounts, **{name: getattr(row, name) for name in TrialCounts.model_fields})
+
+
+def planned_trials(row: StudyRow) -> int | None:
+    """How many trials a study will have once `max_trials` are spent; None without that limit."""
+    return None if row.max_trials is None else row.max_trials + counts_from(row).total - row.created
 
 
 def incumbent_from(row: StudyRow) -> Incumbent | None:

@@ -191,11 +191,11 @@ def _study(arguments: argparse.Namespace) -> StudyHandle:
 
 def _watch(study: StudyHandle, *, as_json: bool) -> int:
     end_with_reader()
-    objective, total = study.definition.objectives[0], study.definition.budget.max_trials
+    objective = study.definition.objectives[0]
     with ProgressLine(stream=sys.stdout, shown=not as_json) as line:
         told = -1
         for summary in study.summaries(every_s=REPAINT_S):
-            line.show(summary, goal=objective, total=total)
+            line.show(summary, goal=objective, total=summary.planned_trials)
             if as_json and summary.sequence != told:  # a program wants to hear what is new
                 print_json_line(summary.to_dict())
             told = summary.sequence
@@ -230,7 +230,7 @@ def _code(study: StudyHandle) -> int:
 
 def _row(study: Study) -> tuple[object, ...]:
     trials = study.trials
-    total = f"{trials.finished}/{study.budget.max_trials}" if study.budget.max_trials else trials.finished
+    total = f"{trials.finished}/{study.planned_trials}" if study.planned_trials else trials.finished
     value = study.best.value if study.best else None
     return study.name, study.state, total, trials.running, value, study.algorithm.name, study.created_at
 

@@ -54,6 +54,8 @@ class Summary(Word):
     sequence: int
     trials: dict[str, int]
     max_trials: int | None = None
+    planned_trials: int | None = None
+    """How many it will have once `max_trials` are spent: with those that cost nothing, as imported ones."""
     best: Trial | None = None
     trials_per_minute: float | None = None
     elapsed_s: float

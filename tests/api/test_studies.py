@@ -224,6 +224,22 @@ def test_the_best_the_front_the_summary_and_the_course_agree(user: Caller, worke
     assert course["best"] == [0.5, 0.25, 0.25]
 
 
+def test_imported_trials_cost_no_budget_and_are_planned_beside_it(user: Caller, worker: Caller) -> None:
+    study = user.make_study(budget={"max_trials": 2})
+    trials = [{"parameters": {"x": 0.5}, "state": "completed", "metrics": {"loss": 1.0}}] * 3
+    assert user.post(f"/v1/studies/{study['id']}/trials", {"trials": trials}).status_code == 201
+    path = f"/v1/studies/{study['id']}"
+
+    began = user.get(f"{path}/summary").json()
+    for _ in range(2):
+        hold = worker.hold(study["id"])
+        worker.post(f"{hold.path}/complete", hold.lease | {"metrics": {"loss": 1.0}})
+    ended = user.get(path).json()
+
+    assert (began["state"], began["trials"]["completed"], began["planned_trials"]) == ("active", 3, 5)
+    assert (ended["state"], ended["trials"]["completed"], ended["planned_trials"]) == ("completed", 5, 5)
+
+
 def test_a_course_is_of_the_objective_asked_for_and_says_which_trials_break_a_constraint(user: Caller) -> None:
     objectives = [{"metric": "loss"}, {"metric": "gain", "goal": "maximize"}]
     study = user.make_study(objectives=objectives, constraints=["size <= 10"])

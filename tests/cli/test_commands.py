@@ -7,7 +7,7 @@ from studyhall.commands.printing import age_text, cell_text
 from tests.sdk.scripted import NOW, STUDY, SUMMARY, TRIAL, problem
 
 BEST = {"trial": "tr_1", "number": 0, "value": 0.25}
-COUNTED = STUDY | {"trials": {"completed": 3, "running": 1}, "budget": {"max_trials": 8}, "best": BEST}
+COUNTED = STUDY | {"trials": {"completed": 3, "running": 1}, "planned_trials": 8, "best": BEST}
 DONE = TRIAL | {"state": "completed", "metrics": {"loss": 0.25}}
 
 

@@ -125,7 +125,7 @@ function factsTable(studies) {
           line("objectives", ({ objectives }) => objectives.map(({ metric, goal }) => `${goal} ${metric}`).join(", ")),
           line("best", ({ best }) => (best ? formatResult(best.value) : null)),
           line("found at trial", ({ best }) => (best ? formatNumber(best.number) : null)),
-          line("trials", ({ trials }) => finishedOf(trials), ({ trials, budget }) => progressText(trials, budget?.max_trials)),
+          line("trials", ({ trials }) => finishedOf(trials), ({ trials, planned_trials: planned }) => progressText(trials, planned)),
           line("algorithm", ({ algorithm }) => algorithm.name),
           line("options", ({ algorithm }) => JSON.stringify(algorithm.options ?? {})),
           line("stopping", ({ stopping }) => stopping?.rule ?? "none"),

@@ -242,8 +242,8 @@ function studyRow(study, sparks, chooser) {
     element(
       "td.wide",
       { "data-name": "Progress" },
-      progressBar(study.trials ?? {}, study.budget?.max_trials),
-      element("small", {}, progressText(study.trials ?? {}, study.budget?.max_trials)),
+      progressBar(study.trials ?? {}, study.planned_trials),
+      element("small", {}, progressText(study.trials ?? {}, study.planned_trials)),
     ),
     element(
       "td",

@@ -31,10 +31,10 @@ export function finishedOf(counts) {
   );
 }
 
-/** A bar of trials by state against the budget; its title and its text say the same in numbers. */
-export function progressBar(counts, budget) {
+/** A bar of trials by state against those planned; its title and its text say the same in numbers. */
+export function progressBar(counts, planned) {
   const total = TRIAL_STATES.reduce((sum, state) => sum + (counts[state] ?? 0), 0);
-  const whole = Math.max(budget ?? total, 1);
+  const whole = Math.max(planned ?? total, 1);
   const told =
     TRIAL_STATES.filter((state) => counts[state])
       .map((state) => `${formatNumber(counts[state])} ${state}`)
@@ -49,11 +49,11 @@ export function progressBar(counts, budget) {
   return bar;
 }
 
-/** "84 of 100" and the share, or the count where there is no budget. */
-export function progressText(counts, budget) {
+/** "84 of 100" and the share, or the count where no number is planned. */
+export function progressText(counts, planned) {
   const done = finishedOf(counts);
-  return budget
-    ? `${formatNumber(done)} of ${formatNumber(budget)} · ${formatShare(Math.min(1, done / budget))}`
+  return planned
+    ? `${formatNumber(done)} of ${formatNumber(planned)} · ${formatShare(Math.min(1, done / planned))}`
     : `${formatNumber(done)} finished`;
 }
 

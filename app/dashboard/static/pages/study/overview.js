@@ -91,7 +91,7 @@ export function openTab({ feed, query, openTrial }) {
     });
     tiles.progress.update({
       value: countText(summary),
-      more: progressBar(summary.trials, summary.max_trials),
+      more: progressBar(summary.trials, summary.planned_trials),
       text: progressDetails(summary),
     });
     tiles.pace.update({
@@ -237,20 +237,20 @@ function bestText(summary, { goal, target }) {
     : goalText;
 }
 
-function countText({ trials, max_trials: budget }) {
-  return budget ? `${formatNumber(finishedOf(trials))} / ${formatNumber(budget)}` : formatNumber(finishedOf(trials));
+function countText({ trials, planned_trials: planned }) {
+  return planned ? `${formatNumber(finishedOf(trials))} / ${formatNumber(planned)}` : formatNumber(finishedOf(trials));
 }
 
-function progressDetails({ trials, max_trials: budget }) {
-  const share = budget ? formatShare(Math.min(1, finishedOf(trials) / budget)) : "no limit on trials";
+function progressDetails({ trials, planned_trials: planned }) {
+  const share = planned ? formatShare(Math.min(1, finishedOf(trials) / planned)) : "no limit on trials";
   const told = ["pruned", "infeasible", "failed", "cancelled"]
     .filter((state) => trials[state])
     .map((state) => `${formatNumber(trials[state])} ${state}`);
   return [share, ...told].join(" · ");
 }
 
-function remainingText({ state, trials, max_trials: budget, trials_per_minute: pace }) {
-  if (state !== "active" || !budget || !pace) return "trials per minute";
-  const left = budget - finishedOf(trials);
+function remainingText({ state, trials, planned_trials: planned, trials_per_minute: pace }) {
+  if (state !== "active" || !planned || !pace) return "trials per minute";
+  const left = planned - finishedOf(trials);
   return left > 0 ? `about ${formatDuration((left / pace) * 60)} left` : "the budget is spent";
 }
