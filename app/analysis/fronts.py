@@ -36,7 +36,8 @@ def pareto(question: Question) -> Finding:
         columns[f"metrics.{name}"] = [question.trials.metrics[row][name] for row in rows[kept]]
     columns |= {"feasible": feasible[kept].tolist(), "on_front": on_front[kept].tolist()}
     note = f"{len(shown)} of the {len(best)} trials on the front." if len(shown) < len(best) else None
-    return Finding(columns, len(rows), facts={"front": len(best), "broken": int((~feasible).sum())}, note=note)
+    facts = {"front": len(best), "broken": int((~feasible).sum())}
+    return Finding(columns, len(rows), 1, facts, note)
 
 
 def hypervolume(question: Question) -> Finding:

@@ -161,8 +161,8 @@ class Finding:
     columns: dict[str, Column]
     used: int
     """How many trials it rests on."""
-    needed: int = 1
-    """How many the method takes; with fewer, there are no columns."""
+    needed: int = 0
+    """How many the method takes; with fewer, there are no columns. At 0 it tells what there is."""
     facts: dict[str, Any] = field(default_factory=dict)
     note: str | None = None
     """What a reader must know before believing it."""
@@ -175,7 +175,7 @@ def too_few(used: int, needed: int, what: str = "completed trials") -> Finding:
 
 def no_axis() -> Finding:
     """The answer where every parameter is fixed, or has lists for values: there is nothing to be told apart by."""
-    return Finding({}, 0, note="No parameter of this space can vary along an axis.")
+    return Finding({}, 0, 1, note="No parameter of this space can vary along an axis.")
 
 
 def spread(count: int, wanted: int) -> npt.NDArray[np.intp]:

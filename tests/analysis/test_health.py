@@ -65,6 +65,12 @@ def test_failures_that_cluster_are_told_with_their_region_and_reason() -> None:
     assert "out of memory" in text
 
 
+def test_a_study_whose_trials_have_all_failed_has_enough_of_them_to_be_told() -> None:
+    found = health(question(SQUARE, trials(SQUARE, lambda _: None, 40)))
+
+    assert (found.facts["worst"], found.used >= found.needed) == ("act", True)
+
+
 def test_a_few_failures_that_cluster_are_told_too() -> None:
     made = trials(SQUARE, lambda p: None if p["x"] > 0.75 and p["y"] > 0.5 else p["y"], 200)
 
