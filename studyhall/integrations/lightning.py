@@ -1,4 +1,4 @@
-"""Lightning: each validation is a step, by the number of the epoch.
+"""Lightning: each validation is a step, by the number of the epoch; within epochs, by that of the optimizer's steps.
 
 trainer = Trainer(max_epochs=50, callbacks=[report_to(trial)])
 trainer.fit(model, data, ckpt_path=resume_path(trial))
@@ -19,7 +19,7 @@ def report_to(trial: TrialContext) -> Any:
         def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
             if trainer.sanity_checking:
                 return
-            step = trainer.current_epoch + 1
+            step = trainer.global_step if _validates_within_epochs(trainer) else trainer.current_epoch + 1
             metrics = {metric_name(name): value for name, value in trainer.callback_metrics.items()}
             goes_on = trial.report(step, **metrics) if metrics else trial.check()
             if trial.wants_checkpoint:
@@ -28,6 +28,11 @@ def report_to(trial: TrialContext) -> Any:
             trainer.should_stop = trainer.should_stop or not goes_on
 
     return Reporting()
+
+
+def _validates_within_epochs(trainer: Any) -> bool:
+    """By `val_check_interval`: an epoch has several validations then, or a validation several epochs."""
+    return trainer.check_val_every_n_epoch is None or trainer.val_check_batch < trainer.num_training_batches
 
 
 def resume_path(trial: TrialContext) -> str | None:

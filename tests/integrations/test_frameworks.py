@@ -169,17 +169,20 @@ def test_validations_of_lightning_are_steps_and_a_second_attempt_goes_on():
         def configure_optimizers(self):
             return torch.optim.Adam(self.parameters())
 
-    def train(trial):
-        quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    def train(trial, **options):
+        quiet = dict.fromkeys(("logger", "enable_progress_bar", "enable_model_summary", "enable_checkpointing"), False)
         trainer = library.Trainer(
-            max_epochs=5, accelerator="cpu", enable_checkpointing=False, callbacks=[lightning.report_to(trial)], **quiet
+            accelerator="cpu", callbacks=[lightning.report_to(trial)], **quiet, **({"max_epochs": 5} | options)
         )
         trainer.fit(Line(), rows, rows, ckpt_path=lightning.resume_path(trial))
 
     steps, trial = in_two_attempts(train, stop_at=2, resume_at=2)
+    within = LocalTrial(tell=lambda *_: True)
+    train(within, max_epochs=1, val_check_interval=0.5)
 
     assert steps == [[1, 2], [3, 4, 5]]
     assert trial.reports[0][1].keys() == {"val_loss"}
+    assert [step for step, _ in within.reports] == [2, 4]  # of an epoch of four batches
 
 
 def test_evaluations_of_transformers_are_steps_and_a_second_attempt_goes_on(tmp_path):
