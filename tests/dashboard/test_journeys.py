@@ -394,6 +394,19 @@ def test_chosen_trials_are_excluded_and_tagged_together(visit: Visit, study: Fak
     assert study.trials[58].labels == {"odd": "yes"}
 
 
+def test_a_saved_picture_of_compared_curves_tells_which_is_which(visit: Visit) -> None:
+    page = visit("/studies/digits/compare?trials=3,7")
+    expect(page.locator(".legend li")).to_have_count(2)
+    page.locator("summary", has_text="Save").click()
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Drawing (SVG)").click()
+
+    picture = download.value.path().read_text()
+    assert ">trial 3</text>" in picture
+    assert ">trial 7</text>" in picture
+
+
 def test_a_check_of_health_leads_to_its_evidence(visit: Visit) -> None:
     page = visit("/studies/digits/health")
 

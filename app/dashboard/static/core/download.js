@@ -20,10 +20,10 @@ export function csvOf({ columns, rows }) {
 /**
  * The SVG of a chart on its own: the colours and fonts that the stylesheet gave it become its own.
  * @param {SVGElement} svg
- * @param {{below?: HTMLCanvasElement | null, above?: number, background?: string | null}} picture a canvas to lie under it,
- *   as a picture; pixels to add above; what all lies on
+ * @param {{below?: HTMLCanvasElement | null, above?: number, background?: string | null, legend?: Element[]}} picture a
+ *   canvas to lie under it, as a picture; pixels to add above, and what stands there; what all lies on
  */
-export function standaloneSvg(svg, { below = null, above = 0, background = null } = {}) {
+export function standaloneSvg(svg, { below = null, above = 0, background = null, legend = [] } = {}) {
   const copy = svg.cloneNode(true);
   const [from, to] = [
     [svg, ...svg.querySelectorAll("*")],
@@ -52,9 +52,29 @@ export function standaloneSvg(svg, { below = null, above = 0, background = null 
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   const [width, height] = [svg.getAttribute("width"), Number(svg.getAttribute("height")) + above];
   for (const [name, value] of Object.entries({ height, viewBox: `0 ${-above} ${width} ${height}` })) copy.setAttribute(name, value);
+  copy.append(...legend);
   if (below) copy.prepend(pictureOf(below, svg));
   if (background) copy.prepend(part("rect", { y: -above, width, height, fill: background }));
   return new XMLSerializer().serializeToString(copy);
+}
+
+/**
+ * The words beside a chart as parts of its picture, laid out as on the page.
+ * @param {HTMLElement | null} list `ul.legend`
+ * @returns {{above: number, legend: Element[]}}
+ */
+export function legendOf(list) {
+  const items = [...(list?.querySelectorAll("li") ?? [])];
+  if (!items.length) return {};
+  const [place, above] = [list.getBoundingClientRect(), list.offsetHeight + 8];
+  const legend = items.flatMap((item) => {
+    const [swatch, box, style] = [item.querySelector(".swatch"), item.getBoundingClientRect(), getComputedStyle(item)];
+    const [x, y] = [box.left - place.left, box.top - place.top + box.height / 2 - above];
+    const words = part("text", { x: x + (swatch ? 15 : 0), y: y + 4, fill: style.color, "font-size": style.fontSize, "font-family": style.fontFamily });
+    words.textContent = item.textContent;
+    return swatch ? [part("rect", { x, y: y - 4.5, width: 9, height: 9, rx: 3, fill: getComputedStyle(swatch).backgroundColor }), words] : [words];
+  });
+  return { above, legend };
 }
 
 function pictureOf(canvas, svg) {
@@ -68,7 +88,7 @@ function part(tag, attributes) {
 }
 
 /** A picture of a chart: its canvas, if it has one, under its SVG, on the page's own background. */
-export async function pngOf({ svg, canvas, width, height, background, above = 0, scale = 2 }) {
+export async function pngOf({ svg, canvas, width, height, background, above = 0, legend = [], scale = 2 }) {
   const sheet = document.createElement("canvas");
   Object.assign(sheet, { width: width * scale, height: (height + above) * scale });
   const context = sheet.getContext("2d");
@@ -77,7 +97,7 @@ export async function pngOf({ svg, canvas, width, height, background, above = 0,
   if (canvas) context.drawImage(canvas, 0, above * scale, sheet.width, height * scale);
   const image = new Image();
   // A data: address, because the policy allows no blob: images.
-  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(standaloneSvg(svg, { above }))}`;
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(standaloneSvg(svg, { above, legend }))}`;
   await image.decode();
   context.drawImage(image, 0, 0, sheet.width, sheet.height);
   return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 /** A chart on the page: drawn to its size, with details on hover and by keyboard, a table twin and downloads. */
 
 import { element, fill } from "../core/element.js";
-import { csvOf, offer, pngOf, standaloneSvg } from "../core/download.js";
+import { csvOf, legendOf, offer, pngOf, standaloneSvg } from "../core/download.js";
 import { formatParameter } from "../core/format.js";
 import { onTheme } from "../core/theme.js";
 import { toSvg } from "../charts/scene.js";
@@ -154,10 +154,11 @@ export function figure({
             canvas: plot.querySelector("canvas"),
             ...sizeOf(plot),
             background: pageColour(),
+            ...legendOf(legend),
           }),
           "image/png",
         ),
-      "Drawing (SVG)": () => offer(`${filename}.svg`, standaloneSvg(plot.querySelector("svg"), { background: pageColour() }), "image/svg+xml"),
+      "Drawing (SVG)": () => offer(`${filename}.svg`, standaloneSvg(plot.querySelector("svg"), { background: pageColour(), ...legendOf(legend) }), "image/svg+xml"),
       "Table (CSV)": () => offer(`${filename}.csv`, csvOf(table()), "text/csv"),
     };
     return menu(
