@@ -154,3 +154,17 @@ def test_news_leave_the_keyboard_where_it_is(
 
     expect(page.locator("main")).to_contain_text(news)
     expect(page.locator("main :focus")).to_have_text(name)
+
+
+def test_a_page_is_printed_dark_on_white(page: Page, address: str) -> None:
+    page.goto(f"{address}/#key={KEY}&page={STUDY}")
+    theme = page.get_by_role("button", name="Colours")
+    theme.click()
+    theme.click()
+    expect(page.locator(".best-card")).to_be_visible()
+
+    page.emulate_media(media="print")
+
+    assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
+    expect(page.get_by_role("navigation", name="Study")).to_be_hidden()
+    expect(page.locator(".best-card")).to_be_visible()
