@@ -168,3 +168,13 @@ def test_a_page_is_printed_dark_on_white(page: Page, address: str) -> None:
     assert page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "light"
     expect(page.get_by_role("navigation", name="Study")).to_be_hidden()
     expect(page.locator(".best-card")).to_be_visible()
+
+
+def test_a_page_that_is_opened_by_keyboard_has_it(page: Page, address: str) -> None:
+    page.goto(f"{address}/#key={KEY}&page=/studies")
+    page.get_by_role("link", name="digits", exact=True).focus()
+
+    page.keyboard.press("Enter")
+
+    expect(page.locator("h1")).to_have_text("digits")
+    expect(page.locator("main")).to_be_focused()

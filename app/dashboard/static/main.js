@@ -46,6 +46,7 @@ async function go(event) {
     current = page;
     fill(main, page.node);
     page.shown?.();
+    if (event && document.activeElement === document.body) main.focus({ preventScroll: true }); // its link went with the page before
   } catch (error) {
     if (mine === visit) fail(error, { isPage: true });
   }
