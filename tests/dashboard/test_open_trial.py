@@ -2,9 +2,10 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.dashboard.conftest import Visit
+from tests.dashboard.fake_server import KEY
 from tests.dashboard.fake_study import FakeStudy
 
 PLOT = "figure:has-text('History') .plot svg"
@@ -76,3 +77,17 @@ def test_a_note_and_an_exclusion_are_kept(visit: Visit, study: FakeStudy) -> Non
 
     expect(drawer.locator(".drawer-head")).to_contain_text("excluded")
     assert (study.trials[3].note, study.trials[3].excluded) == ("looks odd", True)
+
+
+def test_a_tag_that_is_refused_is_kept_to_be_mended(unwatched: Page, address: str, study: FakeStudy) -> None:
+    fault = {"pointer": "/labels/a b", "message": "should be 1 to 64 of A-Z a-z 0-9"}
+    refused = {"code": "invalid", "detail": "`errors` names each field.", "status": 422, "errors": [fault]}
+    unwatched.goto(f"{address}/#key={KEY}&page=/studies/digits?trial={study.trials[1].id}")
+    tag = unwatched.get_by_label("New tag")
+    tag.fill("a b")
+    unwatched.route("**/v1/trials/*", lambda route: route.fulfill(status=422, json=refused))
+
+    unwatched.keyboard.press("Enter")
+
+    expect(unwatched.locator(".notice span")).to_have_text("/labels/a b: should be 1 to 64 of A-Z a-z 0-9")
+    expect(tag).to_have_value("a b")

@@ -9,7 +9,7 @@ const COLUMNS_AT_ONCE = 5000; // trials: few answers, and each is drawn while th
 export class Problem extends Error {
   constructor({ status = 0, code = "unreachable", detail, errors = [], request_id: requestId = null }) {
     const fields = errors.map(({ pointer, message }) => `${pointer || "/"}: ${message}`).join("; ");
-    super([detail, fields].filter(Boolean).join(" — "));
+    super(fields || detail);
     Object.assign(this, { status, code, errors, requestId });
   }
 

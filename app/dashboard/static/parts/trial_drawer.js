@@ -246,14 +246,17 @@ export class TrialDrawer {
     if (answer) await this.#change(() => this.api.cancelTrial(trial.id, answer.reason), "Cancelled.");
   }
 
+  /** @returns {Promise<boolean>} whether it was done */
   async #change(act, text, undo) {
     try {
       const trial = await act();
       this.feed.tookTrial(trial);
       notice(text, undo ? { undo } : {});
       if (trial.id === this.#id) this.#load();
+      return true;
     } catch (error) {
       noticeProblem(error);
+      return false;
     }
   }
 }

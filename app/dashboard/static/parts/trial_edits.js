@@ -10,13 +10,12 @@ export function tagField() {
   return element("input", { type: "text", maxlength: 64, size: 14, placeholder: "tag, or key=value", "aria-label": "New tag", "data-keep": "tag" });
 }
 
-/** The labels of a trial, each to be taken away, and a field for another. @param {(labels: object, text: string) => void} change */
+/** The labels of a trial, each to be taken away, and a field for another. @param {(labels: object, text: string) => Promise<boolean>} change */
 export function tagEditor(trial, field, change) {
-  const add = (event) => {
+  const add = async (event) => {
     event.preventDefault();
     const [key, ...rest] = field.value.trim().split("=");
-    field.value = "";
-    if (key) change({ ...trial.labels, [key]: rest.join("=") }, `Tagged ${key}.`);
+    if (key && (await change({ ...trial.labels, [key]: rest.join("=") }, `Tagged ${key}.`))) field.value = "";
   };
   const without = (name) => Object.fromEntries(Object.entries(trial.labels).filter(([each]) => each !== name));
   return element(
