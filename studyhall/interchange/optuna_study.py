@@ -4,6 +4,7 @@ Optuna defines its space by running: a trial holds the parameters its code asked
 trials, and a parameter that only some of them have gets a `when`, if the value of another one explains which.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from studyhall.errors import InvalidInput
 
 MAX_MEASUREMENTS: Final = 1000
+_LIMIT: Final = "constraint_"
 _PLAIN_NAME: Final = re.compile(r"(?!(and|or|not|in|true|false|null|True|False|None)$)[A-Za-z_][A-Za-z0-9_.]*")
 STATES: Final = {"COMPLETE": "completed", "PRUNED": "pruned", "FAIL": "failed", "WAITING": "waiting"}
 
@@ -71,6 +73,9 @@ def translate(study: OptunaStudy, *, name: str | None = None) -> Translated:
         ],
         "labels": {"imported_from": "optuna"},
     }
+    limits = max((len(_limits(trial)) for trial in study.trials), default=0)
+    if limits:
+        definition["constraints"] = [f"{_LIMIT}{place} <= 0" for place in range(limits)]
     if study.user_attrs:
         notes.append(f"study attributes {sorted(study.user_attrs)} are left out")
     trials = [
@@ -254,12 +259,19 @@ def _trial(
         notes.append(f"trial {trial.number}: reported values that are not finite are left out")
     told["measurements"] = [{"step": s, "metrics": {metrics[0]: v}} for s, v in curve[-MAX_MEASUREMENTS:]]
     if trial.values is not None and all(map(math.isfinite, trial.values)):
-        told["metrics"] = dict(zip(metrics, trial.values, strict=True))
+        told["metrics"] = dict(zip(metrics, trial.values, strict=True)) | {
+            f"{_LIMIT}{place}": value for place, value in enumerate(_limits(trial)) if math.isfinite(value)
+        }
     elif state == "completed":
         told |= {"state": "infeasible", "reason": f"its values were {trial.values}"}
     elif state == "pruned" and curve:
         told["metrics"] = {metrics[0]: curve[-1][1]}
     return told
+
+
+def _limits(trial: OptunaTrial) -> list[float]:
+    """What the sampler's `constraints_func` has said of a trial, which keeps to a limit where it is not above 0."""
+    return [float(value) for value in trial.system_attrs.get("constraints") or ()]
 
 
 def _fits(domain: Mapping[str, Any], value: Any) -> bool:
@@ -273,7 +285,7 @@ def _fits(domain: Mapping[str, Any], value: Any) -> bool:
 def _labels(trial: OptunaTrial, notes: list[str]) -> dict[str, str]:
     kept = {"optuna.number": str(trial.number)}
     for name, value in list(trial.user_attrs.items())[:60]:
-        text = value if isinstance(value, str) else str(value)
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         clean = "".join(c if c.isascii() and (c.isalnum() or c in "_./-") else "_" for c in name)[:64]
         if len(text) <= 256 and text.isprintable() and clean:
             kept[clean] = text

@@ -112,6 +112,29 @@ def test_a_parameter_whose_name_is_none_here_gets_another_one():
     CreateStudy.model_validate_json(json.dumps(told.definition))
 
 
+def test_the_limits_of_a_study_come_over(door):
+    kept, broken = plain(0, x=1), plain(1, x=2)
+    kept.values, kept.system_attrs = [2.0], {"constraints": [-1.0, 0.0]}
+    broken.values, broken.system_attrs = [1.0], {"constraints": [-1.0, 0.5]}
+
+    found = translate(OptunaStudy("limits", ["minimize"], [kept, broken]))
+    study = door.client().create_study_from(found.definition)
+    study.add(*found.trials)
+
+    assert study.definition.constraints == ("constraint_0 <= 0", "constraint_1 <= 0")
+    assert study.best().number == 0
+
+
+def test_an_attribute_that_is_no_text_becomes_json():
+    trial = plain(0, x=1)
+    trial.user_attrs = {"nested": {"a": [1, None]}, "flag": True, "text": "as it is"}
+
+    (told,) = translate(OptunaStudy("attributes", ["minimize"], [trial])).trials
+
+    labels = {"nested": '{"a": [1, null]}', "flag": "true", "text": "as it is"}
+    assert told["labels"] == {"optuna.number": "0"} | labels
+
+
 def test_what_has_no_counterpart_is_told(source):
     notes = " ".join(translate(read_study(source[1])).notes)
 
