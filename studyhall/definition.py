@@ -28,7 +28,7 @@ def read_json(kind: type[W], text: str | bytes) -> W:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        raise InvalidInput(f"fields of the {_subject(kind)} do not fit", errors=field_errors(error)) from error
+        raise InvalidInput(f"fields of the {_subject(kind)} do not fit", errors=field_errors(error, kind)) from error
 
 
 def _subject(kind: type[Word]) -> str:

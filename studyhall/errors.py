@@ -25,7 +25,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+
+from studyhall.spelling import meant
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,8 +304,13 @@ def every_error() -> dict[str, type[StudyhallError]]:
     return found
 
 
-def field_errors(error: ValidationError, *, prefix: Sequence[str | int] = ()) -> list[FieldError]:
+def field_errors(
+    error: ValidationError, kind: type[BaseModel] | None = None, *, prefix: Sequence[str | int] = ()
+) -> list[FieldError]:
     """The faults pydantic found, with JSON pointers; at most 20, inputs are never echoed.
+
+    Args:
+        kind: what was read; unknown fields are then told with the one that was meant.
 
     A validator that looks at several fields at once raises a custom error whose context holds `at`, a list of
     `(pointer, message)` below its own place.
@@ -316,7 +323,8 @@ def field_errors(error: ValidationError, *, prefix: Sequence[str | int] = ()) ->
             found += [FieldError(here + pointer, message) for pointer, message in at]
         elif not (detail["type"] == "too_short" and any(other.pointer.startswith(here + "/") for other in found)):
             # A list whose only item is faulty counts as empty; the item's own fault says it all.
-            found.append(FieldError(here, _readable(detail)))
+            likely = meant(kind, detail["loc"]) if kind and detail["type"] == "extra_forbidden" else None
+            found.append(FieldError(here, f"unknown field; did you mean '{likely}'?" if likely else _readable(detail)))
     return found[:20]
 
 

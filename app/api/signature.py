@@ -82,7 +82,7 @@ class Signature:
         try:
             return self._query.model_validate(values, strict=False)  # everything in an address is text
         except ValidationError as error:
-            raise InvalidInput(errors=field_errors(error, prefix=["query"])) from None
+            raise InvalidInput(errors=field_errors(error, self._query, prefix=["query"])) from None
 
 
 def _nothing_there(name: str, error: ValidationError) -> NotFound:

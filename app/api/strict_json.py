@@ -31,7 +31,7 @@ def read_model(model: type[M], body: bytes) -> M:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise _refusal(error) from None
+        raise _refusal(error, model) from None
 
 
 def check_json(body: bytes) -> None:
@@ -103,8 +103,8 @@ def _where(error: ValueError) -> str:
     return "a number has too many digits"
 
 
-def _refusal(error: ValidationError) -> MalformedRequest | InvalidInput:
+def _refusal(error: ValidationError, model: type[BaseModel]) -> MalformedRequest | InvalidInput:
     first = error.errors(include_url=False, include_input=False)[0]
     if first["type"] == "json_invalid":
         return MalformedRequest(f"The body is not valid JSON: {first['msg'].removeprefix('Invalid JSON: ')}.")
-    return InvalidInput(errors=field_errors(error))
+    return InvalidInput(errors=field_errors(error, model))

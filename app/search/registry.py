@@ -144,11 +144,12 @@ def check(algorithm: Algorithm) -> Options:
     Raises:
         InvalidInput: unknown name, or options that do not fit, each with its JSON pointer.
     """
+    options = entry(algorithm.name).options
     try:
         # By JSON: options are JSON, and strict models read a JSON array as a tuple, but not a Python list.
-        return entry(algorithm.name).options.model_validate_json(_as_json(algorithm))
+        return options.model_validate_json(_as_json(algorithm))
     except ValidationError as error:
-        raise InvalidInput(errors=field_errors(error, prefix=("algorithm", "options"))) from error
+        raise InvalidInput(errors=field_errors(error, options, prefix=("algorithm", "options"))) from error
 
 
 def engine(algorithm: Algorithm) -> Engine:

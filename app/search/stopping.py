@@ -428,7 +428,7 @@ def rule(stopping: Stopping) -> Rule | None:
     try:
         return RULES[stopping.rule].model_validate_json(to_json(stopping.options)).rule()
     except ValidationError as error:
-        raise InvalidInput(errors=field_errors(error, prefix=("stopping", "options"))) from error
+        raise InvalidInput(errors=field_errors(error, RULES[stopping.rule], prefix=("stopping", "options"))) from error
 
 
 def rules() -> tuple[AlgorithmInfo, ...]:

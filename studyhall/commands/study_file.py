@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from studyhall.commands.command_parser import did_you_mean
 from studyhall.definition import read_word
 from studyhall.errors import FieldError, InvalidInput
 from studyhall.space import Space
@@ -112,9 +111,6 @@ def _explained(error: InvalidInput, written: Any, path: str) -> InvalidInput:
 
 
 def _hint(written: Any, pointer: str) -> str:
-    name = pointer[1:]
-    if isinstance(written, dict) and name in written and name not in CreateStudy.model_fields:
-        return did_you_mean(name, CreateStudy.model_fields)
     value = _at(written, pointer)
     if isinstance(value, str) and (found := re.fullmatch(r"([+-]?\d+)([eE][+-]?\d+)", value)):
         return f"; '{value}' is text in YAML 1.1, write {found[1]}.0{found[2]}"

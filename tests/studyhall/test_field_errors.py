@@ -10,7 +10,7 @@ from studyhall.errors import field_errors
 from studyhall.space import Space
 from studyhall.study import Task
 from studyhall.wire.claims import Complete
-from studyhall.wire.studies import QueueTrials
+from studyhall.wire.studies import CreateStudy, QueueTrials
 from studyhall.words import Word
 
 X = {"name": "x", "type": "float", "low": 0, "high": 1}
@@ -21,7 +21,7 @@ SCALAR = "should be text, a number, true, false or null"
 def faults(model: type[Word], sent: Any) -> list[tuple[str, str]]:
     with pytest.raises(ValidationError) as raised:
         model.model_validate_json(json.dumps(sent))
-    return [(fault.pointer, fault.message) for fault in field_errors(raised.value)]
+    return [(fault.pointer, fault.message) for fault in field_errors(raised.value, model)]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,24 @@ def test_a_name_that_does_not_fit_is_a_fault_of_its_field() -> None:
     sent = {"attempt": 1, "token": "0123456789abcdef", "metrics": {"val loss": 0.5}}
 
     assert faults(Complete, sent) == [("/metrics/val loss", NAME)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"budgets": {}}, ("/budgets", "unknown field; did you mean 'budget'?")),
+        ({"budget": {"max_trial": 3}}, ("/budget/max_trial", "unknown field; did you mean 'max_trials'?")),
+        (
+            {"space": {"parameters": [{**X, "sclae": "log"}]}},
+            ("/space/parameters/0/sclae", "unknown field; did you mean 'scale'?"),
+        ),
+        ({"objectives": [{"metric": "y", "colour": 1}]}, ("/objectives/0/colour", "unknown field; check its spelling")),
+    ],
+)
+def test_a_field_that_is_misspelt_is_told_which_one_was_meant(sent: dict[str, Any], said: tuple[str, str]) -> None:
+    study = {"name": "digits", "space": {"parameters": [X]}, "objectives": [{"metric": "y"}]}
+
+    assert faults(CreateStudy, study | sent) == [said]
 
 
 def test_an_entry_point_is_shown_by_an_example() -> None:
