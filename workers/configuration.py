@@ -16,6 +16,7 @@ from workers.machine import Share, cores, memory_mb
 
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "PYTHONPATH", "SSL_CERT_FILE")
 """Of the worker's environment a trial sees these, and what --env names; never the key."""
+_PATHS: Final = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH")
 _ENTRY_POINT: Final = re.compile(r"[A-Za-z_][\w.]*(:[A-Za-z_]\w*|\.\*)")
 
 
@@ -54,6 +55,11 @@ class AllowList:
 
 def _matches(entry: str, entry_point: str) -> bool:
     return entry_point.startswith(entry[:-1]) if entry.endswith(".*") else entry_point == entry
+
+
+def _from_here(paths: str) -> str:
+    # A trial runs in a directory of its own; what was written relative to the worker's would not be found from there.
+    return os.pathsep.join(path and os.path.abspath(path) for path in paths.split(os.pathsep))  # noqa: PTH100 - a text
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,8 @@ class Configuration:
 
     def environment(self, outer: Mapping[str, str] = os.environ) -> dict[str, str]:
         """What the nursery sees of the worker's environment."""
-        return {name: outer[name] for name in (*PASSED_ON, *self.pass_on) if name in outer}
+        passed = {name: outer[name] for name in (*PASSED_ON, *self.pass_on) if name in outer}
+        return passed | {name: _from_here(passed[name]) for name in _PATHS if name in passed}
 
     def trial_environment(self, scratch: Path, share: Share) -> dict[str, str]:
         """What a trial sees: the same, its own temporary directory, its GPUs, and how many threads it may start."""

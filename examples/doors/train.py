@@ -1,6 +1,6 @@
 """Door three, a command: any program that prints its metrics as JSON lines. One line was added, marked with `<-`.
 
-PYTHONPATH=examples/doors studyhall worker --allow python --env PYTHONPATH
+PYTHONPATH=examples/doors studyhall worker --allow python
 studyhall study create examples/doors/command.json
 """
 

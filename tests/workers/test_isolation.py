@@ -66,6 +66,12 @@ def test_a_variable_that_the_operator_names_is_passed_on(configuration):
     assert passing.environment({"HF_TOKEN": "t", "OTHER": "o"}) == {"HF_TOKEN": "t"}
 
 
+def test_paths_mean_in_a_trial_what_they_mean_to_the_worker(configuration):
+    told = configuration.environment({"PYTHONPATH": "examples/doors:/lib", "PATH": "/bin::", "LANG": "C"})
+
+    assert told == {"PYTHONPATH": f"{Path.cwd() / 'examples/doors'}:/lib", "PATH": "/bin::", "LANG": "C"}
+
+
 def test_a_trials_seed_follows_from_the_study_and_the_number(surroundings):
     assert surroundings["seed"] == trial_seed(7, 0)
     assert len({trial_seed(study, number) for study in range(10) for number in range(100)}) == 1000
