@@ -88,12 +88,16 @@ def with_our_names(study: OptunaStudy) -> tuple[OptunaStudy, list[str]]:
     """A study whose parameters have names that are names here too, and what has been renamed."""
     seen = {name: name for trial in study.trials for name in trial.distributions}
     for name in seen:
-        legal = re.sub(r"[^A-Za-z0-9_./-]|^(?=[^A-Za-z_])", "_", name)[:120] or "_"
+        legal = _our_name(name)
         while legal != name and legal in seen.values():
             legal += "_"
         seen[name] = legal
     notes = [f"parameter '{name}' is called '{new}' here" for name, new in seen.items() if name != new]
     return (replace(study, trials=[_with_names(trial, seen) for trial in study.trials]) if notes else study), notes
+
+
+def _our_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_./-]|^(?=[^A-Za-z_])", "_", name)[:120] or "_"
 
 
 def _with_names(trial: OptunaTrial, names: Mapping[str, str]) -> OptunaTrial:
@@ -229,8 +233,8 @@ def _literal(value: Any) -> str:
 
 def _metrics(study: OptunaStudy) -> list[str]:
     names = study.system_attrs.get("study:metric_names")
-    if isinstance(names, list) and len(names) == len(study.directions):
-        return [str(name) for name in names]
+    if isinstance(names, list) and len({_our_name(str(name)) for name in names}) == len(study.directions):
+        return [_our_name(str(name)) for name in names]
     return ["value"] if len(study.directions) == 1 else [f"value_{n}" for n in range(len(study.directions))]
 
 

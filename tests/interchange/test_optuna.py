@@ -112,6 +112,20 @@ def test_a_parameter_whose_name_is_none_here_gets_another_one():
     CreateStudy.model_validate_json(json.dumps(told.definition))
 
 
+@pytest.mark.parametrize(
+    ("theirs", "ours"), [(["val loss", "größe"], ["val_loss", "gr__e"]), (["a b", "a_b"], ["value_0", "value_1"])]
+)
+def test_a_metric_whose_name_is_none_here_gets_another_one(theirs, ours):
+    trial = plain(0, x=1)
+    trial.values = [1.0, 2.0]
+    study = OptunaStudy("metrics", ["minimize", "maximize"], [trial], system_attrs={"study:metric_names": theirs})
+
+    found = translate(study)
+
+    assert [objective["metric"] for objective in found.definition["objectives"]] == ours
+    assert found.trials[0]["metrics"] == dict(zip(ours, trial.values, strict=True))
+
+
 def test_the_limits_of_a_study_come_over(door):
     kept, broken = plain(0, x=1), plain(1, x=2)
     kept.values, kept.system_attrs = [2.0], {"constraints": [-1.0, 0.0]}
