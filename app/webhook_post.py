@@ -1,5 +1,7 @@
 """Sends webhooks over HTTP: one client for all, no redirects, no proxies, nothing read of what is answered."""
 
+import asyncio
+
 import httpx2
 
 ANSWER_S = 10.0
@@ -15,7 +17,7 @@ class WebhookPost:
 
     def __init__(self, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._http = httpx2.AsyncClient(
-            timeout=ANSWER_S,
+            timeout=None,  # httpx's is for each piece of an answer
             follow_redirects=False,
             trust_env=False,
             transport=transport,
@@ -29,8 +31,13 @@ class WebhookPost:
             OSError: nobody has answered in time.
         """
         try:
-            async with self._http.stream("POST", url, headers=headers, content=body) as answer:
+            async with (
+                asyncio.timeout(ANSWER_S),
+                self._http.stream("POST", url, headers=headers, content=body) as answer,
+            ):
                 return answer.status_code
+        except TimeoutError as error:
+            raise TimeoutError(f"the receiver did not answer within {ANSWER_S:g} s") from error
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise OSError(str(error) or type(error).__name__) from error
 

@@ -15,7 +15,7 @@ import random
 import secrets
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -35,6 +35,8 @@ from studyhall.webhooks import DELIVERY, SIGNATURE, TIMESTAMP, CreateWebhook, De
 from studyhall.wire.results import Event
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 LOOK_S: Final = 1.0
 """Seconds between two looks for what is to be told; only where webhooks are on."""
@@ -164,28 +166,35 @@ class Webhooks:
         self._chance = chance
 
     async def tell_for_ever(self) -> None:
-        """Tells what is due, again and again; returns at once where no origin is allowed."""
-        while self.origins:
-            try:
-                told = await self.tell()
-            except StudyhallError as error:
-                log.warning("webhooks_wait", error=str(error))
-                told = 0
-            except Exception:  # the edge of a task: the next round may succeed
-                log.exception("webhooks_failed")
-                told = 0
-            if told < AT_ONCE:
-                await asyncio.sleep(LOOK_S)
+        """Tells what is due, again and again; returns at once where no origin is allowed.
+
+        The next look does not wait for a receiver that is slow to answer the last one.
+        """
+        under_way: set[asyncio.Task[object]] = set()
+        async with asyncio.TaskGroup() as group:
+            while self.origins:
+                for due in await _go_on(self._take(AT_ONCE - len(under_way))) or ():
+                    telling = group.create_task(_go_on(self._tell(due)))
+                    under_way.add(telling)
+                    telling.add_done_callback(under_way.discard)
+                if len(under_way) < AT_ONCE:
+                    await asyncio.sleep(LOOK_S)
+                else:
+                    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
 
     async def tell(self) -> int:
-        """One round: everything that is due now, `AT_ONCE` deliveries at most; how many there were."""
-        found = await self._database.read(lambda connection: stored.due(connection, now=self._clock(), limit=AT_ONCE))
-        if not found:
-            return 0
-        ours = await self._database.write(lambda tx: _taken(tx, found))
-        outcomes = await asyncio.gather(*(self._deliver(each) for each in ours))
-        await self._database.write(lambda tx: self._note(tx, list(zip(ours, outcomes, strict=True))))
+        """One round: what is due now, `AT_ONCE` deliveries at most, to their ends; how many there were."""
+        ours = await self._take(AT_ONCE)
+        await asyncio.gather(*(self._tell(due) for due in ours))
         return len(ours)
+
+    async def _take(self, limit: int) -> list[Due]:
+        found = await self._database.read(lambda connection: stored.due(connection, now=self._clock(), limit=limit))
+        return await self._database.write(lambda tx: _taken(tx, found)) if found else []
+
+    async def _tell(self, due: Due) -> None:
+        outcome = await self._deliver(due)
+        await self._database.write(lambda tx: self._note(tx, due, outcome))
 
     async def test(self, principal: Principal, id: str) -> Webhook:
         """Sends an empty delivery now; one that arrives takes a disabled webhook back.
@@ -228,22 +237,32 @@ class Webhooks:
             return _Outcome(due.reached)
         return _Outcome(due.told, f"the receiver answered {status}", is_gone=status == GONE)
 
-    def _note(self, tx: Transaction, ended: list[tuple[Due, _Outcome]]) -> None:
-        for due, outcome in ended:
-            webhook = stored.webhook(tx, due.webhook.project, due.webhook.id)
-            if webhook is None:  # it was ended meanwhile
-                continue
-            if outcome.error is None:
-                stored.move(tx, due, told=outcome.told, tries=0, not_before=0.0)
-                if outcome.was_sent:
-                    tx.change(webhook, error=None, delivered_at=tx.now)
-                continue
-            tries = due.tries + 1
-            pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**due.tries) * (1 + self._chance() / 4)
-            stored.move(tx, due, told=due.told, tries=tries, not_before=tx.now + pause_s)
-            is_over = outcome.is_gone or tries >= MOST_TRIES
-            tx.change(webhook, error=outcome.error[:1000], state="disabled" if is_over else webhook.state)
-            log.warning("webhook_failed", webhook=due.webhook.id, tries=tries, error=outcome.error, ends=is_over)
+    def _note(self, tx: Transaction, due: Due, outcome: _Outcome) -> None:
+        webhook = stored.webhook(tx, due.webhook.project, due.webhook.id)
+        if webhook is None:  # it was ended meanwhile
+            return
+        if outcome.error is None:
+            stored.move(tx, due, told=outcome.told, tries=0, not_before=0.0)
+            if outcome.was_sent:
+                tx.change(webhook, error=None, delivered_at=tx.now)
+            return
+        tries = due.tries + 1
+        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**due.tries) * (1 + self._chance() / 4)
+        stored.move(tx, due, told=due.told, tries=tries, not_before=tx.now + pause_s)
+        is_over = outcome.is_gone or tries >= MOST_TRIES
+        tx.change(webhook, error=outcome.error[:1000], state="disabled" if is_over else webhook.state)
+        log.warning("webhook_failed", webhook=due.webhook.id, tries=tries, error=outcome.error, ends=is_over)
+
+
+async def _go_on(step: Awaitable[T]) -> T | None:
+    """What a step of the task brings; None when it failed, since the next one may succeed."""
+    try:
+        return await step
+    except StudyhallError as error:
+        log.warning("webhooks_wait", error=str(error))
+    except Exception:  # the edge of a task
+        log.exception("webhooks_failed")
+    return None
 
 
 def _taken(tx: Transaction, found: list[Due]) -> list[Due]:

@@ -1,10 +1,13 @@
 """Webhooks: what is told, in which order, how often, and to whom never."""
 
+import asyncio
 import json
 from typing import Any
 
+import httpx2
 import pytest
 
+from app import webhook_post
 from app.services import studies, webhooks
 from app.services.principal import Principal
 from app.services.webhooks import MOST_TRIES, Webhooks, WebhooksOff
@@ -283,3 +286,41 @@ async def test_without_origins_there_are_no_webhooks(server):
     with pytest.raises(WebhooksOff):
         server.do(lambda tx: webhooks.create_webhook(tx, ME, CreateWebhook(url="https://hooks.test/in"), origins=()))
     await server.another(origins=()).tell_for_ever()  # ends at once
+
+
+async def test_a_receiver_that_does_not_answer_holds_up_no_other(server, monkeypatch):
+    monkeypatch.setattr(webhooks, "LOOK_S", 0.001)
+    heard: asyncio.Queue[list[str]] = asyncio.Queue()
+
+    async def post(url, headers, body):
+        if url.endswith("/slow"):
+            await asyncio.Event().wait()
+        await heard.put([event["kind"] for event in json.loads(body)["events"]])
+        return 200
+
+    server.receiver = post
+    server.make(url=f"{ORIGIN}/slow")
+    server.make(url=f"{ORIGIN}/quick")
+    study = server.make_study()
+    telling = asyncio.create_task(server.another().tell_for_ever())
+
+    async with asyncio.timeout(10):
+        assert await heard.get() == ["study.created"]
+        server.pause(study)
+        assert await heard.get() == ["study.paused"]
+
+    telling.cancel()
+
+
+async def test_a_receiver_has_its_time_for_the_whole_answer_not_for_each_byte(monkeypatch):
+    monkeypatch.setattr(webhook_post, "ANSWER_S", 0.05)
+
+    async def drips(_):
+        await asyncio.Event().wait()
+
+    post = webhook_post.WebhookPost(httpx2.MockTransport(drips))
+
+    with pytest.raises(OSError, match=r"did not answer within 0\.05 s"):
+        await asyncio.wait_for(post(ORIGIN, {}, b"{}"), timeout=5)
+
+    await post.close()
