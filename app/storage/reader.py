@@ -37,6 +37,8 @@ from studyhall.wire.server import Audited, Key
 LONGEST_PAGE = 500
 MOST_WORKERS = 2000
 """Of a project; those that were heard of last."""
+MOST_KEYS = 2000
+"""Of a project, or a study."""
 WORKER_STATES = ("online", "offline", "draining", "quarantined")
 
 _T, _S = tables.trials.c, tables.studies.c
@@ -387,9 +389,7 @@ def key_row(connection: Connection, key_id: str) -> KeyRow | None:
 
 def keys(connection: Connection, project: str) -> list[Key]:
     """The keys of a project, oldest first."""
-    k = tables.keys.c
-    query = select(*tables.keys.columns).where(k.project == project).order_by(k.created_at).limit(2000)
-    return [key_from(KeyRow(*row)) for row in connection.execute(query)]
+    return [key_from(row) for row in _lasting_keys(connection, tables.keys.c.project == project)]
 
 
 def audit_page(connection: Connection, project: str, *, limit: int, cursor: str | None) -> Page[Audited]:
@@ -410,9 +410,15 @@ def audit_page(connection: Connection, project: str, *, limit: int, cursor: str 
 
 def guests(connection: Connection, study_id: str) -> list[KeyRow]:
     """The keys that open one study only, oldest first."""
+    return _lasting_keys(connection, tables.keys.c.study_id == study_id)
+
+
+def _lasting_keys(connection: Connection, chosen: ColumnElement[bool]) -> list[KeyRow]:
+    """Keys, oldest first; of very many those that work longest, so that those that ended hide none."""
     k = tables.keys.c
-    query = select(*tables.keys.columns).where(k.study_id == study_id).order_by(k.created_at).limit(2000)
-    return [KeyRow(*row) for row in connection.execute(query)]
+    longest = (k.revoked_at.is_not(None), k.expires_at.is_not(None), k.expires_at.desc())
+    rows = connection.execute(select(*tables.keys.columns).where(chosen).order_by(*longest).limit(MOST_KEYS))
+    return sorted((KeyRow(*row) for row in rows), key=lambda row: (row.created_at, row.id))
 
 
 def _of_study(study_id: str, states: Collection[str]) -> list[ColumnElement[bool]]:

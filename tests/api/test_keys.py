@@ -11,6 +11,7 @@ from app.api.application import Api
 from app.api.auth import Authenticator
 from app.services.keys import create_admin_key
 from app.services.services import Services
+from app.storage import reader
 from studyhall.wire.pages import Page
 from studyhall.wire.server import Key
 from tests.api.people import Caller
@@ -85,6 +86,19 @@ def test_a_key_tells_when_it_was_used_last(client: TestClient, api: Api, service
     assert keys == {"recovery": ANY, "ci": None}
     assert keys["recovery"] is not None
     assert "last_used_at" not in unused
+
+
+def test_of_very_many_keys_those_that_work_longest_are_listed(admin: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MOST_KEYS", 3)
+    made = {
+        name: admin.post("/v1/keys", {"name": name, "scope": "reader", "expires_in_s": days * 86_400}).json()["id"]
+        for name, days in (("revoked", 90), ("soon", 1), ("first", 30), ("second", 60), ("third", 7))
+    }
+    admin.delete(f"/v1/keys/{made['revoked']}")
+
+    listed = [key["name"] for key in admin.get("/v1/keys").json()["items"]]
+
+    assert listed == ["first", "second", "third"]
 
 
 @pytest.mark.catalogue("AU-020")
