@@ -52,7 +52,7 @@ def test_equals_have_won_whatever_their_number() -> None:
     made = trials(SQUARE, lambda _: 1.0, 200)
     late = [parameters | {"kind": "ab"[row // 100]} for row, parameters in enumerate(made.parameters)]
 
-    assert checks(SQUARE, Trials(made.columns | {"parameters": late}))["losing_choices"][0] == "good"
+    assert checks(SQUARE, Trials({**made.columns, "parameters": late}))["losing_choices"][0] == "good"
 
 
 def test_failures_that_cluster_are_told_with_their_region_and_reason() -> None:
@@ -152,7 +152,7 @@ def test_an_end_that_chance_would_hit_as_often_is_no_bound_that_is_pressed_again
     made = trials(space, lambda _: float(next(losses)), 100)
     parameters = [{"n": n} for n in best] + made.parameters[8:]
 
-    assert checks(space, Trials(made.columns | {"parameters": parameters}))["space_edges"][0] == "good"
+    assert checks(space, Trials({**made.columns, "parameters": parameters}))["space_edges"][0] == "good"
 
 
 def test_a_search_that_stands_still_is_told_in_trials_of_the_study_and_with_the_chance_to_go_on() -> None:

@@ -1,11 +1,13 @@
 """The best trials of a study, run again with other seeds."""
 
+from typing import Any
+
 import pytest
 
 from studyhall.confirmation import ranking
 from studyhall.errors import InvalidInput
 
-NOISY = {
+NOISY: dict[str, Any] = {
     "space": [{"name": "x", "type": "float", "low": 0, "high": 1}],
     "objectives": [{"metric": "score", "goal": "maximize"}],
     "algorithm": {"name": "random", "seed": 5},
