@@ -185,7 +185,7 @@ test("a problem says what the server said, field by field", async () => {
   };
   const fetch = async () => new Response(JSON.stringify(told), { status: 422 });
   await assert.rejects(new Api({ base: "http://server/", key: () => "k", fetch }).createStudy({}), {
-    message: "does not fit — /space: missing",
+    message: "/space: missing",
     code: "validation",
     status: 422,
     requestId: "r1",
