@@ -112,7 +112,7 @@ def measure(url: str, study: str) -> Iterator[tuple[str, float, float, int]]:
             ended = time.process_time()
             yield f"{kind} {asked.get('method', '')}".strip(), between - began, ended - between, len(body)
         began = time.process_time()
-        told, _ = database.read_now(partial(history, principal=principal, name=study, max_points=3000))
+        told, _ = database.read_now(partial(history, principal=principal, name=study, objective=None, max_points=3000))
         yield "history", time.process_time() - began, 0.0, len(told.model_dump_json())
     finally:
         database.close()
