@@ -121,13 +121,14 @@ class Standard:
     Beyond `FAR` robust deviations what is better than usual grows with its logarithm, and what is worse with the
     logarithm of that: a training that diverged to 1e9 must not make all honest results look alike. With `squash` all
     that is worse than the middle is pressed together once more: what is bad need not be told apart, and a model that
-    does not try sees more of what is good.
+    does not try sees more of what is good. None of several objectives is pressed twice: what is bad in one is the end
+    of the front where another is good.
 
         t    losses in robust deviations from the middle    (n,)
         z    standardised losses                            (n,)
     """
 
-    def __init__(self, loss: Floats, *, squash: bool = False) -> None:
+    def __init__(self, loss: Floats, *, squash: bool = False, alone: bool = True) -> None:
         self._size = max(1.0, float(np.abs(loss).max(initial=0.0)) / 1e100)  # sums and squares of 1e308 overflow
         y = loss / self._size
         self._middle = float(np.median(y)) if len(y) else 0.0
@@ -135,6 +136,7 @@ class Standard:
         self._spread = max(_spread(y - self._middle), 1e-12 * float(np.abs(y - self._middle).max(initial=0.0))) or 1.0
         t = (y - self._middle) / self._spread
         self._unit = max(-float(t.min(initial=0.0)), 1e-3) if squash else None
+        self._alone = alone
         squeezed = self._squeezed(t)
         self._mean = float(squeezed.mean()) if len(y) else 0.0
         self._deviation = float(squeezed.std()) or 1.0 if len(y) else 1.0
@@ -146,18 +148,20 @@ class Standard:
         return middle, min(high / 2 - low / 2, 1e308)
 
     def _squeezed(self, t: Floats) -> Floats:
-        high, low = np.maximum(t - FAR, 0.0), np.maximum(-t - FAR, 0.0)
-        found = np.clip(t, -FAR, FAR) + np.log1p(np.log1p(high)) - np.log1p(low)
-        if self._unit is None:
-            return np.asarray(found)
-        return np.minimum(found, 0.0) + self._unit * np.log1p(np.maximum(found, 0.0) / self._unit)
+        good = np.maximum(np.minimum(t, 0.0), -FAR) - np.log1p(np.maximum(-t - FAR, 0.0))
+        bad = np.maximum(t, 0.0)
+        if self._alone or self._unit is None:
+            far = np.log1p(np.maximum(bad - FAR, 0.0))
+            bad = np.minimum(bad, FAR) + (np.log1p(far) if self._alone else far)
+        return np.asarray(good + (bad if self._unit is None else self._unit * np.log1p(bad / self._unit)))
 
     def _loss(self, z: float) -> float:
         t = z * self._deviation + self._mean
         if self._unit is not None and t > 0.0:
             t = self._unit * _expm1(t / self._unit)
-        if t > FAR:
-            t = FAR + _expm1(_expm1(t - FAR))
+        if t > FAR and (self._alone or self._unit is None):
+            far = _expm1(t - FAR)
+            t = FAR + (_expm1(far) if self._alone else far)
         elif t < -FAR:
             t = -FAR - _expm1(-t - FAR)
         return min(max((t * self._spread + self._middle) * self._size, -1e308), 1e308)

@@ -15,18 +15,18 @@ from tests.search.engine_contract import FLAT, LOSS, TWO, observation
 losses = st.lists(st.floats(-1e308, 1e308) | st.floats(-10, 10), min_size=1, max_size=30).map(np.array)
 
 
-@given(losses, st.booleans())
-def test_standardised_losses_are_finite_and_keep_their_order(loss, squash):
-    z = Standard(loss, squash=squash).z
+@given(losses, st.booleans(), st.booleans())
+def test_standardised_losses_are_finite_and_keep_their_order(loss, squash, alone):
+    z = Standard(loss, squash=squash, alone=alone).z
 
     assert np.isfinite(z).all()
     order = np.argsort(loss, kind="stable")
     assert (np.diff(z[order]) >= 0).all()
 
 
-@given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30).map(np.array), st.booleans())
-def test_a_standardised_loss_finds_its_way_back(loss, squash):
-    standard = Standard(loss, squash=squash)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=30).map(np.array), st.booleans(), st.booleans())
+def test_a_standardised_loss_finds_its_way_back(loss, squash, alone):
+    standard = Standard(loss, squash=squash, alone=alone)
 
     again = [standard.back(float(z), 0.0)[0] for z in standard.z]
 
@@ -37,6 +37,13 @@ def test_a_penalty_of_a_million_leaves_honest_results_apart():
     z = Standard(np.array([1.0, 2.0, 3.0, 4.0, 1e6])).z
 
     assert z[3] - z[0] > 0.2  # without squeezing: 0.000007
+
+
+def test_what_is_bad_in_one_of_several_objectives_is_told_apart_better():
+    loss = np.append(np.linspace(0.0, 1.0, 20), [1e3, 1e6])
+    alone, among = Standard(loss).z, Standard(loss, alone=False).z
+
+    assert (among[21] - among[20]) / np.ptp(among) > 2 * (alone[21] - alone[20]) / np.ptp(alone)
 
 
 def test_maximised_objectives_become_losses():

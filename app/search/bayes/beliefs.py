@@ -49,6 +49,8 @@ class View:
     """Which of the kernels that the results leave open."""
     squash: bool
     """Whether the worse half of the results is pressed together."""
+    alone: bool = True
+    """Whether it looks at the only objective."""
 
 
 VIEWS: Final = tuple(View(draw, squash=draw % 2 == 1) for draw in range(4))
@@ -157,7 +159,7 @@ def beliefs_of(evidence: Evidence, view: View) -> Beliefs:
     settled = _settled(evidence, len(seen))
     works = chance_of(evidence)
     views = [_at(view, loss, alone=losses.shape[1] == 1) for loss in losses.T]
-    standards = [Standard(loss, squash=each.squash) for loss, each in zip(losses.T, views, strict=True)]
+    standards = [_standard(loss, each) for loss, each in zip(losses.T, views, strict=True)]
     earlier = _earlier(evidence, columns, view)
     return Beliefs(
         encoding,
@@ -182,7 +184,11 @@ def _at(view: View, loss: Floats, *, alone: bool) -> View:
     One of several is squashed only where penalties stretch it: what is bad in it is the end of the front where another
     is good.
     """
-    return View(view.draw, squash=view.squash and (alone or has_penalties(loss)))
+    return View(view.draw, squash=view.squash and (alone or has_penalties(loss)), alone=alone)
+
+
+def _standard(loss: Floats, view: View) -> Standard:
+    return Standard(loss, squash=view.squash, alone=view.alone)
 
 
 def _belief(
@@ -194,7 +200,7 @@ def _belief(
     view: View,
     earlier: list[Posterior],
 ) -> Belief:
-    early = Standard(loss[:settled], squash=view.squash)
+    early = _standard(loss[:settled], view)
     trend = trend_of(earlier, X[:settled], early.z)
     unforeseen = early.z if trend is None else early.z - trend(X[:settled])
     kernels = _kernels(X[:settled], unforeseen, columns, count=len(VIEWS))
@@ -207,7 +213,7 @@ def _earlier(evidence: Evidence, columns: tuple[slice, ...], view: View) -> list
     for _, lesson in lessons_of(evidence):
         X = features(evidence.encoding, lesson.U)
         for posteriors, loss in zip(found, lesson.losses.T, strict=True):
-            z = Standard(loss, squash=view.squash).z
+            z = Standard(loss, squash=view.squash, alone=lesson.losses.shape[1] == 1).z
             posteriors.append(Posterior(_kernels(X, z, columns)[0], X, z))
     return found
 
