@@ -204,9 +204,9 @@ def _curves(
     """(number, step, value) of the trials asked about, or worth showing, and of those that teach a model."""
     metric = asked.options["objective"] or definition.objectives[0].metric
     points = _stops(trials, metric) if asked.kind in MODELLED else {}
-    numbers = set(asked.options["trials"])
-    if not numbers and asked.kind in ("curves", "health"):
-        numbers.update(_worth_showing(connection, study, definition))
+    numbers: set[int] = set()
+    if asked.kind in ("curves", "health"):
+        numbers.update(asked.options["trials"] or _worth_showing(connection, study, definition))
     if points:  # how the courses of others went on tells where these would have ended
         whole = [
             number for number, state in zip(trials["number"], trials["state"], strict=True) if state == "completed"
