@@ -135,7 +135,7 @@ def _target_column(name: str, cells: list[str], goal: str) -> tuple[Floats | Lab
         classes = sorted(set(cells), key=str if values is None else lambda cell: (float(cell), cell))  # 2 before 10
         if len(classes) > MAX_CLASSES:
             raise unusable("target", f"{len(classes)} different values are more than {MAX_CLASSES} classes")
-        place = {name: index for index, name in enumerate(classes)}
+        place = {level: index for index, level in enumerate(classes)}
         return np.array([place[cell] for cell in cells], np.int64), tuple(classes)
     if values is None:
         raise unusable("target", "a regression needs a column of numbers, without empty cells")
